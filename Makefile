@@ -11,6 +11,7 @@ STAMP  := $(VENV)/.installed
 PYTHON ?=
 ARGS   ?=
 TORCH_INDEX ?=
+INDEX  := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
 # The default `python3` first, as it is the one its owner chose; then the newest.
 CANDIDATES := $(or $(PYTHON),python3 python3.13 python3.12 python3.11)
@@ -39,8 +40,7 @@ $(STAMP): settings.ini setup.py constraints.txt
 	    echo "Creating $(VENV) with $$python" && "$$python" -m venv --clear $(VENV); }
 	@echo "Installing musicrec and its tools into $(VENV) (1 to 3 minutes, about 2 GB)"
 	@$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install -e '.[dev]' -c constraints.txt \
-	    $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+	$(BIN)/python -m pip install -e '.[dev]' -c constraints.txt $(INDEX)
 	@echo $$(($$(date +%s) - $(STARTED))) > $(STAMP)
 
 test: $(STAMP)

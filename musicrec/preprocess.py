@@ -210,7 +210,7 @@ def split(
     among=None # Track ids to split; all by default
 )->Split:
     "Cut tracks into train, valid and test so that no recording and no group is on two sides."
-    if not (0 <= valid < 1 and 0 < test < 1 and valid + test < 1): raise InputError(f'valid={valid} and test={test} leave no room for training. Give shares that sum to less than 1.')
+    if not (valid >= 0 and test >= 0 and valid + test < 1): raise InputError(f'valid={valid} and test={test} leave no room for training. Give shares that sum to less than 1.')
     draw = _Draw(t, by, among)
     return draw.split(draw.sides([1 - valid - test, valid, test], [seed, 2]), seed)
 

@@ -18,9 +18,10 @@ def cell_ids(notebook):
 
 def find_path(notebook):
     """The file under nbs/, folders included, that holds `notebook`."""
-    files = Path(__file__).resolve().parent.rglob("*.ipynb")
-    wanted = cell_ids(notebook)
-    return next(file for file in files if cell_ids(json.loads(file.read_text(encoding="utf-8"))) == wanted)
+    for file in Path(__file__).resolve().parent.rglob("*.ipynb"):
+        if cell_ids(json.loads(file.read_text(encoding="utf-8"))) == cell_ids(notebook):
+            return file
+    raise FileNotFoundError("no notebook under nbs/ has the cells that Quarto sent")
 
 
 source = json.loads(sys.stdin.read())
