@@ -5,12 +5,12 @@
 # %% ../nbs/base/metrics.ipynb #17de76de
 from __future__ import annotations
 import numpy as np
-from sklearn import metrics as sk
+from scipy.stats import rankdata
 from .tables import InputError
 
 # %% auto #0
-__all__ = ['METRICS', 'check', 'accuracy', 'balanced_accuracy', 'macro_f1', 'auc', 'log_loss', 'paper_loss', 'brier', 'ece',
-           'ranks', 'top_k', 'mrr', 'interval']
+__all__ = ['METRICS', 'check', 'accuracy', 'confusion', 'balanced_accuracy', 'macro_f1', 'auc', 'log_loss', 'paper_loss', 'brier',
+           'ece', 'ranks', 'top_k', 'mrr', 'interval']
 
 # %% ../nbs/base/metrics.ipynb #1c94490a
 def check(
@@ -30,20 +30,30 @@ def accuracy(y, p)->float:
     y, p = check(y, p)
     return float((p.argmax(1) == y).mean())
 
+def confusion(y, p)->np.ndarray:
+    "How many cases of each true class (row) got each guess (column)."
+    y, p = check(y, p)
+    k = p.shape[1]
+    return np.bincount(y * k + p.argmax(1), minlength=k * k).reshape(k, k)
+
 def balanced_accuracy(y, p)->float:
     "Mean over the classes that occur of the share found."
-    y, p = check(y, p)
-    return float(sk.recall_score(y, p.argmax(1), labels=np.unique(y), average='macro'))
+    c = confusion(y, p)
+    n = c.sum(1)
+    return float((c.diagonal()[n > 0] / n[n > 0]).mean())
 
 def macro_f1(y, p)->float:
     "Mean F1 over the classes that occur in `y` or among the guesses."
-    y, p = check(y, p)
-    return float(sk.f1_score(y, p.argmax(1), average='macro'))
+    c = confusion(y, p)
+    n = c.sum(1) + c.sum(0)
+    return float((2 * c.diagonal()[n > 0] / n[n > 0]).mean())
 
 def auc(y, p)->float:
-    "Chance that a like scores above a dislike, ties half; needs two classes, both present."
+    "Chance that a like scores above a dislike, ties half; NaN without two classes that are both present."
     y, p = check(y, p)
-    return float(sk.roc_auc_score(y, p[:, 1])) if p.shape[1] == 2 and len(np.unique(y)) == 2 else float('nan')
+    likes = int(y.sum())
+    if p.shape[1] != 2 or not 0 < likes < len(y): return float('nan')
+    return float((rankdata(p[:, 1])[y == 1].sum() - likes * (likes + 1) / 2) / (likes * (len(y) - likes)))
 
 # %% ../nbs/base/metrics.ipynb #4191d039
 def log_loss(y, p)->float:

@@ -104,10 +104,10 @@ def _judged(artist_ids, judged):
     return csr_array((share[keep], (row[keep], column[keep])), shape=(len(lists), len(judged)))
 
 # %% ../nbs/05_recommender.ipynb #5c0975ef
-GRID = [(c, own) for c in (.01, .03, .1, .3, 1.) for own in (0., .5, 1.5)] # Inverse penalty, and the scale of single artists' weights
+GRID = [(c, own) for c in (.03, .1, .3, 1.) for own in (0., .5, 1.5)] # Inverse penalty, and the scale of single artists' weights
 
 def _fit_logistic(x, y, weight, c):
-    return LogisticRegression(C=c, max_iter=300, tol=1e-5).fit(x, y, sample_weight=weight)
+    return LogisticRegression(C=c, max_iter=300).fit(x, y, sample_weight=weight)
 
 def choose(
     blocks, # Function of `own` that gives the design matrix, tracks × inputs
@@ -179,6 +179,7 @@ def _fit(self, t, listener, cut):
     t = merge_duplicates(t)
     mine, train, valid = _labels(t, listener, cut)
     self.catalogue_, self.listener_ = catalogue(t), listener
+    self.names_ = t.artists.set_index('artist_id').name.to_dict() # of artists, by id
     self.row_ = pd.Series(np.arange(len(self.catalogue_)), index=self.catalogue_.track_id)
     heard = t.listens.track_id[(t.listens.listener_id == listener).to_numpy()]
     self.known_ = self.catalogue_.track_id.isin(set(heard) | set(mine.index)).to_numpy()
@@ -293,11 +294,9 @@ STRENGTH = {'artist': 2.5, 'audio': 1.5} # Logits per unit of nearness (ours)
 def _resolve(self, ids):
     "Rows of the catalogue and artist ids that a newcomer named."
     rows, artists = [], []
-    credited = getattr(self, 'credited_', None)
-    if credited is None: credited = self.credited_ = set('|'.join(self.catalogue_.artist_ids).split('|')) - {''}
     for i in ids or []:
         if i in self.row_.index: rows.append(int(self.row_[i]))
-        elif i in credited: artists.append(i)
+        elif i in self.names_: artists.append(i)
         else: raise NotFoundError(f'{i!r} is neither a track nor an artist of the catalogue. Use `Tables.find` to look a name up; duplicates go by the id of their recording.')
     return rows, artists
 
@@ -306,8 +305,7 @@ def _profile(self, liked, disliked):
     rows, artists = _resolve(self, liked)
     known = np.zeros(len(self.catalogue_), bool)
     known[rows + _resolve(self, disliked)[0]] = True
-    of = lambda a: self.catalogue_.artist[[a in c.split('|') for c in self.catalogue_.artist_ids]].iloc[0]
-    return np.array(rows, int), [of(a) for a in artists], known
+    return np.array(rows, int), [self.names_.get(a, a) for a in artists], known
 
 # %% ../nbs/05_recommender.ipynb #07978d9e
 def _pull(self, ids):
@@ -341,7 +339,8 @@ def save_recommender(self:Recommender, folder)->Path:
     keep = ~self.known_ | liked
     arrays = {a: getattr(self, a)[keep] for a in _ARRAYS} | {'artist_vectors': self.artists_.vectors, 'artist_inferred': self.artists_.inferred}
     arrays |= {'logits': _logits(self)[keep]} | ({} if self.method == 'paper' else {'parts': self.parts_.to_numpy()[keep]})
-    keys = pd.concat([self.catalogue_[keep].assign(kind='track', liked=liked[keep]), pd.DataFrame({'track_id': self.artists_.ids, 'kind': 'artist'})], ignore_index=True)
+    keys = pd.concat([self.catalogue_[keep].assign(kind='track', liked=liked[keep]), pd.DataFrame({'track_id': self.artists_.ids, 'kind': 'vector'}),
+                      pd.DataFrame({'track_id': list(self.names_), 'title': list(self.names_.values()), 'kind': 'artist'})], ignore_index=True)
     config = {'kind': 'Recommender', 'format': 1, 'method': self.method, 'seed': self.seed, 'listener': self.listener_,
               'holds': 'ids of liked tracks, and the scores learned from likes and dislikes; no play history'}
     return save_arrays(folder, config, arrays, keys)
@@ -349,10 +348,10 @@ def save_recommender(self:Recommender, folder)->Path:
 def load_recommender(folder)->Recommender:
     "Read a recommender from a model folder."
     config, arrays, keys = load_arrays(folder, 'Recommender')
-    is_track = (keys.kind == 'track').to_numpy()
-    artists = Embeddings(keys.track_id[~is_track], arrays['artist_vectors'], inferred=arrays['artist_inferred'])
+    artists = Embeddings(keys.track_id[keys.kind == 'vector'], arrays['artist_vectors'], inferred=arrays['artist_inferred'])
     self = Recommender(artists, None, method=config['method'], seed=config['seed'])
-    tracks = keys[is_track].reset_index(drop=True)
+    tracks = keys[keys.kind == 'track'].reset_index(drop=True)
+    self.names_ = keys[keys.kind == 'artist'].set_index('track_id').title.to_dict()
     self.catalogue_, self.artists_, self.listener_ = tracks.drop(columns=['kind', 'liked']), artists, config['listener']
     self.row_ = pd.Series(np.arange(len(tracks)), index=tracks.track_id)
     self.known_ = tracks.liked.astype(bool).to_numpy()

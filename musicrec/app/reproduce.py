@@ -18,7 +18,7 @@ from ..evaluation import PAPER, listener_of, paper_rows, plot_roc, predictions, 
 from ..preprocess import merge_duplicates, split
 from ..recommender import Recommender
 from ..sources.simulate import Simulation, best_auc, simulate
-from ..tables import InputError, atomic_path, input_error
+from ..tables import InputError, Tables, atomic_path, input_error
 from ..track_embeddings import TrackEncoder, plot_network
 
 # %% auto #0
@@ -45,7 +45,8 @@ def check_folder(
 # %% ../../nbs/app/reproduce.ipynb #344e87d6
 def _collect(data, seed):
     "Merged tables with likes and lists of artists, and whether likes and lists are simulated."
-    t = merge_duplicates(load_tables(data, **({'seed': seed} if data in ('demo', 'synthetic') else {})))
+    if isinstance(data, Tables): t = merge_duplicates(data)
+    else: t = merge_duplicates(load_tables(data, **({'seed': seed} if data in ('demo', 'synthetic') else {})))
     lists, likes = len(t.listener_artists) + len(t.playlist_tracks) + len(t.similar_artists) > 0, len(t.preferences) > 0
     if not (lists and likes):
         made = simulate(t, Simulation(seed=seed))
@@ -157,7 +158,7 @@ def write_report(record:dict, recommendations:pd.DataFrame, folder:Path, simulat
 
 # %% ../../nbs/app/reproduce.ipynb #81a2ed9b
 def reproduce(
-    data='demo', # `demo`, `synthetic`, an open set or a path
+    data='demo', # `demo`, `synthetic`, an open set, a path, or `Tables`
     out='reproduction', # Folder to write
     seed:int=0,
     quick:bool=False, # Two folds and few passes, to see whether everything runs
@@ -221,8 +222,8 @@ def _evaluate(t, data, seed, quick, artists, recommendations, fake_likes, fake_l
     k, simulated = 2 if quick else 5, fake_likes or fake_lists
     scored = {task: _score(task, t, k, seed, artists, lambda line: None) for task in NAMES}
     note = 'simulated listening' if simulated else ''
-    _save(_not_run(scored['likes']) if isinstance(scored['likes'], str) else plot_roc(scored['likes'][0], note), folder, 5)
-    record = _record(t, data, seed, scored, fake_likes, who)
+    _save(_not_run(scored['likes']) if isinstance(scored['likes'], str) else plot_roc({m: r for m, r in scored['likes'][0].items() if m != 'majority'}, note), folder, 5)
+    record = _record(t, 'tables' if isinstance(data, Tables) else data, seed, scored, fake_likes, who)
     write_csv(pd.DataFrame(record['table'], columns=['task', 'metric', 'paper', 'ours', 'low', 'high', 'data', 'simulated']), folder/'table.csv')
     (folder/'metrics.json').write_text(json.dumps(record, indent=1), encoding='utf-8')
     write_report(record, recommendations, folder, simulated)
