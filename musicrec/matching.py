@@ -40,7 +40,13 @@ def _near_keys(features, same):
 def recordings(
     t:Tables
 )->pd.Series: # The representative track_id of every track, indexed by `track_id` in the order of `tracks`
-    "Which tracks are one recording; its most popular id stands for all."
+    "Which tracks are one recording; its most popular id stands for all. Found once for the same frames."
+    used = (t.tracks, t.artists, t.track_artists, t.audio_features)
+    if not ((memo := getattr(t, '_recordings', None)) and all(a is b for a, b in zip(memo[0], used))): t._recordings = memo = used, _recordings(t)
+    return memo[1].copy()
+
+def _recordings(t):
+    "Link equal keys, and let the most popular id of every connected group stand for it."
     tracks = t.tracks.set_index('track_id')
     artist = tracks.index.map(main_artists(t).map(t.artists.set_index('artist_id').name.map(fold, na_action='ignore'))).to_series(index=tracks.index)
     title = tracks.title.map(fold_title, na_action='ignore')

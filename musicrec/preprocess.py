@@ -60,8 +60,9 @@ def _finite(x):
 def merge_duplicates(
     t:Tables
 )->Tables: # The same tables with one track per recording
-    "Tables in which every recording has one id, its most popular one."
+    "Tables in which every recording has one id, its most popular one; tables without repeats come back as they are."
     best = recordings(t)
+    if (best.index == best).all(): return t
     def moved(frame, *key): return frame.assign(track_id=frame.track_id.map(best)).dropna(subset='track_id').drop_duplicates([*key])
     votes = t.preferences.assign(track_id=t.preferences.track_id.map(best)).dropna(subset='track_id')
     share = votes.groupby(['listener_id', 'track_id']).label.transform('mean')

@@ -125,7 +125,7 @@ def conform(
     frame = pd.DataFrame() if frame is None else frame.reset_index(drop=True)
     columns = {}
     for c, dtype in spec.dtypes.items():
-        try: columns[c] = frame[c].astype(dtype) if c in frame else pd.Series(pd.NA if dtype != 'float64' else np.nan, index=frame.index, dtype=dtype)
+        try: columns[c] = (frame[c] if frame[c].dtype == dtype else frame[c].astype(dtype)) if c in frame else pd.Series(pd.NA if dtype != 'float64' else np.nan, index=frame.index, dtype=dtype)
         except (ValueError, TypeError) as e:
             raise input_error(f'table {name}', f'cannot be read as {dtype} ({e})', 'Give numbers, or leave the cell empty.', column=c) from None
     return pd.DataFrame(columns | {c: frame[c] for c in frame if c not in columns})
@@ -337,7 +337,9 @@ def audio_rows(
     order=() # Sources, best first; those not named follow by name, local measurements last
 )->pd.DataFrame: # Feature columns, indexed by `track_id` in the order of `tracks`
     "One row of audio features per track."
-    f, rank = t.audio_features, {s: i for i, s in enumerate(order)}
-    f = f.assign(_rank=f.source.map(rank).fillna(len(rank)), _local=(f.scale == 'local-v1').fillna(False))
-    f = f.sort_values(['_rank', '_local', 'source'], kind='stable').drop_duplicates('track_id').set_index('track_id')
-    return f.drop(columns=['_rank', '_local', 'fetched_at']).reindex(t.tracks.track_id[t.tracks.track_id.isin(f.index)])
+    f, rank = t.audio_features.drop(columns='fetched_at'), {s: i for i, s in enumerate(order)}
+    if not f.track_id.is_unique:
+        best = pd.DataFrame({'rank': f.source.map(rank).fillna(len(rank)), 'local': (f.scale == 'local-v1').fillna(False), 'source': f.source})
+        f = f.loc[best.sort_values(list(best), kind='stable').index].drop_duplicates('track_id')
+    f = f.set_index('track_id')
+    return f.reindex(t.tracks.track_id[t.tracks.track_id.isin(f.index)])

@@ -40,6 +40,24 @@ def demo():
 
 
 @pytest.fixture(scope="session")
+def world():
+    """A small synthetic collection whose titles are markup; read it, don't change it."""
+    from musicrec.collect import load_tables
+    t = load_tables("synthetic", n_artists=20, tracks_per_artist=12, n_listeners=30)
+    return t.replace(tracks=t.tracks.assign(title="<script>document.title='hacked'</script> & " + t.tracks.title))
+
+
+@pytest.fixture(scope="session")
+def run(world, tmp_path_factory):
+    """A finished quick run on `world`: its folder, and the lines it printed."""
+    from musicrec.app.reproduce import reproduce
+    lines = []
+    folder = tmp_path_factory.mktemp("run") / "reproduction"
+    reproduce(world, folder, quick=True, say=lines.append)
+    return folder, lines
+
+
+@pytest.fixture(scope="session")
 def requires_data():
     """A function that gives the path of an open data set, or skips the test where it is missing."""
     def find(name):

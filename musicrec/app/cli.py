@@ -101,9 +101,9 @@ def main(
     "Run the command line and leave with its exit code."
     signal.signal(signal.SIGTERM, _stop)
     try: code = app(args=args, prog_name='musicrec', standalone_mode=False) or 0
-    except (KeyboardInterrupt, typer.Abort): code = _fail('stopped; nothing was changed', 1)
+    except (KeyboardInterrupt, typer.Abort): code = 130 # Typer itself turns Ctrl-C into this code
     except Exception as e: code = _fail(*_say_error(e))
-    sys.exit(code)
+    sys.exit(_fail('stopped; nothing was changed', 1) if code == 130 else code)
 
 def _fail(line, code):
     print(f'musicrec: {line}', file=sys.stderr)

@@ -44,15 +44,11 @@ def check_folder(
 
 # %% ../../nbs/app/reproduce.ipynb #344e87d6
 def _collect(data, seed):
-    "Merged tables with likes and lists of artists, and whether likes and lists are simulated."
+    "Merged tables with likes, and whether the listening is simulated."
     if isinstance(data, Tables): t = merge_duplicates(data)
     else: t = merge_duplicates(load_tables(data, **({'seed': seed} if data in ('demo', 'synthetic') else {})))
-    lists, likes = len(t.listener_artists) + len(t.playlist_tracks) + len(t.similar_artists) > 0, len(t.preferences) > 0
-    if not (lists and likes):
-        made = simulate(t, Simulation(seed=seed))
-        if not likes: t = t.replace(preferences=made.preferences, truth_likes=made.truth_likes)
-        if not lists: t = t.replace(listener_artists=made.listener_artists)
-    return t, bool((t.preferences.source == 'simulated').any()), bool((t.listener_artists.source == 'simulated').any())
+    if not len(t.preferences): t = simulate(t, Simulation(seed=seed))
+    return t, bool((t.preferences.source == 'simulated').any())
 
 def _save(ax, folder, number):
     "A figure as PNG and SVG, without dates, so that the same run gives the same files."
@@ -129,7 +125,7 @@ def table_beside(
 
 # %% ../../nbs/app/reproduce.ipynb #32266eed
 CAPTIONS = {
-    1: ('Correlations of the measures over all recordings (real features).', 'Triangular heat map of correlations between audio measures.'),
+    1: ('Correlations of the measures over all recordings.', 'Triangular heat map of correlations between audio measures.'),
     2: ('The net for artist prediction, drawn from the trained module.', 'A net of three layers: eight features, hidden units, artists.'),
     3: ('The net for genre classification, drawn from the trained module.', 'A net of three layers: eight features, hidden units, genres.'),
     4: ("The paper's recommender, drawn from the trained module.", 'A net of four layers: artist and track vectors, two hidden layers, one output.'),
@@ -184,25 +180,26 @@ def _stages(say):
 # %% ../../nbs/app/reproduce.ipynb #eacb1a11
 def _run(data, folder, seed, quick, say):
     done = _stages(say)
-    t, fake_likes, fake_lists = _collect(data, seed)
+    t, simulated = _collect(data, seed)
     who = listener_of(t)
-    done('collect', f'{len(t.tracks):,} recordings, {len(t.artists):,} artists' + (', simulated listeners' if fake_likes or fake_lists else ''))
+    done('collect', f'{len(t.tracks):,} recordings, {len(t.artists):,} artists' + (', simulated listeners' if simulated else ''))
     _save(plot_correlations(t), folder, 1)
     done('analysis', 'figure 1')
     cut = split(t, seed=seed)
     done('preprocess', f'{len(cut.train):,} / {len(cut.valid):,} / {len(cut.test):,} recordings to train, validate, test')
     artists = _artist_vectors(t, who, seed, quick)
-    done('artist2vec', f"{len(artists['paper']):,} artists, {50 if quick else 250} passes of word2vec, and the closed form")
+    done('artist2vec', f"{len(artists['paper']):,} artists, {50 if quick else 250} passes of word2vec, and the closed form" if artists else 'no lists of artists, so no vectors')
     encoders = {target: _encoder(t, target, seed, 30 if quick else 200) for target in ('artist', 'genre')}
     for number, (target, encoder) in enumerate(encoders.items(), 2): _save(_draw_encoder(encoder, target + 's'), folder, number)
     done('track embeddings', ', '.join(f'{target}: {len(e.classes_)} classes' for target, e in encoders.items() if not isinstance(e, str)) + '; figures 2, 3')
     recommendations = _recommend(t, who, artists, encoders, seed, folder)
     done('recommender', f'{len(recommendations)} recommendations for {who!r}; figure 4')
-    return _evaluate(t, data, seed, quick, artists, recommendations, fake_likes, fake_lists, who, folder, done, say)
+    return _evaluate(t, data, seed, quick, artists, recommendations, simulated, who, folder, done, say)
 
 def _artist_vectors(t, who, seed, quick):
     "Vectors by the paper's recipe and by ours, from everybody's lists but the listener's own."
     corpus = sentences(t, leave_out=[who])
+    if not corpus: return {}
     return {'paper': Artist2Vec(method='paper', seed=seed, epochs=10 if quick else 50).fit(corpus).embeddings_, 'default': Artist2Vec(seed=seed).fit(corpus).embeddings_}
 
 # %% ../../nbs/app/reproduce.ipynb #d9ece41f
@@ -210,20 +207,20 @@ def _recommend(t, who, artists, encoders, seed, folder):
     "Train on all of the listener's labels; write figure 4, recommendations and playlist."
     encoder = next((e for e in (encoders['genre'], encoders['artist']) if not isinstance(e, str)), None) or TrackEncoder(target='valence', seed=seed).fit(t)
     tracks = encoder.embed(t)
-    net = Recommender(artists['paper'], tracks, method='paper', seed=seed).fit(t, who).net_
+    net = Recommender(artists.get('paper'), tracks, method='paper', seed=seed).fit(t, who).net_
     _save(plot_network(net, ['artist + track vectors', 'hidden', 'hidden', 'like'], 'sigmoid'), folder, 4)
-    recommendations = Recommender(artists['default'], tracks, seed=seed).fit(t, who).recommend(k=30)
+    recommendations = Recommender(artists.get('default'), tracks, seed=seed).fit(t, who).recommend(k=30)
     write_csv(recommendations, folder/'recommendations.csv')
     write_jspf(recommendations, folder/'playlist.jspf', f'musicrec: for {who}')
     return recommendations
 
-def _evaluate(t, data, seed, quick, artists, recommendations, fake_likes, fake_lists, who, folder, done, say):
+def _evaluate(t, data, seed, quick, artists, recommendations, simulated, who, folder, done, say):
     "Score every task on unseen tracks; write figure 5, table, scores and report."
-    k, simulated = 2 if quick else 5, fake_likes or fake_lists
+    k = 2 if quick else 5
     scored = {task: _score(task, t, k, seed, artists, lambda line: None) for task in NAMES}
     note = 'simulated listening' if simulated else ''
     _save(_not_run(scored['likes']) if isinstance(scored['likes'], str) else plot_roc({m: r for m, r in scored['likes'][0].items() if m != 'majority'}, note), folder, 5)
-    record = _record(t, 'tables' if isinstance(data, Tables) else data, seed, scored, fake_likes, who)
+    record = _record(t, 'tables' if isinstance(data, Tables) else data, seed, scored, simulated, who)
     write_csv(pd.DataFrame(record['table'], columns=['task', 'metric', 'paper', 'ours', 'low', 'high', 'data', 'simulated']), folder/'table.csv')
     (folder/'metrics.json').write_text(json.dumps(record, indent=1), encoding='utf-8')
     write_report(record, recommendations, folder, simulated)

@@ -1,0 +1,276 @@
+"""Planted leaks, properties of splits, merging of duplicates, scaling against scikit-learn."""
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from sklearn.exceptions import NotFittedError
+from sklearn.preprocessing import MultiLabelBinarizer, StandardScaler
+
+from musicrec.collect import AUDIO, InputError, LeakError, MusicrecError, Tables, load_tables
+from musicrec.matching import NEAR, recordings
+from musicrec.preprocess import Split, Standardize, audio_matrix, check_split, folds, label_matrix, leaks, main_genre, merge_duplicates, split, track_groups
+from musicrec.tables import RANGES
+
+QUICK = settings(derandomize=True, deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+LOW, HIGH = (np.array([RANGES[c][side] for c in AUDIO]) for side in (0, 1))
+
+
+def world(seed=0, n_artists=12, tracks_per_artist=5, n_listeners=0):
+    t = load_tables("synthetic", n_artists=n_artists, tracks_per_artist=tracks_per_artist, n_listeners=n_listeners, seed=seed)
+    lists = t.tracks.sample(40, random_state=seed).track_id.to_numpy()
+    return t.replace(playlists=pd.DataFrame({"playlist_id": [f"list {i}" for i in range(8)]}),
+                     playlist_tracks=pd.DataFrame({"playlist_id": np.repeat([f"list {i}" for i in range(8)], 5), "position": np.tile(range(5), 8), "track_id": lists}))
+
+
+def shuffled(t, seed=0): return t.replace(**{name: f.sample(frac=1, random_state=seed) for name, f in t.frames().items()})
+
+
+def added(t, like, new, features=None, artists=True, **changes):
+    "`t` with a track `new` that is a copy of `like` but for what is given."
+    copy = lambda f: f[f.track_id == like].assign(track_id=new)
+    audio = copy(t.audio_features)
+    if features is not None: audio[list(AUDIO)] = features
+    plus = dict(tracks=copy(t.tracks).assign(**changes), audio_features=audio) | (dict(track_artists=copy(t.track_artists)) if artists else {})
+    return t.replace(**{name: pd.concat([getattr(t, name), f], ignore_index=True) for name, f in plus.items()})
+
+
+def elsewhere(rng): return LOW + (HIGH - LOW) * rng.random(8)
+
+
+def copies(t, rng, how):
+    like = t.tracks.track_id[rng.integers(len(t.tracks))]
+    title, x = t.tracks.set_index("track_id").title[like], t.audio().loc[like, list(AUDIO)].to_numpy(float)
+    if how == "other id": return like, added(t, like, "copy", elsewhere(rng))
+    if how == "remaster": return like, added(t, like, "copy", elsewhere(rng), title=f"{title.upper()} - Remastered {rng.integers(1990, 2020)}")
+    if how == "guest in title": return like, added(t, like, "copy", elsewhere(rng), title=f"{title} (feat. Somebody Else)")
+    if how == "same isrc":
+        t = t.replace(tracks=t.tracks.assign(isrc=t.tracks.track_id.where(t.tracks.track_id == like)))
+        return like, added(t, like, "copy", elsewhere(rng), title="Something else", artists=False)
+    return like, added(t, like, "copy", np.clip(x + rng.choice([-1, 1], 8) * 1e-7, LOW, HIGH), title="Under another title")
+
+
+HOWS = ["other id", "remaster", "guest in title", "same isrc", "near features"]
+
+
+@pytest.mark.parametrize("how", HOWS)
+def test_planted_copies_are_leaks_and_never_come_out_of_split(how):
+    for seed in range(12):
+        rng = np.random.default_rng([seed, HOWS.index(how)])
+        like, t = copies(world(seed, 10, 4), rng, how)
+        assert len(leaks(t, [like], [], ["copy"])) == 1
+        with pytest.raises(LeakError): check_split(t, Split(np.array([like]), np.array([]), np.array(["copy"]), "track", 0))
+        s = split(t, seed=seed, valid=.2, test=.3)
+        assert leaks(t, s.train, s.valid, s.test).empty
+        assert len({like, "copy"} & {*s.train, *s.valid, *s.test}) == 1 and s.merged >= 1
+
+
+@pytest.mark.parametrize("share", [.1, .5, .9])
+def test_features_within_a_step_are_one_recording(share):
+    t, rng = world(3, 10, 10), np.random.default_rng(5)
+    for i, like in enumerate(t.tracks.track_id[::5]):
+        x = t.audio().loc[like, list(AUDIO)].to_numpy(float)
+        t = added(t, like, f"copy {i}", np.clip(x + rng.choice([-share, share], 8) * np.array([NEAR[c] for c in AUDIO]), LOW, HIGH), title=f"Other {i}")
+    best = recordings(t)
+    assert all(best[f"copy {i}"] == best[like] for i, like in enumerate(t.tracks.track_id[:100:5]))
+
+
+def test_features_far_apart_are_two_recordings():
+    t = world(1)
+    like = t.tracks.track_id[0]
+    x = np.clip(t.audio().loc[like, list(AUDIO)].to_numpy(float) + np.array([NEAR[c] for c in AUDIO]) * 3 * np.where(t.audio().loc[like, list(AUDIO)] > (LOW + HIGH) / 2, -1, 1), LOW, HIGH)
+    best = recordings(added(t, like, "copy", x, title="Other"))
+    assert best["copy"] != best[like]
+
+
+@pytest.mark.parametrize("by", ["artist", "album", "playlist"])
+def test_planted_groups_are_leaks_and_never_come_out_of_split(by):
+    for seed in range(14):
+        t = world(seed, 10, 4)
+        group = track_groups(t, by).groupby("group").track_id.agg(list)
+        one, other = next(g for g in group if len(g) > 1)[:2]
+        assert by in set(leaks(t, [one], [], [other], by).what)
+        s = split(t, by, seed=seed, valid=.2, test=.2)
+        assert leaks(t, s.train, s.valid, s.test, by).empty
+
+
+def test_guest_artists_keep_their_tracks_out_of_training():
+    for seed in range(14):
+        t = world(seed)
+        s = split(t, "artist", seed=seed, valid=.2, test=.2)
+        credited = t.track_artists.groupby("track_id").artist_id.agg(set)
+        sides = [set().union(*credited[list(side)]) if len(side) else set() for side in (s.train, s.valid, s.test)]
+        assert not any(a & b for a, b in itertools.combinations(sides, 2))
+
+
+@pytest.mark.parametrize("by", ["track", "artist", "album", "playlist"])
+def test_split_properties(by):
+    for seed in range(6):
+        t = world(seed)
+        s, again, other = split(t, by, seed, .15, .2), split(shuffled(t, seed), by, seed, .15, .2), split(t, by, seed + 1, .15, .2)
+        sides = [s.train, s.valid, s.test]
+        assert len(np.unique(np.concatenate(sides))) == sum(map(len, sides))
+        assert sum(map(len, sides)) + s.dropped + s.merged == len(t.tracks)
+        assert all(np.array_equal(a, b) for a, b in zip(sides, [again.train, again.valid, again.test])) and again.dropped == s.dropped
+        assert not np.array_equal(np.sort(s.test), np.sort(other.test))
+
+
+def test_split_by_track_has_the_sizes_asked_for():
+    t = world()
+    n = len(set(recordings(t)))
+    for valid, test in [(.1, .1), (.25, .5), (0, .2), (.3, 0)]:
+        s = split(t, valid=valid, test=test)
+        assert s.dropped == 0 and abs(len(s.valid) - valid * n) <= 1 and abs(len(s.test) - test * n) <= 1
+
+
+def test_split_by_group_comes_near_the_sizes_asked_for():
+    s = split(world(0, 40, 5), "artist", valid=.2, test=.2)
+    assert abs(len(s.test) - 40) <= 5
+
+
+def test_split_does_not_depend_on_row_order_where_positions_are_tied():
+    t = world(2)
+    t = t.replace(track_artists=t.track_artists.assign(position=0))
+    assert np.array_equal(split(t, "artist").test, split(shuffled(t, 1), "artist").test)
+
+
+def test_split_among_some_stays_among_them():
+    t = world()
+    among = t.tracks.track_id[:30]
+    s = split(t, among=among)
+    assert {*s.train, *s.valid, *s.test} <= set(recordings(t)[among])
+
+
+@pytest.mark.parametrize("by", ["track", "artist", "album", "playlist"])
+def test_folds_test_every_recording_once(by):
+    t = world(4)
+    every = list(folds(t, by, k=3, seed=1))
+    tested = np.concatenate([s.test for s in every])
+    assert sorted(tested) == sorted(set(recordings(t)))
+    assert all(leaks(t, s.train, s.valid, s.test, by).empty for s in every)
+
+
+@pytest.mark.parametrize("options", [dict(by="mood"), dict(by=None), dict(valid=.6, test=.5), dict(valid=-.1), dict(test=float("nan")), dict(among=["nowhere"]), dict(seed=-1)], ids=str)
+def test_impossible_splits_are_refused(options):
+    with pytest.raises(MusicrecError): split(world(), **options)
+
+
+@pytest.mark.parametrize("by, gone", [("artist", "track_artists"), ("playlist", "playlist_tracks")])
+def test_split_by_what_the_tables_lack_is_refused(by, gone):
+    with pytest.raises(InputError, match=f"no {by}"): split(world().replace(**{gone: None}), by)
+
+
+def test_fewer_groups_than_folds_are_refused():
+    with pytest.raises(InputError): list(folds(world(0, 3, 20), "artist", k=5))
+
+
+def test_merging_twice_is_merging_once():
+    for seed in range(4):
+        t = world(seed, 8, 5, n_listeners=5)
+        for how in HOWS: t = copies(t, np.random.default_rng(seed), how)[1] if "copy" not in set(t.tracks.track_id) else t
+        once = merge_duplicates(t)
+        for name, frame in merge_duplicates(once).frames().items():
+            pd.testing.assert_frame_equal(frame.reset_index(drop=True), getattr(once, name).reset_index(drop=True))
+
+
+def test_merging_does_not_depend_on_row_order():
+    _, t = copies(world(3, n_listeners=5), np.random.default_rng(1), "remaster")
+    a, b = merge_duplicates(t), merge_duplicates(shuffled(t, 2))
+    for name in ("tracks", "track_artists", "preferences", "track_genres", "audio_features"):
+        key = [c for c in ("listener_id", "track_id", "artist_id", "genre", "source") if c in getattr(a, name)]
+        pd.testing.assert_frame_equal(*(getattr(x, name).sort_values(key).reset_index(drop=True) for x in (a, b)))
+
+
+def test_merged_recording_keeps_its_own_features():
+    rng = np.random.default_rng(1)
+    t = world(3)
+    like = t.tracks.track_id[0]
+    t = added(t, like, "copy", elsewhere(rng), popularity=100.)
+    assert np.array_equal(audio_matrix(merge_duplicates(t).audio().loc[["copy"]]), audio_matrix(t.audio().loc[["copy"]]))
+
+
+def test_merged_tables_are_valid_and_move_every_reference():
+    like, t = copies(world(5, n_listeners=6), np.random.default_rng(2), "other id")
+    votes = pd.DataFrame({"listener_id": "me", "track_id": ["copy", like], "label": [1, 1]})
+    merged = merge_duplicates(t.replace(preferences=votes)).validate()
+    assert len(merged.preferences) == 1 and merged.preferences.label.tolist() == [1]
+
+
+def test_contrary_labels_of_one_recording_cancel():
+    like, t = copies(world(5), np.random.default_rng(2), "other id")
+    merged = merge_duplicates(t.replace(preferences=pd.DataFrame({"listener_id": "me", "track_id": ["copy", like], "label": [1, 0]})))
+    assert merged.preferences.empty
+
+
+def test_tracks_without_title_and_artist_are_not_merged():
+    t = Tables(tracks=pd.DataFrame({"track_id": list("abc")}), audio_features=pd.DataFrame({"track_id": list("abc"), "source": "file"} | dict.fromkeys(AUDIO, .5)))
+    assert len(merge_duplicates(t).tracks) == 3
+
+
+# Scaling and labels
+
+
+@QUICK
+@given(arrays("float64", st.tuples(st.integers(2, 20), st.integers(1, 5)), elements=st.floats(-1e3, 1e3).map(lambda v: round(v, 3)) | st.just(np.nan)))
+def test_scaling_equals_scikit_learn(x):
+    import warnings
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = StandardScaler().fit(x)
+        expected = np.where(theirs.var_ > 1e-18, theirs.transform(x), 0)
+    np.testing.assert_allclose(Standardize().fit(x).transform(x), np.nan_to_num(expected), atol=1e-4)
+
+
+def test_constant_and_empty_columns_become_zeros():
+    x = np.array([[.1, np.nan, 3.], [.1, np.nan, 5.]])
+    assert Standardize().fit(x).transform(x).tolist() == [[0, 0, -1], [0, 0, 1]]
+
+
+def test_constant_column_stays_zero_on_new_rows():
+    assert Standardize().fit(np.full((3, 1), 7.)).transform([[9.]]).tolist() == [[0]]
+
+
+@pytest.mark.parametrize("x", [[[np.inf]], [[-np.inf]], [1., 2.], np.zeros((0, 2)), [["a"]]], ids=["inf", "-inf", "vector", "no rows", "text"])
+def test_what_cannot_be_scaled_is_refused(x):
+    with pytest.raises(MusicrecError): Standardize().fit(x)
+
+
+def test_scaling_other_columns_is_refused():
+    with pytest.raises(InputError, match="3 columns"): Standardize().fit(np.ones((2, 2))).transform(np.ones((2, 3)))
+
+
+def test_scaling_before_fit_is_refused():
+    with pytest.raises(NotFittedError): Standardize().transform([[1.]])
+
+
+def test_label_matrix_equals_scikit_learn():
+    t = world(6)
+    ids = t.tracks.track_id.sample(frac=1, random_state=0).tolist()
+    ours, classes = label_matrix(t, ids, "artist")
+    credited = t.track_artists.groupby("track_id").artist_id.agg(set)
+    theirs = MultiLabelBinarizer(classes=list(classes)).fit_transform([credited[i] for i in ids])
+    assert np.array_equal(ours.toarray(), theirs)
+
+
+def test_label_matrix_leaves_unknown_tracks_and_classes_empty():
+    t = world()
+    m, classes = label_matrix(t, ["nowhere", t.tracks.track_id[0]], "genre", ["no genre", *sorted(t.track_genres.genre.unique())])
+    assert m.toarray().sum(1).tolist() == [0, 1] and m.toarray()[:, 0].sum() == 0
+
+
+@pytest.mark.parametrize("options", [dict(ids=["a", "a"]), dict(ids=["a"], target="mood")], ids=str)
+def test_label_matrix_refuses(options):
+    with pytest.raises(InputError): label_matrix(world(), **options)
+
+
+def test_main_genre_is_the_most_frequent_and_ties_go_by_name():
+    rows = [("a", "rock", "x"), ("a", "pop", "x"), ("b", "rock", "x"), ("b", "rock", "y"), ("b", "pop", "x")]
+    t = Tables(tracks=pd.DataFrame({"track_id": ["a", "b"]}), track_genres=pd.DataFrame(rows, columns=["track_id", "genre", "source"]))
+    assert main_genre(t).to_dict() == {"a": "pop", "b": "rock"}
+
+
+def test_audio_matrix_names_what_is_missing():
+    with pytest.raises(InputError, match="valence"): audio_matrix(pd.DataFrame({c: [.5] for c in AUDIO if c != "valence"}))
