@@ -19,11 +19,11 @@ from .track_embeddings import TrackEncoder, guess_majority, targets
 
 # %% auto #0
 __all__ = ['PAPER', 'TASKS', 'ENTRANTS', 'COLUMNS', 'constant_loss', 'listener_of', 'predictions', 'rows_of', 'evaluate',
-           'transfer_artists', 'plot_roc', 'paper_rows', 'beside_paper']
+           'transfer_artists', 'roc_bands', 'plot_roc', 'paper_rows', 'beside_paper']
 
 # %% ../nbs/06_evaluation.ipynb #96293298
 __all__ = ['METRICS', 'PAPER', 'TASKS', 'accuracy', 'auc', 'balanced_accuracy', 'beside_paper', 'brier', 'ece', 'evaluate', 'interval', 'listener_of', 'log_loss', 'macro_f1',
-           'mrr', 'paper_loss', 'paper_rows', 'plot_roc', 'predictions', 'ranks', 'rows_of', 'top_k', 'transfer_artists']
+           'mrr', 'paper_loss', 'paper_rows', 'plot_roc', 'predictions', 'ranks', 'roc_bands', 'rows_of', 'top_k', 'transfer_artists']
 
 # %% ../nbs/06_evaluation.ipynb #6d23e872
 PAPER = pd.DataFrame({'loss': [.2062, .3743, .1270], 'accuracy': [.5334, .3151, .8334]}, index=['genre classification', 'artist prediction', 'recommendation system'])
@@ -177,19 +177,29 @@ def transfer_artists(
     return Embeddings(mine.index.tolist(), e.vectors[rows], None if e.weights is None else e.weights[rows])
 
 # %% ../nbs/06_evaluation.ipynb #af87ccf8
+def roc_bands(
+    runs:dict[str,list] # For each method one `(y, p)` per seed, two classes
+)->dict[str,dict]: # For each method `auc`, `fpr` (a grid), `tpr` (mean over seeds), `low`, `high` (range over seeds)
+    "ROC curves on a common grid, as plain numbers."
+    grid, bands = np.linspace(0, 1, 101), {}
+    for name, r in runs.items():
+        curves = np.array([np.interp(grid, *roc_curve(y, p[:, 1])[:2]) for y, p in r])
+        bands[name] = {'auc': float(np.mean([auc(*run) for run in r]))} | {k: v.round(4).tolist() for k, v in [('fpr', grid), ('tpr', curves.mean(0)), ('low', curves.min(0)), ('high', curves.max(0))]}
+    return bands
+
 def plot_roc(
-    runs:dict[str,list], # For each method one `(y, p)` per seed, two classes
+    runs:dict, # Runs by method, as for `roc_bands`, or what it gave
     note:str='', # Written into the figure, for instance where the likes come from
     ax:plt.Axes|None=None # Where to draw; a new figure by default
 )->plt.Axes:
     "ROC curve of each method, mean and range over seeds (the paper's figure 5)."
     if ax is None: ax = plt.subplots(figsize=(4.6, 4.2), layout='constrained')[1]
-    grid = np.linspace(0, 1, 201)
+    bands = runs if all(isinstance(r, dict) for r in runs.values()) else roc_bands(runs)
     ax.plot([0, 1], [0, 1], color='.6', lw=.8, ls='--')
-    for i, (name, r) in enumerate(sorted(runs.items(), key=lambda kv: -np.mean([auc(*run) for run in kv[1]]))):
-        curves = np.array([np.interp(grid, *roc_curve(y, p[:, 1])[:2]) for y, p in r])
-        ax.plot(grid, curves.mean(0), color=COLOURS[i], lw=1.5, label=f'{name}, AUC {np.mean([auc(*run) for run in r]):.3f}')
-        ax.fill_between(grid, curves.min(0), curves.max(0), color=COLOURS[i], alpha=.15, lw=0)
+    ax.text(.62, .58, 'chance', color='.5', fontsize=7, rotation=45)
+    for i, (name, b) in enumerate(sorted(bands.items(), key=lambda kv: -kv[1]['auc'])):
+        ax.plot(b['fpr'], b['tpr'], color=COLOURS[i], lw=1.5, label=f"{name}, AUC {b['auc']:.3f}")
+        ax.fill_between(b['fpr'], b['low'], b['high'], color=COLOURS[i], alpha=.15, lw=0)
     ax.set(xlabel='false positive rate', ylabel='true positive rate', xlim=(0, 1), ylim=(0, 1.01), aspect='equal', title=note)
     ax.legend(loc='lower right', fontsize=7)
     return ax

@@ -14,7 +14,7 @@ from .playlists import write_csv, write_jspf
 from .report import figure, html_table, page, text
 from ..artist2vec import Artist2Vec, Embeddings, sentences
 from ..collect import load_tables
-from ..evaluation import PAPER, listener_of, paper_rows, plot_roc, predictions, rows_of, TASKS
+from ..evaluation import PAPER, listener_of, paper_rows, plot_roc, predictions, roc_bands, rows_of, TASKS
 from ..preprocess import merge_duplicates, split
 from ..recommender import Recommender
 from ..sources.simulate import Simulation, best_auc, simulate
@@ -96,8 +96,12 @@ def _record(t, data, seed, scored, simulated, who):
     return {'schema': 1, 'made_by': 'musicrec reproduce', 'task': 'reproduce', 'by': 'track', 'data': str(data), 'seed': seed, 'n': len(t.tracks), 'vectors_from': [],
             'classes': {task: s[0]['paper'][0][1].shape[1] for task, s in scored.items() if not isinstance(s, str)},
             'not_run': {task: s for task, s in scored.items() if isinstance(s, str)},
-            'best_auc': _best(t, who) if simulated else None,
+            'best_auc': _best(t, who) if simulated else None, 'roc': _bands(scored),
             'rows': _plain(pd.concat(rows)[['task', 'method', 'metric', 'value', 'low', 'high', 'seeds']] if rows else pd.DataFrame()), 'table': _plain(table)}
+
+def _bands(scored):
+    "ROC curves of the recommenders; the majority's is chance."
+    return {} if isinstance(scored['likes'], str) else roc_bands({m: r for m, r in scored['likes'][0].items() if m != 'majority'})
 
 def _plain(frame):
     "Rows as dictionaries that JSON can hold."
@@ -219,7 +223,7 @@ def _evaluate(t, data, seed, quick, artists, recommendations, simulated, who, fo
     k = 2 if quick else 5
     scored = {task: _score(task, t, k, seed, artists, lambda line: None) for task in NAMES}
     note = 'simulated listening' if simulated else ''
-    _save(_not_run(scored['likes']) if isinstance(scored['likes'], str) else plot_roc({m: r for m, r in scored['likes'][0].items() if m != 'majority'}, note), folder, 5)
+    _save(_not_run(scored['likes']) if isinstance(scored['likes'], str) else plot_roc(_bands(scored), note), folder, 5)
     record = _record(t, 'tables' if isinstance(data, Tables) else data, seed, scored, simulated, who)
     write_csv(pd.DataFrame(record['table'], columns=['task', 'metric', 'paper', 'ours', 'low', 'high', 'data', 'simulated']), folder/'table.csv')
     (folder/'metrics.json').write_text(json.dumps(record, indent=1), encoding='utf-8')

@@ -1,0 +1,217 @@
+"""Artist vectors against plain numpy, over processes and threads, saved and loaded; lists that are no lists."""
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+
+from musicrec.artist2vec import Artist2Vec, Embeddings, cooccurrence, eigenvectors, infer_artists, ppmi, sentences
+from musicrec.collect import InputError, MusicrecError, NotFoundError, load_tables
+
+QUICK = settings(derandomize=True, deadline=None, max_examples=60)
+LISTS = st.lists(st.lists(st.sampled_from("abcdefgh"), min_size=2, max_size=6), min_size=1, max_size=12).filter(lambda ls: any(len(set(s)) > 1 for s in ls))
+
+
+def corpus(seed=0, n=120, artists=40):
+    rng = np.random.default_rng(seed)
+    return [[f"artist {a}" for a in (rng.normal(rng.integers(4) * artists / 4, 4, rng.integers(2, 9)) % artists).astype(int)] for _ in range(n)]
+
+
+@pytest.fixture(scope="module")
+def learned(): return Artist2Vec(dim=12).fit(corpus()).embeddings_
+
+
+def dense_together(lists, weights, names):
+    m = np.zeros((len(names),) * 2)
+    for s, w in zip(lists, weights):
+        s = sorted(set(s))
+        for a in s:
+            for b in s: m[names.index(a), names.index(b)] += w / (len(s) - 1) if a != b else 0
+    return m
+
+
+def dense_ppmi(m, smoothing):
+    n = m.sum(0)
+    q = n**smoothing / (n**smoothing).sum()
+    with np.errstate(divide="ignore", invalid="ignore"): value = np.log(2 * m / (np.outer(n, q) + np.outer(q, n)))
+    return np.where(m > 0, np.maximum(value, 0), 0)
+
+
+@QUICK
+@given(LISTS, st.integers(0, 99))
+def test_cooccurrence_equals_a_loop(lists, seed):
+    weights = np.random.default_rng(seed).uniform(.1, 2, len(lists))
+    m, names = cooccurrence(lists, weights)
+    np.testing.assert_allclose(m.toarray(), dense_together(lists, weights, names), atol=1e-12)
+
+
+@QUICK
+@given(LISTS, st.sampled_from([.25, .75, 1.]))
+def test_ppmi_equals_the_dense_formula(lists, smoothing):
+    m, _ = cooccurrence(lists)
+    ours = ppmi(m, smoothing).toarray()
+    np.testing.assert_allclose(ours, dense_ppmi(m.toarray(), smoothing), atol=1e-12)
+    np.testing.assert_allclose(ours, ours.T, atol=1e-12)
+
+
+@pytest.mark.parametrize("n, dim", [(30, 8), (500, 10)], ids=["dense", "sparse"])
+def test_vectors_are_the_best_approximation_of_their_rank(n, dim):
+    m = ppmi(cooccurrence(corpus(1, 4 * n, n))[0])
+    v = eigenvectors(m, dim).astype(float)
+    values, vectors = np.linalg.eigh(m.toarray())
+    top = np.argsort(-values)[:dim]
+    np.testing.assert_allclose(v @ v.T, (vectors[:, top] * values[top]) @ vectors[:, top].T, atol=1e-4)
+    assert (v[np.abs(v).argmax(0), np.arange(dim)] > 0).all()
+
+
+def test_more_dimensions_than_artists_are_zeros():
+    v = Artist2Vec(dim=9).fit([["a", "b"], ["b", "c"]]).embeddings_.vectors
+    assert v.shape == (3, 9) and not v[:, 3:].any()
+
+
+def test_order_of_lists_and_of_artists_in_them_does_not_matter(learned):
+    lists = [s[::-1] for s in corpus()[::-1]]
+    np.testing.assert_allclose(Artist2Vec(dim=12).fit(iter(lists)).embeddings_.vectors, learned.vectors, atol=1e-4)
+
+
+def test_doubling_every_weight_changes_nothing(learned):
+    np.testing.assert_allclose(Artist2Vec(dim=12).fit(corpus(), weights=np.full(120, 2.)).embeddings_.vectors, learned.vectors, atol=1e-4)
+
+
+def test_a_list_of_weight_zero_is_as_good_as_missing():
+    with_, without = (Artist2Vec(dim=3).fit(*args).embeddings_ for args in (([["a", "b"], ["b", "c"], ["a", "c"]], [1, 1, 0]), ([["a", "b"], ["b", "c"]],)))
+    np.testing.assert_allclose(with_.vectors, without.vectors, atol=1e-6)
+
+
+def test_nearest_equals_a_loop(learned):
+    cosine = lambda a, b: float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b)))
+    for i in learned.ids[:10]:
+        scores = sorted(((round(-cosine(learned.vector(i), learned.vector(j)), 5), j) for j in learned.ids if j != i))
+        near = learned.nearest(i, 7)
+        np.testing.assert_allclose(near.score, [-s for s, _ in scores[:7]], atol=1e-4)
+
+
+def test_nearest_gives_names_and_at_most_what_there_is(learned):
+    near = learned.nearest("artist 1", 999, pd.Series({"artist 2": "Two"}))
+    assert len(near) == len(learned) - 1 and near.name[near.id == "artist 2"].tolist() == ["Two"]
+
+
+def test_equally_near_ids_come_in_order_of_id():
+    e = Embeddings(["x", "c", "b", "a"], np.ones((4, 2)))
+    assert e.nearest("x").id.tolist() == ["a", "b", "c"]
+
+
+@QUICK
+@given(st.lists(st.lists(st.sampled_from([f"artist {i}" for i in range(0, 60, 3)]), max_size=6), max_size=5), st.booleans())
+def test_affinity_is_the_weighted_sum_of_cosines(profiles, weighted):
+    base = Artist2Vec(dim=6).fit(corpus()).embeddings_ if not hasattr(test_affinity_is_the_weighted_sum_of_cosines, "e") else test_affinity_is_the_weighted_sum_of_cosines.e
+    test_affinity_is_the_weighted_sum_of_cosines.e = base
+    e = base if weighted else Embeddings(base.ids, base.vectors)
+    units = {i: v / max(np.linalg.norm(v), 1e-30) for i, v in zip(e.ids, e.vectors.astype(float))}
+    target = {i: e.vectors[r].astype(float) * e.weights[r] if weighted else units[i] for r, i in enumerate(e.ids)}
+    expected = [[sum((units[j] @ target[i] for j in p if j in e), 0.) for i in e.ids] for p in profiles]
+    np.testing.assert_allclose(e.affinity(profiles), np.array(expected).reshape(len(profiles), len(e)), atol=1e-6)
+
+
+def test_affinity_survives_rebuilding_and_saving(learned, tmp_path):
+    profiles = [learned.ids[:5], ["unknown", learned.ids[7]], []]
+    rebuilt, loaded = Embeddings(learned.ids, learned.vectors, learned.weights), Embeddings.load(learned.save(tmp_path / "e"))
+    for e in (rebuilt, loaded): assert np.array_equal(e.affinity(profiles), learned.affinity(profiles))
+
+
+@pytest.mark.parametrize("ids", [[], ["ü;\n\"", "日本", " "]], ids=["none", "odd ids"])
+def test_saving_keeps_everything(tmp_path, ids):
+    e = Embeddings(ids, np.random.default_rng(0).normal(size=(len(ids), 3)), np.ones(len(ids)), np.arange(len(ids)) == 1)
+    back = Embeddings.load(e.save(tmp_path / "e"))
+    assert back.ids == e.ids and np.array_equal(back.vectors, e.vectors) and np.array_equal(back.weights, e.weights) and np.array_equal(back.inferred, e.inferred)
+
+
+def test_saving_refuses_a_foreign_folder(learned, tmp_path):
+    (tmp_path / "mine.txt").write_text("precious")
+    with pytest.raises(InputError): learned.save(tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.parametrize("name", ["config.json", "weights.safetensors", "keys.parquet"])
+@pytest.mark.parametrize("damage", [None, b"", b"{}", b"nonsense" * 9])
+def test_damaged_model_raises_a_typed_error(learned, tmp_path, name, damage):
+    file = learned.save(tmp_path / "e") / name
+    if damage is None: file.unlink()
+    else: file.write_bytes(damage)
+    with pytest.raises(MusicrecError): Embeddings.load(tmp_path / "e")
+
+
+def run(code, **environment):
+    return subprocess.Popen([sys.executable, "-c", code, os.path.dirname(__file__)], env=os.environ | environment, stdout=subprocess.PIPE, text=True)
+
+
+def test_ppmi_gives_the_same_bits_for_any_hash_seed_and_number_of_threads():
+    code = ("import sys, hashlib; sys.path.insert(0, sys.argv[1]); from test_artist2vec import *; "
+            "print([hashlib.sha256(Artist2Vec(dim=20).fit(corpus(3, 1500, n)).embeddings_.vectors.tobytes()).hexdigest() for n in (60, 600)])")
+    both = [run(code, PYTHONHASHSEED=s, OMP_NUM_THREADS=n) for s, n in (("1", "1"), ("2", "2"))]
+    first, second = (p.communicate()[0] for p in both)
+    assert first == second and first.startswith("['")
+
+
+def test_word2vec_gives_the_same_bits_for_a_seed():
+    fit = lambda seed: Artist2Vec(method="paper", dim=8, epochs=2, passes=2, seed=seed).fit(corpus(n=60)).embeddings_
+    a, b, c = fit(0), fit(0), fit(1)
+    assert a.ids == b.ids and np.array_equal(a.vectors, b.vectors) and not np.array_equal(a.vectors, c.vectors)
+
+
+@pytest.mark.parametrize("method", ["ppmi", "paper"])
+def test_artists_of_one_scene_are_nearer_than_others(method):
+    rng = np.random.default_rng(0)
+    lists = [[f"{scene}{i}" for i in rng.permutation(12)[:5]] for scene in "xyz" for _ in range(80)]
+    e = Artist2Vec(method=method, dim=10, epochs=5).fit(lists).embeddings_
+    assert np.mean([j[0] == i[0] for i in e.ids for j in e.nearest(i, 5).id]) > .95
+
+
+@pytest.mark.parametrize("bad", [[], [[]], [["a"]], [["a", "a"]], ["abc"], [["a", 1]], [["a", None]], [None], None], ids=str)
+def test_what_is_no_list_of_lists_is_refused(bad):
+    with pytest.raises(MusicrecError): Artist2Vec().fit(bad)
+
+
+@pytest.mark.parametrize("weights", [[1.], [1., 2., 3.], [1., -1.], [1., np.nan]], ids=str)
+def test_weights_that_do_not_fit_are_refused(weights):
+    with pytest.raises(MusicrecError): Artist2Vec().fit([["a", "b"], ["b", "c"]], weights)
+
+
+@pytest.mark.parametrize("options", [dict(method="magic"), dict(dim=-1), dict(dim=0)], ids=str)
+def test_impossible_settings_are_refused(options):
+    with pytest.raises(MusicrecError): Artist2Vec(**options).fit([["a", "b"]])
+
+
+@pytest.mark.parametrize("ids, vectors, weights", [(["a"], [[1.], [2.]], None), (["a", "a"], [[1.], [2.]], None), (["a"], [[np.nan]], None), (["a"], [1.], None), (["a"], [[1.]], [1., 2.]), (["a"], [[1.]], [np.inf])], ids=str)
+def test_vectors_that_do_not_fit_are_refused(ids, vectors, weights):
+    with pytest.raises(InputError): Embeddings(ids, vectors, weights)
+
+
+def test_unknown_id_offers_close_ones(learned):
+    with pytest.raises(NotFoundError, match="artist 11"): learned.vector("artist 111")
+
+
+def test_estimator_keeps_its_settings():
+    a = clone(Artist2Vec(dim=7, seed=3))
+    assert a.get_params()["dim"] == 7 and not hasattr(a, "embeddings_")
+
+
+def test_sentences_leave_a_listener_out():
+    t = load_tables("synthetic", n_artists=20, tracks_per_artist=3, n_listeners=6)
+    mine = set(t.listener_artists.artist_id[t.listener_artists.listener_id == "you"])
+    every, others = sentences(t, ["listeners"]), sentences(t, ["listeners"], leave_out=["you"])
+    assert len(every) == len(others) + 1 and sorted(mine) in every and sorted(mine) not in others
+
+
+def test_inferred_artists_are_marked_and_leave_the_others_alone():
+    t = load_tables("synthetic", n_artists=20, tracks_per_artist=4, n_listeners=10)
+    e = Artist2Vec(dim=8).fit(sentences(t)).embeddings_
+    known = Embeddings(e.ids[5:], e.vectors[5:], e.weights[5:])
+    both = infer_artists(known, t)
+    assert sorted(np.array(both.ids)[both.inferred]) == sorted(e.ids[:5]) and np.array_equal(both.vectors[:len(known)], known.vectors) and np.isfinite(both.vectors).all()
