@@ -122,7 +122,7 @@ def track_groups(
     if by == 'artist': groups = t.track_artists.sort_values(['track_id', 'position'], kind='stable')[['track_id', 'artist_id']]
     elif by == 'playlist': groups = t.playlist_tracks.sort_values(['track_id', 'playlist_id'])[['track_id', 'playlist_id']]
     elif by == 'album':
-        named = t.tracks.album_name.map(fold, na_action='ignore') + '|' + t.tracks.track_id.map(main_artists(t))
+        named = t.tracks.album_name.map(fold, na_action='ignore').astype('str') + '|' + t.tracks.track_id.map(main_artists(t)).astype('str')
         groups = ids.assign(group=t.tracks.album_id.fillna(named)).dropna()
     else: raise InputError(f'by={by!r} is no way to split. Choose track, artist, album or playlist.')
     if groups.empty: raise InputError(f'these tables have no {by} to split by. Split by track, or give a file with a column for it.')

@@ -23,6 +23,8 @@ from refresh import CHILDREN, SECONDS, describe, environment, find_notebooks, ru
 
 TOP = Path(__file__).resolve().parents[1]
 TOOLS, BIN = TOP / "tools", Path(sys.executable).parent
+SAMPLE = TOP / "data" / "spotify_by_genre.parquet"
+NO_SAMPLE = "; saved outputs not compared, since data/ was removed and everything ran on synthetic tables"
 IGNORED = {"__pycache__", ".ipynb_checkpoints", ".last_checked", "nbdev.yml"}
 PROCESS = "from nbdev.serve import proc_nbs; proc_nbs(n_workers=2, force=True)"
 
@@ -115,14 +117,14 @@ def check_notebooks(report, flags):
     count = 0
     for run in run_notebooks(find_notebooks(), flags, seconds=1800 if flags else SECONDS):
         print(describe(run), flush=True)
-        reports = stale(run) if run.ok and run.outputs is not None else []
+        reports = stale(run) if SAMPLE.exists() and run.ok and run.outputs is not None else []
         print(*reports, sep="\n", end="\n" if reports else "", flush=True)
         good = run.ok and not reports
         report.check(good, f"{run.path.name}: " + ("stale, `make refresh`" if run.ok else "see above"))
         report.skipped += run.outputs is None and run.ok
         count += good and run.outputs is not None
     report.passed += count
-    print(f"notebooks: {count}", flush=True)
+    print(f"notebooks: {count}" + NO_SAMPLE * (not SAMPLE.exists()), flush=True)
     report.check(count, "no notebook ran")
 
 
