@@ -40,7 +40,7 @@ def describe_audio(
     "A data card of the audio measures of any tables."
     x = measures(t).astype('float64')
     if x.empty: raise InputError('these tables have no audio features. Load a file that has them.')
-    allowed = {c: '{:g} … {:g}'.format(*RANGES[c]) if c in RANGES else '' for c in x}
+    allowed = {c: '{:g} … {:g}'.format(*RANGES[c]) if c in RANGES and c != 'duration_ms' else '' for c in x}
     return pd.DataFrame({'meaning': pd.Series(_MEANING), 'range': pd.Series(allowed), 'lowest': x.min(), 'median': x.median(), 'highest': x.max(), 'missing': x.isna().mean()}).loc[list(x)]
 
 # %% ../nbs/01_analysis.ipynb #7a97d163

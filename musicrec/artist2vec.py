@@ -14,6 +14,7 @@ import pandas as pd
 from scipy.sparse import csr_array, diags_array
 from scipy.sparse.linalg import eigsh
 from sklearn.base import BaseEstimator
+from threadpoolctl import threadpool_limits
 from .preprocess import Standardize, audio_matrix
 from .tables import InputError, NotFoundError, Tables, atomic_path, input_error, main_artists
 
@@ -247,9 +248,9 @@ def eigenvectors(
 )->np.ndarray: # float32, rows × `dim`; eigenvectors × root of their eigenvalues, zeros past the positive ones
     "Leading eigenvectors with fixed signs: the entry largest in size is positive."
     n, k = m.shape[0], min(dim, m.shape[0])
-    if n <= 4 * dim or n < 400:
-        values, vectors = np.linalg.eigh(m.toarray())
-    else: values, vectors = eigsh(m, k=k, which='LA', v0=np.full(n, 1 / np.sqrt(n)), tol=1e-8)
+    with threadpool_limits(1): # more threads would sum in another order, and give other last bits
+        if n <= 4 * dim or n < 400: values, vectors = np.linalg.eigh(m.toarray())
+        else: values, vectors = eigsh(m, k=k, which='LA', v0=np.full(n, 1 / np.sqrt(n)), tol=1e-8)
     order = np.argsort(-values)[:k]
     values, vectors = np.maximum(values[order], 0), vectors[:, order]
     vectors = vectors * np.sign(vectors[np.abs(vectors).argmax(0), np.arange(k)])
@@ -271,6 +272,8 @@ class Artist2Vec(BaseEstimator):
     def fit(self, sentences:Iterable[list[str]], weights=None)->Artist2Vec:
         "Learn `embeddings_` from lists of artist ids."
         lists = _check_sentences(sentences)
+        if self.dim < 1: raise InputError(f'dim is {self.dim}. Give at least 1.')
+        if weights is not None: weights = _check_weights(weights, len(lists))
         if self.method == 'paper': self.embeddings_ = word2vec(lists, self.dim, self.window, self.epochs, self.passes, seed=self.seed)
         elif self.method == 'ppmi': self.embeddings_ = self._ppmi(lists, weights)
         else: raise InputError(f"method is {self.method!r}. Choose 'ppmi' or 'paper'.")
@@ -282,10 +285,16 @@ class Artist2Vec(BaseEstimator):
         norms = np.linalg.norm(vectors, axis=1)
         return Embeddings(names, vectors, np.divide(1, norms**self.norm_power, out=np.zeros_like(norms), where=norms > 0))
 
+def _check_weights(weights, n):
+    weights = np.asarray(weights, dtype='float64')
+    if weights.shape != (n,) or not np.isfinite(weights).all() or (weights < 0).any(): raise InputError(f'weights have shape {weights.shape}. Give one number of 0 or more per sentence, {n} in all.')
+    return weights
+
 def _check_sentences(sentences):
     lists = []
+    if sentences is None: raise InputError('there are no sentences. Give lists of artist ids.')
     for i, s in enumerate(sentences):
-        if isinstance(s, str) or not all(isinstance(a, str) for a in s): raise InputError(f'sentence {i + 1} is no list of artist ids: {str(s)[:60]!r}. Give lists of text ids.')
+        if s is None or isinstance(s, str) or not all(isinstance(a, str) for a in s): raise InputError(f'sentence {i + 1} is no list of artist ids: {str(s)[:60]!r}. Give lists of text ids.')
         lists.append(list(s))
     if not any(len(set(s)) > 1 for s in lists): raise InputError(f'none of {len(lists)} sentences has two artists. Give lists of artists that belong together.')
     return lists

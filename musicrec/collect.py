@@ -5,10 +5,11 @@
 # %% ../nbs/00_collect.ipynb #9b1f5cf8
 from __future__ import annotations
 import os
+from dataclasses import fields
 from pathlib import Path
 import musicrec
-from .sources.features import feature_tables, frames_in, load_features, read_frames
-from .sources.simulate import Simulation, simulate, synthetic
+from .sources.features import load_features, read_frames, source_of
+from .sources.simulate import Simulation, Synthetic, simulate, synthetic
 from .tables import AUDIO, TABLES, InputError, LeakError, MusicrecError, NotFoundError, Tables, fold, input_error
 
 # %% auto #0
@@ -37,7 +38,7 @@ _SOURCE = {'spotify_tracks_114k': 'hf_114k'} # where the set's name is not what 
 
 def _headers(file):
     "What the tables in a file call themselves, from their first lines only; nothing if the file is of another kind."
-    try: return {feature_tables(frame.head(50), str(file)).tracks.source.iloc[0] for frame in read_frames(file).values()}
+    try: return {source_of(frame) for frame in read_frames(file).values()}
     except MusicrecError: return set()
 
 def open_sets(
@@ -58,15 +59,21 @@ def _open_set(name, **options):
 # %% ../nbs/00_collect.ipynb #cf84761a
 def _path(path, strict=False, label=None):
     "Tables of a file, of a folder of files, or of a folder that `Tables.save` wrote."
-    path = Path(path).expanduser()
-    if not path.exists(): raise NotFoundError(f'{str(path)!r} is neither a file nor a data set. Check the path, or choose: demo, synthetic, {", ".join(OPEN_SETS)}.')
+    try: there = (path := Path(path).expanduser()).exists()
+    except (OSError, RuntimeError, TypeError, ValueError): there = False
+    if not there: raise NotFoundError(f'{str(path)[:200]!r} is neither a file nor a data set. Check the path, or choose: demo, synthetic, {", ".join(OPEN_SETS)}.')
     if not path.is_dir(): return load_features(path, label=label, strict=strict)
     if (path/'manifest.json').exists(): return Tables.load(path)
     files = sorted(f for f in path.iterdir() if f.suffix.lower() in ('.csv', '.tsv', '.parquet', '.zip'))
     if not files: raise input_error(path, 'holds no table', 'Give a folder with CSV, Parquet or ZIP files.')
-    t = load_features(files[0], label=label, strict=strict)
-    for f in files[1:]: t = t.merge(load_features(f, label=label, strict=strict))
-    return t
+    return load_features(*files, label=label, strict=strict)
+
+def _check_options(name, options):
+    "Raise for an option that generated tables do not have, or a number below zero."
+    known = [f.name for f in fields(Synthetic)] if name == 'synthetic' else ['seed', 'n_listeners']
+    if unknown := sorted(set(options) - set(known)): raise InputError(f'{name} has no option {unknown[0]!r}. There are: {", ".join(known)}.')
+    for k, v in options.items():
+        if not isinstance(v, str) and v < 0: raise InputError(f'{name}: {k} is {v}. Give 0 or more.')
 
 def load_tables(
     name_or_path='demo', # `demo`, `synthetic`, an open set, or a path
@@ -75,6 +82,7 @@ def load_tables(
     **options # `seed`, `n_listeners`, and for `synthetic` also `n_artists`, `tracks_per_artist`
 )->Tables: # What was dropped or chosen is in `notes`
     "Load a collection by name or from a file."
+    if isinstance(name_or_path, str) and name_or_path in ('demo', 'synthetic'): _check_options(name_or_path, options)
     if name_or_path in ('demo', 'synthetic'): t = (_demo if name_or_path == 'demo' else synthetic)(**options)
     elif options: raise InputError(f'{sorted(options)} go with demo and synthetic only. Leave them out.')
     elif name_or_path in OPEN_SETS: t = _open_set(name_or_path, strict=strict, label=label)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
 from .tables import AUDIO, Tables, fold, fold_title, main_artists
 
 # %% auto #0
@@ -30,12 +31,14 @@ def _joined(*columns):
     return codes.astype('Int64').mask(codes < 0)
 
 # %% ../nbs/base/matching.ipynb #aafd6800
-def _near_keys(features, same):
-    "Keys of rounded features together with `same`, once plain and once shifted by half a step."
-    steps = np.array([NEAR[c] for c in AUDIO])
-    for shift in (0., .5):
-        rounded = pd.DataFrame(np.floor(features[list(AUDIO)].to_numpy() / steps + shift), index=features.index)
-        yield _joined(*(rounded[c] for c in rounded), same)
+def _near_pairs(features, same):
+    "Pairs of rows whose features are all within a step and whose `same` is equal, as two arrays of row numbers."
+    code = pd.factorize(same)[0]
+    x = features[list(AUDIO)].to_numpy() / np.array([NEAR[c] for c in AUDIO])
+    rows = np.flatnonzero(np.isfinite(x).all(1) & (code >= 0))
+    points, first = np.unique(np.column_stack([code[rows] * 10., x[rows]]), axis=0, return_index=True)
+    pairs = cKDTree(points).query_pairs(1, p=np.inf, output_type='ndarray') if len(points) > 1 else np.empty((0, 2), int)
+    return rows[first][pairs].T
 
 def recordings(
     t:Tables
@@ -52,8 +55,7 @@ def _recordings(t):
     title = tracks.title.map(fold_title, na_action='ignore')
     features = t.audio().reindex(tracks.index)
     pairs = [_pairs(tracks.isrc), _pairs(_joined(artist, title))]
-    if features[list(AUDIO)].notna().all(axis=1).any():
-        pairs += [_pairs(k) for same in (artist, title) for k in _near_keys(features, same)]
+    pairs += [p for same in (artist, title) for p in (_pairs(_joined(*(features[c] for c in AUDIO), same)), _near_pairs(features, same))]
     left, right = (np.concatenate(side) for side in zip(*pairs))
     group = connected_components(coo_array((np.ones(len(left)), (left, right)), shape=(len(tracks),) * 2), directed=False)[1]
     best = pd.DataFrame({'group': group, 'popularity': -tracks.popularity.fillna(-1).to_numpy(), 'track_id': tracks.index.to_numpy()})

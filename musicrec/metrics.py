@@ -20,6 +20,7 @@ def check(
     "`y` and `p` as arrays that fit each other, else an `InputError`."
     y, p = np.asarray(y), np.asarray(p, dtype='float64')
     if p.ndim != 2 or y.shape != p.shape[:1]: raise InputError(f'y has shape {y.shape}, p {p.shape}. Give one class number and one row of probabilities per case.')
+    if y.dtype.kind not in 'iub' and not (np.isfinite(y := y.astype('float64')).all() and (y == np.floor(y)).all()): raise InputError('y holds something else than whole numbers. Number the classes from 0.')
     if not len(y): raise InputError('there is nothing to score. Give at least one case.')
     if not np.isfinite(p).all(): raise InputError(f'row {int((~np.isfinite(p)).any(1).argmax()) + 1} of p is not finite. Give probabilities.')
     if y.min() < 0 or y.max() >= p.shape[1]: raise InputError(f'y goes from {y.min()} to {y.max()} and p has {p.shape[1]} columns. Number the classes as the columns of p.')
@@ -122,6 +123,8 @@ def interval(
 )->tuple[float,float,float]: # Mean over runs, and the 95 % interval
     "A metric's mean over runs with its 95 % bootstrap interval over runs and groups of rows."
     runs = [check(*r) for r in runs]
+    if len({len(y) for y, _ in runs}) > 1: raise InputError('the runs have different numbers of rows. Give every seed the same rows.')
+    if groups is not None and len(groups) != len(runs[0][0]): raise InputError(f'{len(groups)} groups for {len(runs[0][0])} rows. Give every row its group.')
     rng = np.random.default_rng(seed)
     groups = np.unique(groups, return_inverse=True)[1] if groups is not None else np.arange(len(runs[0][0]))
     drawn = [metric(y[rows], p[rows]) for rows in _redraws(groups, n, rng) for y, p in [runs[rng.integers(len(runs))]]]

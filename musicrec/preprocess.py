@@ -12,7 +12,7 @@ from scipy.sparse import csr_array
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from .matching import recordings
-from .tables import AUDIO, InputError, LeakError, Tables, fold, input_error, main_artists
+from .tables import AUDIO, InputError, LeakError, Tables, credits_of, fold, main_artists
 
 # %% auto #0
 __all__ = ['audio_matrix', 'Standardize', 'merge_duplicates', 'main_genre', 'label_matrix', 'Split', 'track_groups', 'leaks',
@@ -63,7 +63,10 @@ def merge_duplicates(
     "Tables in which every recording has one id, its most popular one; tables without repeats come back as they are."
     best = recordings(t)
     if (best.index == best).all(): return t
-    def moved(frame, *key): return frame.assign(track_id=frame.track_id.map(best)).dropna(subset='track_id').drop_duplicates([*key])
+    def moved(frame, *key): # what the kept id says itself comes first
+        own = (frame.track_id.map(best) == frame.track_id).to_numpy()
+        frame = pd.concat([frame[own], frame[~own].sort_values([c for c in ('track_id', 'source') if c in frame])])
+        return frame.assign(track_id=frame.track_id.map(best)).dropna(subset='track_id').drop_duplicates([*key])
     votes = t.preferences.assign(track_id=t.preferences.track_id.map(best)).dropna(subset='track_id')
     share = votes.groupby(['listener_id', 'track_id']).label.transform('mean')
     votes = votes.assign(label=(share > .5).astype('Int64'))[(share != .5).to_numpy()]
@@ -119,7 +122,7 @@ def track_groups(
     "The groups each track belongs to; a track without one is a group of its own."
     ids = t.tracks[['track_id']]
     if by == 'track': return ids.assign(group=ids.track_id)
-    if by == 'artist': groups = t.track_artists.sort_values(['track_id', 'position'], kind='stable')[['track_id', 'artist_id']]
+    if by == 'artist': groups = credits_of(t)[['track_id', 'artist_id']]
     elif by == 'playlist': groups = t.playlist_tracks.sort_values(['track_id', 'playlist_id'])[['track_id', 'playlist_id']]
     elif by == 'album':
         named = t.tracks.album_name.map(fold, na_action='ignore').astype('str') + '|' + t.tracks.track_id.map(main_artists(t)).astype('str')
@@ -226,7 +229,8 @@ def folds(
 )->Iterator[Split]:
     "`k` splits whose test sides cover all recordings once."
     draw = _Draw(t, by, among)
-    if not 2 <= k <= len(draw.ids): raise InputError(f'{len(draw.ids)} recordings cannot be cut into {k} folds. Give 2 to {len(draw.ids)}.')
+    n = len(np.unique(draw.home))
+    if not 2 <= k <= n: raise InputError(f'{len(draw.ids)} recordings in {n} groups cannot be cut into {k} folds. Give 2 to {n}.')
     fold_ = draw.sides(np.full(k, 1 / k), [seed, 3])
     for i in range(k):
         side = np.full(len(draw.ids), 2)

@@ -20,7 +20,7 @@ from torch import nn
 from .artist2vec import Embeddings, infer_artists, load_arrays, save_arrays, unit
 from .metrics import log_loss
 from .preprocess import Split, Standardize, audio_matrix, merge_duplicates, split
-from .tables import InputError, NotFoundError, Tables, track_names
+from .tables import InputError, NotFoundError, Tables, credits_of, track_names
 from .track_embeddings import Training, train_net
 
 # %% auto #0
@@ -32,7 +32,7 @@ def catalogue(
     t:Tables # With duplicates merged
 )->pd.DataFrame: # `track_id, title, artist, artist_ids` (joined by `|`, main artist first), `popularity`; sorted by id
     "The recordings that can be recommended."
-    credits = t.track_artists.sort_values(['track_id', 'position'], kind='stable').groupby('track_id').artist_id.agg('|'.join)
+    credits = credits_of(t).groupby('track_id', sort=False).artist_id.agg('|'.join)
     frame = track_names(t).loc[t.audio().index].sort_index()
     popularity = t.tracks.set_index('track_id').popularity.reindex(frame.index)
     return frame.assign(artist_ids=frame.index.map(credits).astype('str'), popularity=popularity.to_numpy()).fillna({'artist_ids': '', 'title': '', 'artist': ''}).reset_index()

@@ -15,8 +15,8 @@ import pandas as pd
 # %% auto #0
 __all__ = ['AUDIO', 'TABLES', 'RANGES', 'NOT_FOUND', 'FORMAT', 'MusicrecError', 'InputError', 'NotFoundError', 'LeakError',
            'input_error', 'fold', 'fold_title', 'make_id', 'Table', 'conform', 'out_of_range', 'atomic_path',
-           'check_table', 'Tables', 'save_tables', 'read_tables', 'main_artists', 'track_names', 'find_artist',
-           'find_ids', 'audio_rows']
+           'check_table', 'Tables', 'save_tables', 'read_tables', 'credits_of', 'main_artists', 'track_names',
+           'find_artist', 'find_ids', 'audio_rows']
 
 # %% ../nbs/base/tables.ipynb #492fef1a
 class MusicrecError(Exception):
@@ -132,7 +132,8 @@ def conform(
 
 # %% ../nbs/base/tables.ipynb #f0ba04e1
 RANGES = {c: (0., 1.) for c in AUDIO if c not in ('loudness', 'tempo')} | {'loudness': (-60., 5.), 'tempo': (30., 260.),
-    'instrumentalness': (0., 1.), 'key': (0, 11), 'mode': (0, 1), 'time_signature': (0, 7), 'popularity': (0, 100)}
+    'instrumentalness': (0., 1.), 'key': (0, 11), 'mode': (0, 1), 'time_signature': (0, 7), 'popularity': (0, 100), 'duration_ms': (0, 10**9),
+    'label': (0, 1), 'probability': (0., 1.), 'confidence': (0., 1.), 'score_norm': (0., 1.)}
 NOT_FOUND = {'tempo': 0, 'key': -1, 'duration_ms': -1}
 
 def out_of_range(
@@ -154,6 +155,7 @@ def atomic_path(
     new = work/'new'
     try:
         yield new
+        if target.exists() and target.is_dir() != new.is_dir(): raise input_error(target, f"is a {'folder' if target.is_dir() else 'file'}", 'Choose another name, or move it.')
         if target.is_dir(): target.rename(work/'old') # a folder cannot be renamed over a full one
         new.replace(target)
     except BaseException:
@@ -270,7 +272,7 @@ def _manifest(folder):
     if not file.exists(): raise input_error(folder, 'has no manifest.json', 'Give a folder that `Tables.save` wrote.')
     try: manifest = json.loads(file.read_text(encoding='utf-8'))
     except ValueError as e: raise input_error(file, f'is not JSON ({e})', 'Save the tables again.') from None
-    if not isinstance(manifest, dict) or not isinstance(manifest.get('tables'), dict) or manifest.get('format') != FORMAT:
+    if not isinstance(manifest, dict) or not isinstance(manifest.get('tables'), dict) or not isinstance(manifest.get('notes', []), list) or manifest.get('format') != FORMAT:
         raise input_error(file, f'is not a manifest of format {FORMAT}', 'Save the tables again with this version.')
     return manifest
 
@@ -287,18 +289,24 @@ def read_tables(
     return Tables(manifest.get('notes'), **frames)
 
 # %% ../nbs/base/tables.ipynb #39941a14
+def credits_of(
+    t:Tables
+)->pd.DataFrame: # `track_artists`, by track, main artist first, ties by id
+    "Who is credited on each track, in order."
+    return t.track_artists.sort_values(['track_id', 'position', 'artist_id'])
+
 def main_artists(
     t:Tables
 )->pd.Series: # artist_id of each track's first artist, indexed by `track_id`
     "The main artist of every track that has one."
-    credits = t.track_artists.sort_values(['track_id', 'position'], kind='stable')
+    credits = credits_of(t)
     return credits.drop_duplicates('track_id').set_index('track_id').artist_id
 
 def track_names(
     t:Tables
 )->pd.DataFrame: # `title` and `artist` (all credited, in order), indexed by `track_id`
     "What a person calls each track."
-    names = t.track_artists.sort_values(['track_id', 'position'], kind='stable')
+    names = credits_of(t)
     names = names.assign(name=names.artist_id.map(t.artists.set_index('artist_id').name)).dropna(subset='name')
     artist = names.groupby('track_id').name.agg(', '.join)
     return t.tracks.set_index('track_id')[['title']].assign(artist=lambda d: d.index.map(artist).astype('str'))

@@ -17,7 +17,7 @@ from torch import nn
 from .analysis import COLOURS
 from .artist2vec import Embeddings
 from .preprocess import Split, Standardize, audio_matrix, label_matrix, main_genre, merge_duplicates, split
-from .tables import AUDIO, InputError, Tables, main_artists
+from .tables import AUDIO, InputError, NotFoundError, Tables, main_artists
 
 # %% auto #0
 __all__ = ['LOSSES', 'TrackNet', 'layers', 'plot_network', 'paper_bce', 'cross_entropy', 'Training', 'train_net', 'targets',
@@ -168,7 +168,8 @@ def targets(
     if one is None: raise InputError(f"target is {target!r}. Choose 'genre', 'artist' or 'valence'.")
     one = one[one.index.isin(ids)]
     n = one.value_counts()
-    classes = np.array(sorted(n.index[n >= (min_tracks if target == 'artist' else 1)]), dtype=object)
+    if target == 'genre': classes = np.array(sorted(t.track_genres.genre[t.track_genres.track_id.isin(one.index)].unique()), dtype=object)
+    else: classes = np.array(sorted(n.index[n >= min_tracks]), dtype=object)
     if len(classes) < 2: raise InputError(f'there are {len(classes)} classes of {target} to tell apart. Give tables with at least 2' + (f', each with {min_tracks} tracks.' if target == 'artist' else '.'))
     return ids[ids.isin(one.index[one.isin(classes)])].tolist(), classes
 
@@ -211,6 +212,7 @@ def _normal(p): return p / np.maximum(p.sum(1, keepdims=True), 1e-12)
 def _columns(self): return [c for c in AUDIO if not (self.target == 'valence' and c == 'valence')]
 
 def _inputs(self, t, ids=None):
+    if ids is not None and not (known := pd.Index(ids).isin(t.audio().index)).all(): raise NotFoundError(f'{pd.Index(ids)[~known][0]!r} has no audio features in these tables. Use `Tables.find` to look a track up.')
     x = audio_matrix(t.audio() if ids is None else t.audio().loc[list(ids)])[:, [AUDIO.index(c) for c in _columns(self)]]
     return torch.from_numpy(self.scale_.transform(x))
 
@@ -226,9 +228,10 @@ def _fit_encoder(self, t, cut):
     t = merge_duplicates(t)
     ids, self.classes_ = targets(t, self.target, self.min_tracks)
     cut = cut or split(t, seed=self.seed, among=ids)
-    sides = [[i for i in side if i in set(ids)] for side in (cut.train, cut.valid)]
+    sides = [side[pd.Index(side).isin(ids)] for side in (np.asarray(cut.train, object), np.asarray(cut.valid, object))]
     self.split_, self.loss_ = cut, self.loss if self.loss != 'auto' else 'squared' if self.classes_ is None else 'cross_entropy'
-    if self.loss_ not in LOSSES: raise InputError(f'loss is {self.loss!r}. Choose {", ".join(LOSSES)}.')
+    if self.loss_ not in LOSSES or (self.loss_ == 'squared') != (self.classes_ is None): raise InputError(f"loss is {self.loss!r}. Choose {', '.join(LOSSES) if self.classes_ is not None else 'auto'}.")
+    if self.hidden is not None and self.hidden < 1: raise InputError(f'hidden is {self.hidden}. Give at least 1 unit.')
     self.scale_ = Standardize().fit(audio_matrix(t.audio().loc[sides[0]])[:, [AUDIO.index(c) for c in _columns(self)]])
     if self.classes_ is None: self.valence_scale_ = (v := t.audio().valence[sides[0]]).mean(), v.std() or 1.
     n_out = 1 if self.classes_ is None else len(self.classes_)

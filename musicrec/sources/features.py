@@ -8,11 +8,12 @@ import csv, hashlib, io, re, zipfile
 from pathlib import Path
 import numpy as np
 import pandas as pd
-from ..tables import (AUDIO, NOT_FOUND, TABLES, InputError, Tables, conform, fold, input_error, make_id, out_of_range)
+from ..tables import (AUDIO, NOT_FOUND, RANGES, TABLES, InputError, Tables, conform, fold, input_error, make_id, out_of_range)
 
 # %% auto #0
 __all__ = ['MAX_BYTES', 'COLUMNS', 'TOLERATED', 'zip_members', 'decode', 'read_csv', 'read_frames', 'frames_in', 'find_columns',
-           'numbers', 'check_rows', 'split_artists', 'label_column', 'read_labels', 'feature_tables', 'load_features']
+           'numbers', 'check_rows', 'split_artists', 'label_column', 'read_labels', 'feature_tables', 'source_of',
+           'load_features']
 
 # %% ../../nbs/sources/features.ipynb #df67600a
 MAX_BYTES = 2 << 30 # Unpacked size we are willing to hold
@@ -28,8 +29,8 @@ def zip_members(
             if (size := sum(m.file_size for m in members)) > min(MAX_BYTES, 1000 * len(data) + (1 << 20)):
                 raise input_error(where, f'unpacks to {size:,} bytes', 'Unpack it yourself if you trust it.')
             return {m.filename: z.read(m) for m in members}
-    except (zipfile.BadZipFile, EOFError, OSError, ValueError, RuntimeError, NotImplementedError, zipfile.zlib.error) as e:
-        if isinstance(e, InputError): raise
+    except InputError: raise
+    except Exception as e: # every decompressor has errors of its own
         raise input_error(where, f'is a damaged or encrypted ZIP ({e})', 'Download or copy it again.') from None
 
 # %% ../../nbs/sources/features.ipynb #7c5c6dd7
@@ -58,7 +59,7 @@ def read_csv(
     text = decode(data, where)
     if not text.strip(): raise input_error(where, 'is empty', 'Give a file with a header and rows.')
     if '\0' in text[:4096]: raise input_error(where, 'is not text', 'Give CSV, Parquet, or a ZIP of either.')
-    try: frame = pd.read_csv(io.StringIO(text), sep=_separator(text), dtype='str', keep_default_na=False, na_values=[''])
+    try: frame = pd.read_csv(io.StringIO(text), sep=_separator(text), dtype='str', keep_default_na=False, na_values=[''], index_col=False)
     except (pd.errors.ParserError, csv.Error, ValueError) as e:
         raise input_error(where, f'cannot be read as CSV ({str(e).strip()})', 'Quote cells that hold the separator, one record a line.') from None
     if frame.empty: raise input_error(where, 'has a header and no rows', 'Give a file with rows.')
@@ -69,7 +70,9 @@ def _read_parquet(data, where):
     try: frame = pd.read_parquet(io.BytesIO(data))
     except Exception as e: raise input_error(where, f'is a damaged Parquet file ({type(e).__name__})', 'Download or copy it again.') from None
     if frame.empty: raise input_error(where, 'has no rows', 'Give a file with rows.')
-    return frame
+    if not isinstance(frame.index, pd.RangeIndex): frame = frame.reset_index()
+    joined = lambda v: ';'.join(map(str, v)) if isinstance(v, (list, tuple, np.ndarray)) else v # lists of artists, say
+    return frame.assign(**{c: frame[c].map(joined) for c in frame if frame[c].dtype == object})
 
 def read_frames(
     path # A CSV or Parquet file, or a ZIP of them
@@ -83,13 +86,15 @@ def read_frames(
 
 def frames_in(
     data:bytes, # A file's content
-    where:str # Its name, for messages
+    where:str, # Its name, for messages
+    depth:int=0 # How many archives it is inside of
 )->dict[str,pd.DataFrame]:
     "The tables in a file's bytes."
     if data[:2] == b'PK':
+        if depth > 2: raise input_error(where, 'is an archive in an archive in an archive', 'Unpack it yourself if you trust it.')
         tables = {n: b for n, b in zip_members(data, where).items() if n.lower().endswith(('.csv', '.tsv', '.txt', '.parquet'))}
         if not tables: raise input_error(where, 'holds no CSV or Parquet file', 'Give a ZIP with one inside.')
-        return {k: f for n, b in tables.items() for k, f in frames_in(b, f'{where}/{n}').items()}
+        return {k: f for n, b in tables.items() for k, f in frames_in(b, f'{where}/{n}', depth + 1).items()}
     return {where: _read_parquet(data, where) if data[:4] == b'PAR1' else read_csv(data, where)}
 
 # %% ../../nbs/sources/features.ipynb #b5ba1a29
@@ -161,7 +166,7 @@ def _refuse(frame, columns, bad, where):
     row = int(bad.any(axis=1).to_numpy().argmax())
     c = next(c for c in bad if bad[c].iloc[row])
     share = f'{bad.any(axis=1).mean():.0%} of the rows are bad; the first holds {str(frame[columns[c]].iloc[row])!r}'
-    return input_error(where, share, f'Column {columns[c]!r} must hold numbers within range for {c}; correct or remove those rows.', row + 1, columns[c])
+    return input_error(where, share, 'Column {!r} must hold numbers from {:g} to {:g}; correct or remove those rows.'.format(columns[c], *RANGES[c]), row + 1, columns[c])
 
 def check_rows(
     frame:pd.DataFrame, # A file's rows
@@ -172,12 +177,13 @@ def check_rows(
     "Check every measured value of a file."
     values, bad = _measures(frame, columns)
     rows, notes = bad.any(axis=1), []
+    empty = values[[c for c in AUDIO if c in values]].isna().all(axis=1) & ~rows
     if rows.mean() > TOLERATED or (strict and rows.any()): raise _refuse(frame, columns, bad, where)
+    if empty.mean() > TOLERATED or (strict and empty.any()): raise input_error(where, f'{empty.mean():.0%} of the rows have no audio feature', 'Fill the eight features in, or remove those rows.', int(empty.to_numpy().argmax()) + 1)
     for c in bad:
         if n := int(bad[c].sum()):
             first = ', '.join(str(i + 1) for i in np.flatnonzero(bad[c])[:3])
             notes.append(f'{where}: dropped {n} rows with a bad {columns[c]!r} (first rows: {first})')
-    empty = values[[c for c in AUDIO if c in values]].isna().all(axis=1) & ~rows
     if n := int(empty.sum()): notes.append(f'{where}: dropped {n} rows without any audio feature (first rows: {", ".join(str(i + 1) for i in np.flatnonzero(empty)[:3])})')
     return values, ~(rows | empty), notes
 
@@ -207,22 +213,28 @@ def label_column(
     maybe = [there[c] for c in ('target', 'label') if c in there and not {'chorushit', 'sections'} & there.keys()]
     return next(iter(sure + maybe), None)
 
-def read_labels(cells:pd.Series, where:str)->pd.Series:
-    "Labels as 1, 0 or missing; anything else raises."
+def read_labels(
+    cells:pd.Series, # Text or numbers
+    where:str, # The file's name
+    strict:bool=False # Refuse any bad label?
+)->tuple[pd.Series,list[str]]: # 1, 0 or missing; and a note on labels that mean nothing
+    "Labels of a column; more than a fifth that mean nothing, or any if `strict`, raise."
     words = {'1': 1, '1.0': 1, 'true': 1, 'yes': 1, 'like': 1, 'liked': 1, '0': 0, '0.0': 0, 'false': 0, 'no': 0, 'dislike': 0, 'disliked': 0}
     text = cells.astype('str').str.strip().str.lower()
     labels = text.map(words).astype('Int64')
     bad = (labels.isna() & text.notna() & ~text.isin(_MISSING)).to_numpy()
-    if bad.any(): raise input_error(where, f'{cells.iloc[bad.argmax()]!r} is no label', 'Labels are 1 or 0, true or false, like or dislike.', int(bad.argmax()) + 1, cells.name)
-    return labels
+    if bad.mean() > TOLERATED or (strict and bad.any()): raise input_error(where, f'{cells.iloc[bad.argmax()]!r} is no label', 'Labels are 1 or 0, true or false, like or dislike.', int(bad.argmax()) + 1, cells.name)
+    return labels, [f'{where}: {int(bad.sum())} labels that mean nothing left out (first row: {int(bad.argmax()) + 1})'] * bool(bad.any())
 
 # %% ../../nbs/sources/features.ipynb #2d0ddcda
 _SPOTIFY = re.compile(r'[0-9A-Za-z]{22}')
+_LINK = re.compile(r'(?:spotify:\w+:|open\.spotify\.com/(?:[\w-]+/)?\w+/)([0-9A-Za-z]+)')
 
 def _namespaced(ids, kind):
     "Bare ids and links of Spotify as `spotify:kind:id`; other ids as `file:kind:id`."
-    bare = ids.astype('str').str.strip().str.extract(rf'(?:spotify:{kind}:|open\.spotify\.com/{kind}/)?([^?/]+)', expand=False)
-    return bare.map(lambda k: make_id('spotify' if _SPOTIFY.fullmatch(k) else 'file', kind, k), na_action='ignore')
+    text = ids.astype('str').str.strip()
+    bare = text.str.extract(_LINK, expand=False).fillna(text.mask(text.str.lower().isin(_MISSING | {'/'})))
+    return bare.map(lambda k: make_id('spotify' if _SPOTIFY.fullmatch(k) else 'file', kind, k), na_action='ignore').astype('str')
 
 def _row_ids(frame):
     "Ids made of a row's content."
@@ -241,7 +253,10 @@ def _artists(track_id, names, ids, source):
     credits = pd.DataFrame({'track_id': track_id, 'name': names.map(split_artists)}).explode('name').dropna()
     credits['position'] = credits.groupby(level=0).cumcount()
     given = _namespaced(ids, 'artist').reindex(credits.index).where(credits.position == 0) if ids is not None else pd.Series(np.nan, index=credits.index)
-    credits['artist_id'] = given.astype('object').fillna('name:artist:' + credits.name.map(fold))
+    folded = credits.name.map(fold)
+    known = pd.DataFrame({'name': folded, 'id': given}).dropna().drop_duplicates()
+    known = known[~known.name.duplicated(keep=False)].set_index('name').id # a guest is the artist whom the file gives an id, unless two share the name
+    credits['artist_id'] = given.astype('object').fillna(folded.map(known)).fillna('name:artist:' + folded)
     credits = credits.drop_duplicates(['track_id', 'artist_id'])
     artists = credits.drop_duplicates('artist_id').assign(name_folded=lambda d: d.name.map(fold), source=source)
     return artists[['artist_id', 'name', 'name_folded', 'source']], credits[['track_id', 'artist_id', 'position']].assign(source=source)
@@ -258,6 +273,7 @@ def _playlists(track_id, frame, columns, source):
 def _preferences(track_id, labels, column, where):
     "`preferences` of a label column, and a note; a track with both labels is left out."
     rows = pd.DataFrame({'track_id': track_id, 'label': labels}).dropna()
+    if rows.empty: return None, f'{where}: column {column!r} holds no like and no dislike'
     both = rows.groupby('track_id').label.nunique() > 1
     rows = rows[~rows.track_id.map(both)].drop_duplicates('track_id').assign(listener_id='me', weight=1., rule=f'column {column}', source='file')
     return rows, f'{where}: likes and dislikes from column {column!r} ({int(rows.label.sum())} likes, {int((rows.label == 0).sum())} dislikes)' + (f'; {int(both.sum())} tracks with both labels left out' if both.any() else '')
@@ -292,11 +308,12 @@ def feature_tables(
     _needed(frame, columns, where)
     source = source or _source(frame)
     liked = label_column(frame, label, where)
-    labels = read_labels(frame[liked], where) if liked else None
     values, keep, notes = check_rows(frame, columns, where, strict)
+    labels, said = read_labels(frame[liked], where, strict) if liked else (None, [])
+    notes += said
     frame, values = frame[keep].reset_index(drop=True), values[keep].reset_index(drop=True)
-    if 'track_id' in columns and frame[columns['track_id']].notna().all(): track_id = _namespaced(frame[columns['track_id']], 'track')
-    else: track_id = _row_ids(pd.concat([frame[[columns[c] for c in ('artist', 'title') if c in columns]], values], axis=1))
+    track_id = _namespaced(frame[columns['track_id']], 'track') if 'track_id' in columns else pd.Series(pd.NA, index=frame.index, dtype='str')
+    if track_id.isna().any(): track_id = track_id.fillna(_row_ids(pd.concat([frame[[columns[c] for c in ('artist', 'title') if c in columns]], values], axis=1)))
     tracks, features = _tracks(frame, columns, values, track_id, source)
     out = dict(tracks=tracks, audio_features=features)
     if 'artist' in columns:
@@ -309,16 +326,25 @@ def feature_tables(
         notes.append(note)
     return Tables(notes, **out)
 
-# %% ../../nbs/sources/features.ipynb #c4fabf38
+# %% ../../nbs/sources/features.ipynb #6ba757be
+def source_of(
+    frame:pd.DataFrame # A file's rows
+)->str|None: # As in `source` columns; None for a table without the eight features
+    "Which known collection a table belongs to, by its columns."
+    return _source(frame) if set(AUDIO) <= set(find_columns(frame)) else None
+
 def load_features(
-    path, # CSV, Parquet, or a ZIP of them
+    *paths, # CSV, Parquet, or ZIPs of them
     source:str|None=None, # What `source` columns say
     label:str|None=None, # Column with likes and dislikes
     strict:bool=False # Refuse any bad row?
 )->Tables:
-    "Tables of all feature tables in a file."
-    out = None
-    for where, frame in read_frames(path).items():
-        t = feature_tables(frame, Path(where).name, source, label, strict)
-        out = t if out is None else out.merge(t)
+    "Tables of all feature tables in some files."
+    frames = {where: frame for path in paths for where, frame in read_frames(path).items()}
+    some = {where: f for where, f in frames.items() if set(AUDIO) & set(find_columns(f))} or frames
+    notes = [f'{Path(where).name}: left out, since it has no audio features' for where in frames if where not in some]
+    tables = [feature_tables(f, Path(where).name, source, label, strict) for where, f in some.items()]
+    out = tables[0]
+    for t in tables[1:]: out = out.merge(t)
+    out.notes += notes
     return out

@@ -47,6 +47,7 @@ class _World:
         known = t.audio().dropna(subset=list(AUDIO)).index
         self.tracks = pd.Index(best[best.index == best].index).intersection(known, sort=False)
         self.artists = pd.Index(t.artists.artist_id)
+        if len(self.tracks) < 20 or not len(self.artists): raise input_error('tables', f'{len(self.tracks)} tracks with all eight features and {len(self.artists)} artists are too few to simulate listening', 'Give at least 20 tracks, with artists.')
         credit = t.track_artists[t.track_artists.track_id.isin(self.tracks)]
         self.by_artist = _incidence(self.tracks.get_indexer(credit.track_id), self.artists.get_indexer(credit.artist_id), (len(self.tracks), len(self.artists)))
         self.tracks_of = self.by_artist.T.tocsr()
@@ -152,7 +153,6 @@ def simulate(
 )->Tables: # `t` with listens, listener_artists, preferences and truth_likes
     "Add simulated listeners to real or synthetic tracks."
     world = _World(t)
-    if len(world.tracks) < 20 or not len(world.artists): raise input_error('tables', f'{len(world.tracks)} tracks with all eight features are too few to simulate listening', 'Give at least 20, with artists.')
     names = np.array(['you'] + [f'sim:{i:04d}' for i in range(1, model.n_listeners)], dtype=object)
     seconds = t.tracks.set_index('track_id').duration_ms.reindex(world.tracks).fillna(200_000).to_numpy('int64') // 1000
     listens, preferences, truth = _frames(world, names, [_listener(world, *taste, model) for taste in _tastes(world, model)], seconds)
@@ -232,7 +232,8 @@ def synthetic(
 )->Tables: # With truth_artists, and truth_likes where there are listeners
     "A world with known laws, of any size."
     c = Synthetic(n_artists, tracks_per_artist, n_listeners, seed=seed, **options)
-    if c.n_artists < 2 or c.tracks_per_artist < 1: raise InputError(f'synthetic: {c.n_artists} artists with {c.tracks_per_artist} tracks each make no world. Give at least 2 with 1 each.')
+    if c.covariance not in ('shared', 'own'): raise InputError(f"covariance is {c.covariance!r}. Choose 'shared' or 'own'.")
+    if c.n_artists < 2 or c.tracks_per_artist < 1 or c.n_genres < 1: raise InputError(f'synthetic: {c.n_artists} artists with {c.tracks_per_artist} tracks each make no world. Give at least 2 with 1 each.')
     rng = np.random.default_rng([c.seed, 1])
     genre, centre, weight, mean, sd = _artist_law(c, rng)
     artist = np.repeat(np.arange(c.n_artists), c.tracks_per_artist)

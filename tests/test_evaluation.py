@@ -1,0 +1,195 @@
+"""Rows of every task and every way to split, the paper's numbers, and the command on a file of one's own."""
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from musicrec.app.cli import main
+from musicrec.artist2vec import Artist2Vec, sentences
+from musicrec.collect import AUDIO, MusicrecError, load_tables
+from musicrec.evaluation import ENTRANTS, METRICS, PAPER, TASKS, beside_paper, constant_loss, evaluate, listener_of, paper_rows, predictions, transfer_artists
+
+NAMED = {"accuracy", "balanced_accuracy", "macro_f1", "auc", "log_loss", "brier", "ece", "top10", "mrr", "ndcg@10", "ndcg@20", "recall@10", "recall@20", "coverage@20"}
+
+
+@pytest.fixture(scope="module")
+def world(): return load_tables("synthetic", n_artists=14, tracks_per_artist=12, n_listeners=8)
+
+
+@pytest.fixture(scope="module")
+def vectors(world):
+    e = Artist2Vec(dim=8).fit(sentences(world, ["listeners", "similar"], leave_out=["you"])).embeddings_
+    return {"default": e, "paper": e}
+
+
+def with_playlists(t):
+    ids = t.tracks.track_id.sample(48, random_state=0).to_numpy()
+    lists = pd.DataFrame({"playlist_id": np.repeat([f"list {i}" for i in range(16)], 3), "position": np.tile(range(3), 16), "track_id": ids})
+    return t.replace(playlists=lists[["playlist_id"]].drop_duplicates(), playlist_tracks=lists)
+
+
+def check_rows(rows, task, methods, seeds):
+    assert list(rows) == ["method", "metric", "value", "low", "high", "seeds"]
+    assert len(rows) == len(methods) * len(TASKS[task][2]) and set(rows.method) == set(methods) and set(rows.metric) == set(TASKS[task][2]) <= NAMED
+    assert rows[["value", "low", "high"]].notna().all(axis=None) and (rows.low <= rows.high).all() and set(rows.seeds) == {seeds}
+    shares = rows[~rows.metric.isin(["log_loss"])]
+    assert shares.value.between(0, 1).all()
+
+
+@pytest.mark.parametrize("by", ["track", "artist", "album", "playlist"])
+@pytest.mark.parametrize("task", ["likes", "genres", "artists"])
+def test_baselines_for_every_task_and_split(world, task, by):
+    if (task, by) == ("artists", "artist"): return
+    methods = ["majority", "forest"] if by == "track" else ["majority"]
+    check_rows(evaluate(task, with_playlists(world), by, k=2, seeds=1, methods=methods), task, methods, 1)
+
+
+@pytest.mark.parametrize("task, by", [("likes", "artist"), ("genres", "track"), ("artists", "track")])
+def test_nets_and_recommenders_for_every_task(world, vectors, task, by):
+    check_rows(evaluate(task, world, by, k=2, seeds=1, methods=["default", "paper"], artists=vectors), task, ["default", "paper"], 1)
+
+
+def test_every_track_is_predicted_once_per_seed(world):
+    runs, groups = predictions("genres", world, "artist", k=3, seeds=2, methods=["majority"])
+    assert [len(y) for y, _ in runs["majority"]] == [len(groups)] * 2 and groups.index.is_unique and groups.index.is_monotonic_increasing
+    assert set(groups) <= set(world.artists.artist_id)
+
+
+def test_row_order_of_the_tables_does_not_matter(world):
+    shuffled = world.replace(**{name: f.sample(frac=1, random_state=1) for name, f in world.frames().items()})
+    pd.testing.assert_frame_equal(*(evaluate("likes", t, "artist", 2, 1, ["majority", "forest"]) for t in (world, shuffled)))
+
+
+def test_forest_beats_the_majority_where_there_is_something_to_learn(world):
+    rows = evaluate("genres", world, "track", 3, 1, ["majority", "forest"]).set_index(["method", "metric"]).value
+    assert rows["forest", "accuracy"] > rows["majority", "accuracy"] + .15 and rows["forest", "log_loss"] < rows["majority", "log_loss"]
+
+
+def test_shuffled_labels_teach_nothing(world):
+    mine = world.preferences[world.preferences.listener_id == "you"]
+    blind = world.replace(preferences=mine.assign(label=mine.label.sample(frac=1, random_state=0).to_numpy()))
+    rows = evaluate("likes", blind, "artist", 4, 1, ["default", "forest"]).set_index(["method", "metric"]).value
+    assert rows["default", "auc"] < .65 and rows["forest", "auc"] < .65
+
+
+@pytest.mark.parametrize("arguments", [dict(task="moods"), dict(by="mood"), dict(seeds=0), dict(k=1), dict(task="artists", by="artist"), dict(methods=["magic"]), dict(methods=[])], ids=str)
+def test_impossible_evaluations_are_refused(world, arguments):
+    with pytest.raises(MusicrecError): evaluate(**dict(task="genres", t=world, by="track", k=2, seeds=1, methods=["majority"]) | arguments)
+
+
+def test_fewer_artists_than_folds_are_refused():
+    few = load_tables("synthetic", n_artists=3, tracks_per_artist=20, n_listeners=0)
+    with pytest.raises(MusicrecError): evaluate("genres", few, "artist", 5, 1, ["majority", "forest"])
+
+
+def test_methods_may_come_as_any_iterable(world):
+    check_rows(evaluate("genres", world, "track", 2, 1, iter(["majority"])), "genres", ["majority"], 1)
+
+
+def test_likes_without_labels_are_refused(world):
+    with pytest.raises(MusicrecError, match="--label"): evaluate("likes", world.replace(preferences=None), seeds=1)
+
+
+def test_listener_is_me_then_you_then_whoever_labelled_most(world):
+    as_listener = lambda *names: listener_of(world.replace(preferences=pd.DataFrame({"listener_id": names, "track_id": [f"t{i}" for i in range(len(names))], "label": 1})))
+    assert (as_listener("z", "you", "me"), as_listener("z", "you", "z"), as_listener("a", "z", "z")) == ("me", "you", "z")
+    with pytest.raises(MusicrecError): listener_of(world, "nobody")
+
+
+def test_the_paper_said_so():
+    assert PAPER.loc["genre classification"].tolist() == [.2062, .5334] and PAPER.loc["artist prediction"].tolist() == [.3743, .3151] and PAPER.loc["recommendation system"].tolist() == [.1270, .8334]
+
+
+@pytest.mark.parametrize("n", [2, 6, 100])
+def test_constant_loss_is_what_guessing_alike_costs(n):
+    from musicrec.metrics import paper_loss
+    assert constant_loss(n) == pytest.approx(paper_loss(np.arange(n), np.full((n, n), 1 / n)), abs=1e-12)
+
+
+def test_beside_the_paper_stand_four_columns_per_metric_and_gaps_stay_gaps():
+    ours = pd.DataFrame({"loss": [.1], "accuracy": [.9]}, index=["recommendation system"])
+    table = beside_paper(ours)
+    assert table["loss"].shape == table["accuracy"].shape == (3, 4)
+    assert table.loc["recommendation system", ("accuracy", "paper")] == .8334 and table.loc["recommendation system", ("accuracy", "demo")] == .9
+    assert table.loc["genre classification", ("loss", "demo")] != table.loc["genre classification", ("loss", "demo")]
+
+
+def test_beside_the_paper_nothing_of_ours_is_only_the_paper():
+    assert beside_paper().notna().sum().sum() == 6
+
+
+def test_paper_rows_score_with_the_papers_own_loss():
+    y = np.array([0, 1, 2, 1])
+    rows = paper_rows("genre classification", [(y, np.full((4, 3), 1 / 3))]).set_index("metric")
+    assert rows.ours["loss"] == pytest.approx(constant_loss(3)) and rows.paper["loss"] == .2062
+
+
+def test_artist_vectors_travel_by_folded_name(world):
+    mine = world.replace(artists=world.artists.assign(name=world.artists.name.str.upper()), listener_artists=None, similar_artists=None)
+    e = transfer_artists(mine, [world])
+    assert set(e.ids) <= set(mine.artists.artist_id) and len(e) > 5 and transfer_artists(mine, [mine]) is None
+
+
+# The command
+
+
+def songs(n=60):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.random((n, 8)).round(4), columns=list(AUDIO)).assign(tempo=rng.uniform(70, 180, n), loudness=-rng.uniform(1, 20, n))
+    return frame.assign(title=[f"Song {i}" for i in range(n)], liked=(frame.energy + rng.normal(0, .2, n) > .5).astype(int))
+
+
+def run(*words):
+    with pytest.raises(SystemExit) as e: main([str(w) for w in words])
+    return e.value.code
+
+
+@pytest.fixture
+def labelled(tmp_path, monkeypatch):
+    monkeypatch.delenv("MUSICREC_DATA", raising=False)
+    monkeypatch.chdir(tmp_path)
+    songs().to_csv("songs.csv", index=False)
+    return tmp_path
+
+
+def test_command_writes_rows_as_promised(labelled, capsys):
+    assert run("evaluate", "likes", "songs.csv", "--folds", 2, "--seeds", 1, "--json", "out/rows.json") == 0
+    said = json.loads((labelled / "out" / "rows.json").read_text())
+    assert {k: said[k] for k in ("schema", "task", "by", "data", "n", "vectors_from")} == {"schema": 1, "task": "likes", "by": "track", "data": "songs.csv", "n": 60, "vectors_from": []}
+    assert {r["method"] for r in said["rows"]} == set(ENTRANTS) == {"default", "paper", "majority", "forest"} and {r["metric"] for r in said["rows"]} <= NAMED
+    assert all(set(r) == {"method", "metric", "value", "low", "high", "seeds"} and r["low"] <= r["high"] for r in said["rows"])
+    out, err = capsys.readouterr()
+    assert "balanced_accuracy" in out and "column 'liked'" in err
+
+
+def test_command_refuses_to_split_by_artists_that_are_not_there(labelled, capsys):
+    assert run("evaluate", "likes", "songs.csv", "--by", "artist", "--folds", 2, "--seeds", 1, "--json", "rows.json") == 2
+    assert "no artist" in capsys.readouterr().err and not (labelled / "rows.json").exists()
+
+
+@pytest.mark.parametrize("words", [("moods", "songs.csv"), ("likes", "nowhere.csv"), ("likes", "songs.csv", "--label", "mood"), ("genres", "songs.csv"), ("likes", "songs.csv", "--folds", "1"),
+                                   ("likes", "songs.csv", "--by", "mood"), ("likes", "songs.csv", "--vectors-from", "nowhere"), ("likes", "songs.csv", "--folds", "many"), ("likes",)], ids=" ".join)
+def test_command_leaves_with_two_on_bad_input(labelled, capsys, words):
+    assert run("evaluate", *words, "--seeds", 1) == 2
+    out, err = capsys.readouterr()
+    assert "Traceback" not in err and not out.strip()
+
+
+def test_command_does_not_replace_a_folder_by_its_rows(labelled):
+    (labelled / "results").mkdir()
+    (labelled / "results" / "mine.txt").write_text("precious")
+    assert run("evaluate", "likes", "songs.csv", "--folds", 2, "--seeds", 1, "--json", "results") in (1, 2)
+    assert (labelled / "results" / "mine.txt").read_text() == "precious"
+
+
+def test_command_takes_a_label_column_by_name(labelled, capsys):
+    songs().rename(columns={"liked": "mood"}).to_csv("other.csv", index=False)
+    assert run("evaluate", "likes", "other.csv", "--label", "mood", "--folds", 2, "--seeds", 1, "--quiet") == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_geomack_by_track_is_learned_above_chance(requires_data):
+    t = load_tables(requires_data("geomack_song_attributes/data.csv"))
+    rows = evaluate("likes", t, "track", 2, 1, ["majority", "forest"]).set_index(["method", "metric"]).value
+    assert rows["forest", "auc"] > .7 and rows["majority", "auc"] < .55

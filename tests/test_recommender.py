@@ -1,0 +1,324 @@
+"""Reasons that add up, rows that are there, models that survive saving and give nothing away."""
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.special import logit
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+
+from musicrec.artist2vec import Artist2Vec, Embeddings, sentences
+from musicrec.collect import AUDIO, MusicrecError, NotFoundError, load_tables
+from musicrec.preprocess import merge_duplicates
+from musicrec.recommender import Recommender, artist_vectors
+
+PARTS = ["base", "artist", "audio", "popularity"]
+
+
+@pytest.fixture(scope="module")
+def world(): return load_tables("synthetic", n_artists=40, tracks_per_artist=8, n_listeners=30)
+
+
+@pytest.fixture(scope="module")
+def artists(world): return Artist2Vec(dim=16).fit(sentences(world, ["listeners", "similar"], leave_out=["you"])).embeddings_
+
+
+@pytest.fixture(scope="module")
+def tracks(world):
+    x = world.audio()[list(AUDIO)]
+    return Embeddings(x.index, np.maximum((x - x.mean()) / x.std() @ np.random.default_rng(0).normal(size=(8, 12)), 0))
+
+
+@pytest.fixture(scope="module")
+def fitted(world, artists, tracks): return Recommender(artists, tracks).fit(world)
+
+
+@pytest.fixture(scope="module")
+def paper(world, artists, tracks): return Recommender(artists, tracks, method="paper").fit(world)
+
+
+@pytest.fixture(scope="module")
+def loaded(fitted, tmp_path_factory): return Recommender.load(fitted.save(tmp_path_factory.mktemp("model") / "m"))
+
+
+@pytest.fixture(scope="module")
+def judged(world):
+    mine = world.preferences[world.preferences.listener_id == "you"]
+    heard = set(world.listens.track_id[world.listens.listener_id == "you"])
+    return {"liked": set(mine.track_id[mine.label == 1]), "known": set(mine.track_id) | heard}
+
+
+def shuffled(t): return t.replace(**{name: f.sample(frac=1, random_state=1) for name, f in t.frames().items()})
+
+
+def without(t, *names): return t.replace(**dict.fromkeys(names))
+
+
+def newcomers(ids, artist_ids):
+    return [dict(liked=ids[:3]), dict(disliked=ids[:2]), dict(liked=ids[5:8], disliked=ids[9:12]), dict(liked=artist_ids[:2]), dict(liked=[ids[0], artist_ids[3]], disliked=artist_ids[5:6])]
+
+
+# Reasons
+
+
+def test_parts_sum_to_the_logit_of_every_score(fitted):
+    for i, score in fitted.predict_proba(fitted.catalogue_.track_id).items():
+        parts = fitted.explain(i)
+        assert list(parts.index) == PARTS and parts.sum() == pytest.approx(logit(score), abs=1e-6)
+
+
+@pytest.mark.parametrize("n", range(5))
+def test_parts_sum_to_the_logit_for_newcomers(fitted, world, n):
+    who = newcomers(fitted.catalogue_.track_id.tolist(), world.artists.artist_id.tolist())[n]
+    for _, row in fitted.recommend(k=60, **who).iterrows():
+        assert fitted.explain(row.track_id, **who)[PARTS].sum() == pytest.approx(logit(row.score), abs=1e-6)
+
+
+def test_every_row_has_a_reason(fitted, world):
+    for who in [{}, *newcomers(fitted.catalogue_.track_id.tolist(), world.artists.artist_id.tolist())]:
+        assert fitted.recommend(k=50, **who).because.str.len().gt(5).all()
+
+
+def test_reason_names_an_artist_with_a_comma_whole(world, artists):
+    t = world.replace(artists=world.artists.assign(name=[f"Tyler {i}, The Creator" for i in range(len(world.artists))]))
+    said = Recommender(artists, None).fit(t).recommend(k=50).because
+    assert not said.str.contains("you like The Creator").any()
+
+
+def test_reason_names_a_liked_artist_only_if_she_is_liked(fitted, world, judged):
+    names = world.artists.set_index("artist_id").name
+    liked = set(world.track_artists.artist_id[world.track_artists.track_id.isin(judged["liked"])].map(names))
+    claimed = fitted.recommend(k=100).because.str.extract(r"you like ([^,]+?)(?:, a neighbour| and it sounds|$)")[0].dropna()
+    assert len(claimed) and set(claimed) <= liked
+
+
+def test_liked_artist_without_tracks_gives_finite_parts(world, artists):
+    lone = pd.DataFrame({"artist_id": ["lone"], "name": ["Lone"]})
+    model = Recommender(artists, None).fit(world.replace(artists=pd.concat([world.artists, lone])))
+    assert np.isfinite(model.explain(world.tracks.track_id[0], liked=["lone"])).all()
+
+
+# Rows
+
+
+@pytest.mark.parametrize("k", [1, 7, 10_000])
+def test_exactly_k_or_all_rows_and_nothing_known(fitted, judged, k):
+    top, free = fitted.recommend(k=k), set(fitted.catalogue_.track_id) - judged["known"]
+    assert len(top) == min(k, len(free)) and set(top.track_id) <= free and top["rank"].tolist() == list(range(1, len(top) + 1))
+    assert list(top) == ["track_id", "title", "artist", "score", "rank", "because"] and top.score.is_monotonic_decreasing and top.score.between(0, 1).all()
+
+
+@pytest.mark.parametrize("n", range(5))
+def test_newcomers_are_given_nothing_they_named(fitted, world, n):
+    ids = fitted.catalogue_.track_id.tolist()
+    who = newcomers(ids, world.artists.artist_id.tolist())[n]
+    named = {i for side in who.values() for i in side} & set(ids)
+    top = fitted.recommend(k=10_000, **who)
+    assert len(top) == len(ids) - len(named) and not named & set(top.track_id)
+
+
+def test_equal_scores_come_in_order_of_id(world):
+    t = world.replace(audio_features=world.audio_features.assign(**dict.fromkeys(AUDIO, .5) | {"tempo": 100., "loudness": -5.}), tracks=world.tracks.assign(popularity=50., title=world.tracks.track_id))
+    t = without(t, "artists", "track_artists", "similar_artists", "listener_artists", "truth_artists")
+    top = Recommender(None, None).fit(t).recommend(k=30)
+    assert top.score.nunique() == 1 and top.track_id.tolist() == sorted(top.track_id)
+
+
+def test_taste_is_learned(fitted, world, judged):
+    from musicrec.metrics import auc
+    truth = world.truth_likes[world.truth_likes.listener_id == "you"].set_index("track_id").probability.drop(list(judged["known"]))
+    p = fitted.predict_proba(truth.index).to_numpy()
+    assert auc((truth > .5).astype(int).to_numpy(), np.stack([1 - p, p], 1)) > .7
+
+
+@pytest.mark.parametrize("method", ["additive", "paper"])
+def test_row_order_of_the_tables_does_not_matter(world, artists, tracks, fitted, paper, method):
+    a, b = (m.recommend(k=40) for m in (fitted if method == "additive" else paper, Recommender(artists, tracks, method=method).fit(shuffled(world))))
+    pd.testing.assert_frame_equal(a, b, atol=1e-6)
+
+
+def test_naming_a_track_twice_is_naming_it_once(fitted):
+    i, j = fitted.catalogue_.track_id[:2]
+    pd.testing.assert_frame_equal(fitted.recommend(5, liked=[i, i, j]), fitted.recommend(5, liked=[i, j]))
+
+
+@pytest.mark.parametrize("kind", [pd.Series, np.array, iter, tuple, pd.Index], ids=["series", "array", "generator", "tuple", "index"])
+def test_likes_may_come_as_any_iterable(fitted, kind):
+    ids = fitted.catalogue_.track_id[:3].tolist()
+    pd.testing.assert_frame_equal(fitted.recommend(5, liked=kind(ids)), fitted.recommend(5, liked=ids))
+
+
+def test_any_id_of_a_recording_may_be_liked(world, artists):
+    again = lambda f, **changes: f[f.track_id == "synthetic:track:9"].assign(track_id="copy", **changes)
+    t = world.replace(tracks=pd.concat([world.tracks, again(world.tracks, popularity=0.)]), track_artists=pd.concat([world.track_artists, again(world.track_artists)]),
+                      audio_features=pd.concat([world.audio_features, again(world.audio_features)]))
+    model = Recommender(artists, None).fit(t)
+    found = t.find("Artist 1 - Track 9")
+    assert set(found) == {"synthetic:track:9", "copy"}
+    pd.testing.assert_frame_equal(model.recommend(5, liked=found), model.recommend(5, liked=["synthetic:track:9"]))
+    assert model.explain("copy").tolist() == model.explain("synthetic:track:9").tolist()
+
+
+# Poor tables
+
+
+def test_audio_alone_is_enough(world, tracks):
+    t = without(world, "artists", "track_artists", "similar_artists", "listener_artists", "track_genres", "truth_artists")
+    top = Recommender(None, tracks).fit(t).recommend(k=10)
+    assert len(top) == 10 and set(top.artist) == {""} and top.because.str.startswith("it sounds like").all()
+
+
+@pytest.mark.parametrize("change", ["genres", "popularity", "artist vectors", "gaps"])
+def test_what_is_missing_is_done_without(world, artists, change):
+    t = {"genres": lambda: without(world, "track_genres"), "popularity": lambda: world.replace(tracks=world.tracks.assign(popularity=np.nan)), "artist vectors": lambda: world,
+         "gaps": lambda: world.replace(audio_features=world.audio_features.assign(tempo=np.nan, energy=world.audio_features.energy.mask(world.audio_features.energy > .5)))}[change]()
+    model = Recommender(None if change == "artist vectors" else artists, None).fit(t)
+    parts = pd.DataFrame([model.explain(i) for i in model.catalogue_.track_id[:20]])
+    assert np.isfinite(parts).all(axis=None)
+    if change == "popularity": assert np.abs(parts.popularity).max() < 1e-9
+
+
+def test_two_labels_are_enough(world, artists):
+    few = world.preferences[world.preferences.listener_id == "you"].groupby("label").head(1)
+    assert len(Recommender(artists, None).fit(world.replace(preferences=few)).recommend(k=3)) == 3
+
+
+def test_paper_uses_the_main_artist_and_zeros_for_unknown_ones():
+    e = Embeddings(["a", "b"], [[2., 0.], [0., 4.]])
+    assert artist_vectors(e, ["b|a", "c", ""], main_only=True).tolist() == [[0, 4], [0, 0], [0, 0]]
+    assert artist_vectors(e, ["b|a", "b|c", ""]).tolist() == [[1, 2], [0, 4], [0, 0]]
+
+
+# Saving
+
+
+def test_saved_model_recommends_and_explains_the_same(fitted, loaded):
+    pd.testing.assert_frame_equal(loaded.recommend(k=10_000), fitted.recommend(k=10_000), rtol=1e-12)
+    for i in loaded.catalogue_.track_id: np.testing.assert_allclose(loaded.explain(i), fitted.explain(i), rtol=1e-12)
+
+
+def test_saved_paper_model_recommends_the_same(paper, tmp_path):
+    pd.testing.assert_frame_equal(Recommender.load(paper.save(tmp_path / "m")).recommend(k=10_000), paper.recommend(k=10_000), rtol=1e-12)
+
+
+@pytest.mark.parametrize("n", range(5))
+def test_saved_model_scores_for_newcomers_the_same(fitted, loaded, world, n):
+    who = newcomers(loaded.catalogue_.track_id.tolist(), world.artists.artist_id.tolist())[n]
+    ours, theirs = (m.recommend(k=10_000, **who).set_index("track_id").score for m in (fitted, loaded))
+    pd.testing.assert_series_equal(theirs, ours[ours.index.isin(theirs.index)], rtol=1e-6)
+
+
+def test_saving_twice_is_saving_once(loaded, tmp_path):
+    again = Recommender.load(loaded.save(tmp_path / "m"))
+    pd.testing.assert_frame_equal(again.recommend(k=50), loaded.recommend(k=50))
+
+
+@pytest.mark.parametrize("method", ["additive", "paper"])
+def test_saved_folder_names_no_track_that_was_not_liked(fitted, paper, judged, tmp_path, method):
+    folder = (fitted if method == "additive" else paper).save(tmp_path / "m")
+    held = set(pd.read_parquet(folder / "keys.parquet").track_id)
+    secret = judged["known"] - judged["liked"]
+    assert secret and not held & secret and judged["liked"] <= held
+    text = (folder / "config.json").read_text() + (folder / "weights.safetensors").read_bytes().decode("latin-1")
+    assert not any(f'"{i}"' in text for i in secret)
+
+
+def test_saved_folder_holds_three_files_without_pickle(fitted, tmp_path):
+    folder = fitted.save(tmp_path / "m")
+    assert sorted(p.name for p in folder.iterdir()) == ["config.json", "keys.parquet", "weights.safetensors"]
+    assert json.loads((folder / "config.json").read_text())["kind"] == "Recommender"
+
+
+def test_config_says_which_version_wrote_it(fitted, tmp_path):
+    config = json.loads((fitted.save(tmp_path / "m") / "config.json").read_text())
+    import musicrec
+    assert musicrec.__version__ in config.values() and "seed" in config and any("hash" in k for k in config)
+
+
+def test_saving_refuses_a_foreign_folder(fitted, tmp_path):
+    (tmp_path / "mine.txt").write_text("precious")
+    with pytest.raises(MusicrecError): fitted.save(tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.parametrize("name, damage", [("config.json", b"{}"), ("config.json", b'{"kind": "Recommender"}'), ("config.json", b"\xff"), ("weights.safetensors", b""), ("keys.parquet", b"PAR1"), ("keys.parquet", None)])
+def test_damaged_model_raises_a_typed_error(fitted, tmp_path, name, damage):
+    file = fitted.save(tmp_path / "m") / name
+    if damage is None: file.unlink()
+    else: file.write_bytes(damage)
+    with pytest.raises(MusicrecError): Recommender.load(tmp_path / "m")
+
+
+def test_model_of_a_later_format_is_refused(fitted, tmp_path):
+    config = fitted.save(tmp_path / "m") / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"format": 99}))
+    with pytest.raises(MusicrecError, match="99|format"): Recommender.load(tmp_path / "m")
+
+
+def test_model_whose_files_do_not_belong_together_is_refused(fitted, tmp_path):
+    file = fitted.save(tmp_path / "m") / "keys.parquet"
+    pd.read_parquet(file)[5:].to_parquet(file)
+    with pytest.raises(MusicrecError): Recommender.load(tmp_path / "m")
+
+
+def test_model_of_another_kind_is_refused(artists, tmp_path):
+    with pytest.raises(MusicrecError, match="no Recommender"): Recommender.load(artists.save(tmp_path / "e"))
+
+
+# Wrong use
+
+
+def test_estimator_keeps_its_settings(artists, tracks):
+    again = clone(Recommender(artists, tracks, method="paper", seed=4))
+    assert again.get_params()["seed"] == 4 and again.artists.ids == artists.ids and not hasattr(again, "catalogue_")
+
+
+def test_fit_gives_the_estimator_itself(fitted, world): assert isinstance(fitted, Recommender) and fitted.listener_ == "you"
+
+
+@pytest.mark.parametrize("use", [lambda m: m.recommend(), lambda m: m.explain("x"), lambda m: m.predict_proba(["x"]), lambda m: m.save("never-written")], ids=["recommend", "explain", "predict_proba", "save"])
+def test_using_it_before_fit_is_refused(use):
+    with pytest.raises(NotFittedError): use(Recommender(None, None))
+
+
+@pytest.mark.parametrize("options", [dict(k=0), dict(k=-1), dict(k=2.5), dict(k="3"), dict(liked=[]), dict(liked=[], disliked=[]), dict(liked=["nowhere"]), dict(liked=[None]), dict(disliked=["nowhere"]), dict(liked="synthetic:track:0")], ids=str)
+def test_impossible_requests_are_refused(fitted, options):
+    with pytest.raises(MusicrecError): fitted.recommend(**options)
+
+
+def test_liking_and_disliking_the_same_track_is_refused(fitted):
+    i = fitted.catalogue_.track_id[0]
+    with pytest.raises(MusicrecError, match="liked and disliked"): fitted.recommend(liked=[i], disliked=[i])
+
+
+def test_unknown_track_is_refused(fitted):
+    for use in (fitted.explain, lambda i: fitted.predict_proba([i])):
+        with pytest.raises(NotFoundError, match="nowhere"): use("nowhere")
+
+
+def test_unknown_listener_lists_some_who_are_there(world):
+    with pytest.raises(NotFoundError, match="you"): Recommender(None, None).fit(world, listener="nobody")
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_labels_of_one_kind_are_refused(world, label):
+    with pytest.raises(MusicrecError, match="one kind"): Recommender(None, None).fit(world.replace(preferences=world.preferences[world.preferences.label == label]))
+
+
+def test_a_missing_label_counts_as_none(world):
+    mine = world.preferences[world.preferences.listener_id == "you"].reset_index(drop=True)
+    Recommender(None, None).fit(world.replace(preferences=mine.assign(label=mine.label.mask(mine.index < 3))))
+
+
+@pytest.mark.parametrize("options", [dict(method="magic")], ids=str)
+def test_impossible_settings_are_refused(world, options):
+    with pytest.raises(MusicrecError): Recommender(None, None, **options).fit(world)
+
+
+def test_paper_scores_have_no_parts(paper):
+    with pytest.raises(MusicrecError, match="additive"): paper.explain(paper.catalogue_.track_id[0])
+
+
+def test_merged_tables_give_the_same_as_unmerged_ones(world, artists, tracks, fitted):
+    pd.testing.assert_frame_equal(Recommender(artists, tracks).fit(merge_duplicates(world)).recommend(k=30), fitted.recommend(k=30), atol=1e-9)
