@@ -15,11 +15,12 @@ from scipy.sparse import csr_array, diags_array
 from scipy.sparse.linalg import eigsh
 from sklearn.base import BaseEstimator
 from threadpoolctl import threadpool_limits
+from . import __version__
 from .preprocess import Standardize, audio_matrix
 from .tables import InputError, NotFoundError, Tables, atomic_path, input_error, main_artists
 
 # %% auto #0
-__all__ = ['sentences', 'unit', 'Embeddings', 'nearest', 'affinity', 'save_arrays', 'load_arrays', 'save_embeddings',
+__all__ = ['FORMAT', 'sentences', 'unit', 'Embeddings', 'nearest', 'affinity', 'save_arrays', 'load_arrays', 'save_embeddings',
            'load_embeddings', 'Reshuffled', 'word2vec', 'cooccurrence', 'ppmi', 'eigenvectors', 'Artist2Vec',
            'main_genre_of_artists', 'neighbours_agree', 'artist_audio', 'infer_artists']
 
@@ -131,6 +132,8 @@ def affinity(
     return sums @ (units if e.weights is None else e.vectors.astype('float64') * e.weights[:, None].astype('float64')).T
 
 # %% ../nbs/03_artist2vec.ipynb #64273a4e
+FORMAT = 1 # Version of the model folder
+
 def save_arrays(
     folder, # Replaced if a model of ours is there
     config:dict, # What `config.json` holds
@@ -144,7 +147,7 @@ def save_arrays(
         raise input_error(folder, 'holds something that is not a model', 'Choose an empty or new folder.')
     with atomic_path(folder) as new:
         new.mkdir()
-        (new/'config.json').write_text(json.dumps(config, indent=1, ensure_ascii=False), encoding='utf-8')
+        (new/'config.json').write_text(json.dumps(config | {'format': FORMAT, 'musicrec': __version__}, indent=1, ensure_ascii=False), encoding='utf-8')
         save_file({k: np.ascontiguousarray(v) for k, v in arrays.items()}, new/'weights.safetensors')
         keys.to_parquet(new/'keys.parquet', index=False)
     return folder
@@ -162,13 +165,14 @@ def load_arrays(
     except FileNotFoundError as e: raise input_error(folder, f'has no {Path(e.filename or "weights.safetensors").name}', 'Give a folder that `save` wrote.') from None
     except Exception as e: raise input_error(folder, f'is damaged ({type(e).__name__})', 'Save the model again.') from e
     if not isinstance(config, dict) or config.get('kind') != kind: raise input_error(folder/'config.json', f'is no {kind}', f'Give a folder in which {kind} was saved.')
+    if config.get('format') != FORMAT: raise input_error(folder/'config.json', f"is of format {config.get('format')!r}, this version reads {FORMAT}", 'Save the model again with this version.')
     return config, arrays, keys
 
 # %% ../nbs/03_artist2vec.ipynb #fd8fcaf5
 def save_embeddings(e:Embeddings, folder)->Path:
     "Write embeddings as a model folder."
     arrays = {'vectors': e.vectors, 'inferred': e.inferred} | ({} if e.weights is None else {'weights': e.weights})
-    return save_arrays(folder, {'kind': 'Embeddings', 'format': 1}, arrays, pd.DataFrame({'id': pd.Series(e.ids, dtype='str')}))
+    return save_arrays(folder, {'kind': 'Embeddings'}, arrays, pd.DataFrame({'id': pd.Series(e.ids, dtype='str')}))
 
 def load_embeddings(folder)->Embeddings:
     "Read embeddings from a model folder."

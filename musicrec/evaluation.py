@@ -119,6 +119,8 @@ def predictions(
 )->tuple[dict[str,list],pd.Series]: # For each method one `(y, p)` per seed, rows sorted by track; and the group of each row
     "Out-of-fold predictions of every method."
     if task not in TASKS: raise InputError(f'{task!r} is no task. Choose {", ".join(TASKS)}.')
+    methods = list(methods)
+    if not methods or set(methods) - set(ENTRANTS): raise InputError(f'methods are {methods}. Choose among {", ".join(ENTRANTS)}.')
     if seeds < 1: raise InputError(f'seeds={seeds}. Give at least 1.')
     if task == 'artists' and by == 'artist': raise InputError('artists that training never saw cannot be predicted. Choose --by track, album or playlist.')
     t, (maker, target, _) = merge_duplicates(t), TASKS[task]

@@ -4,6 +4,7 @@
 
 # %% ../nbs/05_recommender.ipynb #83fa67ab
 from __future__ import annotations
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,14 +19,15 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 from .artist2vec import Embeddings, infer_artists, load_arrays, save_arrays, unit
+from .matching import recordings
 from .metrics import log_loss
 from .preprocess import Split, Standardize, audio_matrix, merge_duplicates, split
-from .tables import InputError, NotFoundError, Tables, credits_of, track_names
+from .tables import InputError, NotFoundError, Tables, credits_of, input_error, track_names
 from .track_embeddings import Training, train_net
 
 # %% auto #0
 __all__ = ['GRID', 'COLUMNS', 'STRENGTH', 'catalogue', 'artist_vectors', 'PaperNet', 'Kernel', 'choose', 'Recommender',
-           'save_recommender', 'load_recommender']
+           'data_hash', 'save_recommender', 'load_recommender']
 
 # %% ../nbs/05_recommender.ipynb #b606d950
 def catalogue(
@@ -166,7 +168,7 @@ def _labels(t, listener, cut):
     "Labels and weights by track id, and which of them are for training and for validation."
     mine = t.preferences[t.preferences.listener_id == listener].drop_duplicates('track_id').set_index('track_id')
     if mine.empty: raise NotFoundError(f'{listener!r} has no likes or dislikes in these tables. Listeners here: {", ".join(t.preferences.listener_id.unique()[:5]) or "none"}.')
-    mine = mine[mine.index.isin(t.audio().index)].sort_index()
+    mine = mine[mine.index.isin(t.audio().index) & mine.label.notna().to_numpy()].sort_index()
     if mine.label.nunique() < 2: raise InputError(f'{listener!r} has {len(mine)} labels of one kind. Give at least one like and one dislike of tracks with features.')
     if cut is None:
         cut = split(t, seed=0, among=mine.index, valid=.2, test=0) if len(mine) >= 20 else Split(mine.index.to_numpy(object), *(np.array([], object),) * 2, by='track', seed=0)
@@ -176,15 +178,18 @@ def _labels(t, listener, cut):
 
 def _fit(self, t, listener, cut):
     if self.method not in ('additive', 'paper'): raise InputError(f"method is {self.method!r}. Choose 'additive' or 'paper'.")
-    t = merge_duplicates(t)
+    best, t = recordings(t), merge_duplicates(t)
     mine, train, valid = _labels(t, listener, cut)
     self.catalogue_, self.listener_ = catalogue(t), listener
     self.names_ = t.artists.set_index('artist_id').name.to_dict() # of artists, by id
     self.row_ = pd.Series(np.arange(len(self.catalogue_)), index=self.catalogue_.track_id)
+    self.same_ = best[(best.index != best) & best.isin(self.catalogue_.track_id)].to_dict() # further ids of a recording
     heard = t.listens.track_id[(t.listens.listener_id == listener).to_numpy()]
     self.known_ = self.catalogue_.track_id.isin(set(heard) | set(mine.index)).to_numpy()
     used = mine.iloc[np.sort(np.concatenate([train, valid]))]
     self.liked_ = self.row_[used.index[used.label == 1]].to_numpy()
+    self.open_ = ~self.known_ # what a saved model may hold: tracks unknown to the listener, or liked
+    self.open_[self.liked_] = True
     _look_up(self, t, self.row_[mine.index[train]].to_numpy())
     (_fit_additive if self.method == 'additive' else _fit_paper)(self, mine, train, valid)
     return self
@@ -241,8 +246,8 @@ def _logits(self):
 
 def _rows(self, ids):
     check_is_fitted(self, 'catalogue_')
-    rows = self.row_.reindex(ids)
-    if rows.isna().any(): raise NotFoundError(f'{rows.index[rows.isna()][0]!r} is not in the catalogue. Use `Tables.find` to look a track up; duplicates go by the id of their recording.')
+    rows = self.row_.reindex([self.same_.get(i, i) for i in ids]).set_axis(ids)
+    if rows.isna().any(): raise NotFoundError(f'{rows.index[rows.isna()][0]!r} is not in the catalogue. Use `Tables.find` to look a track up.')
     return rows.to_numpy(int)
 
 # %% ../nbs/05_recommender.ipynb #388871b4
@@ -251,6 +256,7 @@ COLUMNS = ['track_id', 'title', 'artist', 'score', 'rank', 'because']
 def _recommend(self, k, liked, disliked):
     check_is_fitted(self, 'catalogue_')
     if not isinstance(k, (int, np.integer)) or k < 1: raise InputError(f'k is {k!r}. Ask for at least 1 track.')
+    liked, disliked = _named(liked), _named(disliked)
     if liked is None and disliked is None: scores, known, likes, likes_artists = _logits(self), self.known_, self.liked_, []
     else:
         likes, likes_artists, known = _profile(self, liked, disliked)
@@ -261,7 +267,7 @@ def _recommend(self, k, liked, disliked):
     return top.assign(score=expit(scores[best]), rank=np.arange(1, len(best) + 1), because=_because(self, best, likes, likes_artists))[COLUMNS]
 
 def _explain(self, track_id, liked, disliked):
-    row = _rows(self, [track_id])[0]
+    row, liked, disliked = _rows(self, [track_id])[0], _named(liked), _named(disliked)
     if liked is None and disliked is None:
         if self.method == 'paper': raise InputError("the paper's net is no sum of parts, so its score cannot be split. Use method='additive'.")
         parts = self.parts_
@@ -276,14 +282,14 @@ def _nearest_liked(x, rows, liked):
 
 def _because(self, rows, liked, liked_artists):
     "One plain sentence for each row."
-    names = self.catalogue_.artist.to_numpy(object)
+    names, ids = self.catalogue_.artist.to_numpy(object), [c.split('|') for c in self.catalogue_.artist_ids]
     if not len(liked): return ['near ' + ', '.join(liked_artists) + ', whom you like' if liked_artists else 'far from what you dislike'] * len(rows)
     who, near = _nearest_liked(self.artist_x_, rows, liked)
     like, alike = _nearest_liked(self.audio_x_, rows, liked)
     out = []
     for r, w, n, l in zip(rows, who, near, like):
-        same = set(names[r].split(', ')) & set(names[w].split(', ')) - {''}
-        artist = f'you like {sorted(same)[0]}' if same else f'you like {names[w]}, a neighbour of {names[r]}' if n > 0 and names[w] else ''
+        same = [a for a in ids[w] if a in ids[r] and a in self.names_]
+        artist = f'you like {self.names_[same[0]]}' if same else f'you like {names[w]}, a neighbour of {names[r]}' if n > 0 and names[w] else ''
         sound = f'it sounds like “{self.catalogue_.title.iloc[l]}”' + (f' by {names[l]}' if names[l] else '')
         out.append(' and '.join(filter(None, [artist, sound])))
     return out
@@ -291,14 +297,20 @@ def _because(self, rows, liked, liked_artists):
 # %% ../nbs/05_recommender.ipynb #08c65944
 STRENGTH = {'artist': 2.5, 'audio': 1.5} # Logits per unit of nearness (ours)
 
+def _named(ids):
+    "Ids that somebody named as a list, each once."
+    if isinstance(ids, str): raise InputError(f'{ids!r} is one text. Give a list of ids.')
+    return None if ids is None else list(dict.fromkeys(ids))
+
 def _resolve(self, ids):
     "Rows of the catalogue and artist ids that a newcomer named."
     rows, artists = [], []
     for i in ids or []:
+        i = self.same_.get(i, i)
         if i in self.row_.index: rows.append(int(self.row_[i]))
         elif i in self.names_: artists.append(i)
-        else: raise NotFoundError(f'{i!r} is neither a track nor an artist of the catalogue. Use `Tables.find` to look a name up; duplicates go by the id of their recording.')
-    return rows, artists
+        else: raise NotFoundError(f'{i!r} is neither a track nor an artist of the catalogue. Use `Tables.find` to look a name up.')
+    return list(dict.fromkeys(rows)), artists
 
 def _profile(self, liked, disliked):
     "Rows liked, names of artists liked, and which rows are known to a newcomer."
@@ -315,46 +327,58 @@ def _pull(self, ids):
     if not rows and not artists: return np.zeros(n), np.zeros(n)
     vectors = np.concatenate([self.artist_x_[rows], self.artists_.take(artists)[0]]) if len(self.artists_) else np.zeros((len(rows) + len(artists), self.artist_x_.shape[1]))
     by_artist = unit(self.artist_x_.astype('float64')) @ unit(vectors.astype('float64')).mean(0)
-    theirs = rows + [i for a in artists for i in np.flatnonzero([a in c.split('|') for c in self.catalogue_.artist_ids])]
+    theirs = rows + [i for a in artists for i in np.flatnonzero([a in c.split('|') for c in self.catalogue_.artist_ids]) if self.open_[i]]
+    if not theirs: return by_artist, np.zeros(n)
     by_audio = _gauss(self.audio_x_.astype('float64'), self.audio_x_[theirs].astype('float64'), .08).mean(1)
     return by_artist, by_audio
 
 def _newcomer(self, liked, disliked):
     "Parts of every track for somebody who named likes and dislikes."
-    liked, disliked = list(liked or []), list(disliked or [])
+    liked, disliked = liked or [], disliked or []
     if both := set(liked) & set(disliked): raise InputError(f'{sorted(both)[0]!r} is liked and disliked at once. Decide.')
     if not liked and not disliked: raise InputError('nothing is liked and nothing disliked. Name at least one track or artist.')
     (a, x), (b, z) = _pull(self, liked), _pull(self, disliked)
-    centred = lambda v: v - v.mean()
+    centred = lambda v: v - v[self.open_].mean()
     return pd.DataFrame({'base': 0., 'artist': STRENGTH['artist'] * centred(a - b), 'audio': STRENGTH['audio'] * 2 * centred(x - z), 'popularity': 0.})
 
 # %% ../nbs/05_recommender.ipynb #aa94ceea
+def data_hash(frame:pd.DataFrame)->str:
+    "A short hash of a frame's values and order."
+    return hashlib.sha256(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes()).hexdigest()[:16]
+
 _ARRAYS = ('artist_x_', 'track_x_', 'audio_x_')
 
 def save_recommender(self:Recommender, folder)->Path:
     "Write a fitted recommender as a model folder."
     check_is_fitted(self, 'catalogue_')
-    liked = np.zeros(len(self.catalogue_), bool)
-    liked[self.liked_] = True
-    keep = ~self.known_ | liked
+    keep, liked = self.open_, self.known_ & self.open_
+    same = {i: j for i, j in self.same_.items() if keep[self.row_[j]]}
     arrays = {a: getattr(self, a)[keep] for a in _ARRAYS} | {'artist_vectors': self.artists_.vectors, 'artist_inferred': self.artists_.inferred}
     arrays |= {'logits': _logits(self)[keep]} | ({} if self.method == 'paper' else {'parts': self.parts_.to_numpy()[keep]})
     keys = pd.concat([self.catalogue_[keep].assign(kind='track', liked=liked[keep]), pd.DataFrame({'track_id': self.artists_.ids, 'kind': 'vector'}),
-                      pd.DataFrame({'track_id': list(self.names_), 'title': list(self.names_.values()), 'kind': 'artist'})], ignore_index=True)
-    config = {'kind': 'Recommender', 'format': 1, 'method': self.method, 'seed': self.seed, 'listener': self.listener_,
+                      pd.DataFrame({'track_id': list(self.names_), 'title': list(self.names_.values()), 'kind': 'artist'}),
+                      pd.DataFrame({'track_id': list(same), 'recording': list(same.values()), 'kind': 'same'}).astype('str')], ignore_index=True)
+    config = {'kind': 'Recommender', 'data_hash': data_hash(self.catalogue_), 'method': self.method, 'seed': self.seed, 'listener': self.listener_,
               'holds': 'ids of liked tracks, and the scores learned from likes and dislikes; no play history'}
     return save_arrays(folder, config, arrays, keys)
 
 def load_recommender(folder)->Recommender:
     "Read a recommender from a model folder."
     config, arrays, keys = load_arrays(folder, 'Recommender')
+    try: return _restore(config, arrays, keys)
+    except (KeyError, IndexError, ValueError, AttributeError) as e: raise input_error(folder, f'holds files that do not belong together ({e})', 'Save the model again.') from e
+
+def _restore(config, arrays, keys):
+    "A fitted recommender of what a model folder holds."
     artists = Embeddings(keys.track_id[keys.kind == 'vector'], arrays['artist_vectors'], inferred=arrays['artist_inferred'])
     self = Recommender(artists, None, method=config['method'], seed=config['seed'])
     tracks = keys[keys.kind == 'track'].reset_index(drop=True)
+    if not all(len(arrays[a]) == len(tracks) for a in (*_ARRAYS, 'logits')): raise ValueError(f"{len(tracks)} tracks, {len(arrays['logits'])} scores")
     self.names_ = keys[keys.kind == 'artist'].set_index('track_id').title.to_dict()
-    self.catalogue_, self.artists_, self.listener_ = tracks.drop(columns=['kind', 'liked']), artists, config['listener']
+    self.same_ = keys[keys.kind == 'same'].set_index('track_id').recording.to_dict()
+    self.catalogue_, self.artists_, self.listener_ = tracks[['track_id', 'title', 'artist', 'artist_ids', 'popularity']], artists, config['listener']
     self.row_ = pd.Series(np.arange(len(tracks)), index=tracks.track_id)
-    self.known_ = tracks.liked.astype(bool).to_numpy()
+    self.known_, self.open_ = tracks.liked.astype(bool).to_numpy(), np.ones(len(tracks), bool)
     self.liked_ = np.flatnonzero(self.known_)
     for a in _ARRAYS: setattr(self, a, arrays[a])
     if self.method == 'paper': self.logits_ = arrays['logits']
