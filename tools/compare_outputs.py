@@ -3,7 +3,9 @@
 Words are compared exactly, but for the width of blanks and rules. Of images only their being there
 counts: their bytes change with the fonts and the libraries that draw them. Whatever goes to stderr
 (progress bars, warnings) is left out. Numbers with a decimal point may differ by 1e-3 of their
-size, since BLAS and torch differ by processor; by 2e-2 in a cell with the directive `#| trained`.
+size, since BLAS and torch differ by processor; by 2e-2 in a cell with the directive `#| trained`. In a cell with `#| ranked`, names stand in an
+order that training decides, so that near ties may change places: there only the kinds of output and
+their numbers of lines are compared.
 """
 import json
 import re
@@ -24,6 +26,11 @@ USUAL, TRAINED = (1e-3, 1e-6, 3), (2e-2, 2e-3, 2)
 def is_trained(cell):
     """Does `cell` carry the directive `#| trained`?"""
     return "trained" in extract_directives(cell, remove=False)
+
+
+def is_ranked(cell):
+    """Does `cell` carry the directive `#| ranked`?"""
+    return "ranked" in extract_directives(cell, remove=False)
 
 
 def decimals(number):
@@ -92,12 +99,14 @@ def shown(mime, value):
     return EMBEDDED_IMAGE.sub("an image", STYLE.sub("", as_text(value)))
 
 
-def first_difference(old, new, trained=False):
+def first_difference(old, new, trained=False, ranked=False):
     """Where two lists of outputs differ first, as (place, saved, now); None if they agree."""
     pairs = zip_longest(parts(old), parts(new), fillvalue=("nothing", ""))
     for (kind, before), (kind_now, after) in pairs:
         if kind != kind_now:
             return "kind of output", brief(kind, before), brief(kind_now, after)
+        if ranked and len(before.splitlines()) == len(after.splitlines()):
+            continue
         lines = zip_longest(before.splitlines(), after.splitlines(), fillvalue="(no line)")
         for number, (saved, now) in enumerate(lines, 1):
             if not same_line(saved, now, trained):

@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
-from compare_outputs import as_text, first_difference, is_trained
+from compare_outputs import as_text, first_difference, is_ranked, is_trained
 from execnb.nbio import nb2str, read_nb
 from nbdev.clean import clean_nb
 from nbdev.config import get_config
@@ -149,7 +149,7 @@ def stale(run):
     for number, (old, new) in enumerate(zip(read_nb(run.path).cells, refreshed(run).cells), 1):
         if old.cell_type != "code":
             continue
-        difference = first_difference(old.get("outputs", []), new.get("outputs", []), is_trained(old))
+        difference = first_difference(old.get("outputs", []), new.get("outputs", []), is_trained(old), is_ranked(old))
         if difference:
             place, saved, now = difference
             reports.append(f"stale output: {relative(run.path)}, cell {number} ({old.id}), {place}\n"
