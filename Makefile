@@ -3,7 +3,7 @@
 #
 #   make install TORCH_INDEX=https://download.pytorch.org/whl/cpu    PyTorch without CUDA (Linux)
 #   make install PYTHON=python3.12                                   which Python to use
-#   make reproduce ARGS="--quick --out /tmp/run"                     options of the command
+#   make reproduce ARGS="--quick --out try"                          options of the command
 
 VENV   := .venv
 BIN    := $(VENV)/bin
