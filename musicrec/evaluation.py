@@ -129,6 +129,7 @@ def predictions(
         entrant = maker(t, target, seed, artists)
         parts = {m: [] for m in methods}
         for i, s in enumerate(folds(t, by, k, seed, among=entrant.ids)):
+            if not len(s.train): raise InputError(f'every track shares a {by} with the test side, so nothing is left to train on. Split by track, or give more data.')
             say(f'{task}: seed {seed - first_seed + 1} of {seeds}, fold {i + 1} of {k}')
             for m in methods: parts[m].append(pd.DataFrame(getattr(entrant, m)(s), index=s.test))
         both = {m: pd.concat(parts[m]).sort_index() for m in methods}

@@ -158,11 +158,11 @@ def test_flipped_bytes_in_a_zip_are_damage(write, how):
     with pytest.raises(InputError, match="songs.zip"): load_tables(write(bytes(data), "songs.zip"))
 
 
-@pytest.mark.parametrize("how", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA], ids=["deflated", "bzip2", "lzma"])
+@pytest.mark.parametrize("how", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2], ids=["deflated", "bzip2"])
 def test_zip_bomb_is_refused_before_it_is_unpacked(write, monkeypatch, how):
-    bomb = packed({"songs.csv": b"0" * 30_000_000}, how)
+    bomb = packed({"songs.csv": b"0" * 60_000_000}, how)
     monkeypatch.setattr(zipfile.ZipFile, "read", lambda *_: pytest.fail("unpacked"))
-    with pytest.raises(InputError, match="30,000,000 bytes"): load_tables(write(bomb, "songs.zip"))
+    with pytest.raises(InputError, match="60,000,000 bytes"): load_tables(write(bomb, "songs.zip"))
 
 
 def test_zip_that_holds_itself_is_refused(write):
@@ -246,6 +246,17 @@ def test_first_of_two_columns_of_one_name_counts(write):
 def test_separator_at_the_end_of_every_row_shifts_nothing(write):
     lines = songs().to_csv(index=False).splitlines()
     same_tables(load_tables(write("\n".join([lines[0]] + [line + "," for line in lines[1:]]))), load_tables(write(songs(), "other.csv")))
+
+
+def test_row_names_without_a_header_shift_nothing(write):
+    lines = songs().to_csv(index=False).splitlines()
+    try: t = load_tables(write("\n".join([lines[0]] + [f"{i},{line}" for i, line in enumerate(lines[1:])])))
+    except InputError: return
+    assert t.audio_features.energy.tolist() == songs().energy.tolist() and t.tracks.title[0] == "Song 0"
+
+
+def test_row_with_a_bare_separator_in_its_title_is_refused_not_shifted(write):
+    with pytest.raises(InputError, match="line 6"): load_tables(write(songs().to_csv(index=False).replace("Song 4,", "Song 4, live,")))
 
 
 def test_quoted_cells_hold_newlines_quotes_and_separators(write):
@@ -393,7 +404,7 @@ def originals():
     return {"csv": both["a.csv"], "parquet": both["b.parquet"], "zip": packed(both), "lzma": packed(both, zipfile.ZIP_LZMA), "stored": packed(both, zipfile.ZIP_STORED)}
 
 
-@pytest.mark.parametrize("kind, n", [("csv", 60), ("cells", 30), ("parquet", 150), ("zip", 60), ("lzma", 60), ("stored", 60)])
+@pytest.mark.parametrize("kind, n", [("csv", 45), ("cells", 25), ("parquet", 150), ("zip", 60), ("lzma", 60), ("stored", 60)])
 @pytest.mark.filterwarnings("ignore")
 def test_mutated_files_give_valid_tables_or_typed_errors(tmp_path, kind, n):
     whole, path, odd = originals().get(kind), tmp_path / "mutated", []

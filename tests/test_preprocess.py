@@ -58,7 +58,7 @@ HOWS = ["other id", "remaster", "guest in title", "same isrc", "near features"]
 
 
 def test_planted_copies_are_leaks_and_never_come_out_of_split():
-    for seed in range(10):
+    for seed in range(8):
         rng, t, pairs = np.random.default_rng([seed, 3]), world(seed, 10, 4), []
         for how, like in zip(HOWS, rng.permutation(t.tracks.track_id.to_numpy(object))):
             t = copied(t, rng, how, like, f"copy: {how}")
@@ -96,7 +96,7 @@ def test_features_far_apart_are_two_recordings():
 
 @pytest.mark.parametrize("by", ["artist", "album", "playlist"])
 def test_planted_groups_are_leaks_and_never_come_out_of_split(by):
-    for seed in range(5):
+    for seed in range(4):
         t = world(seed, 10, 4)
         group = track_groups(t, by).groupby("group").track_id.agg(list)
         one, other = next(g for g in group if len(g) > 1)[:2]
@@ -106,7 +106,7 @@ def test_planted_groups_are_leaks_and_never_come_out_of_split(by):
 
 
 def test_guest_artists_keep_their_tracks_out_of_training():
-    for seed in range(5):
+    for seed in range(4):
         t = world(seed)
         s = split(t, "artist", seed=seed, valid=.2, test=.2)
         credited = t.track_artists.groupby("track_id").artist_id.agg(set)
@@ -116,7 +116,7 @@ def test_guest_artists_keep_their_tracks_out_of_training():
 
 @pytest.mark.parametrize("by", ["track", "artist", "album", "playlist"])
 def test_split_properties(by):
-    for seed in range(3):
+    for seed in range(2):
         t = world(seed)
         s, again, other = split(t, by, seed, .15, .2), split(shuffled(t, seed), by, seed, .15, .2), split(t, by, seed + 1, .15, .2)
         sides = [s.train, s.valid, s.test]

@@ -79,6 +79,7 @@ def evaluate_command(
     from musicrec.collect import load_tables
     from musicrec.evaluation import evaluate
     say = (lambda line: None) if quiet else lambda line: typer.echo(line, err=True)
+    if json_file and json_file.is_dir(): raise typer.BadParameter(f'{json_file} is a folder. Give --json a file name.')
     t = load_tables(path, label=label) if label else load_tables(path)
     for note in t.notes: say(note)
     others = _others(vectors_from, path, say) if task == 'likes' else {} # the nets for genre and artist see audio alone

@@ -51,6 +51,13 @@ def _separator(text):
     header = next((l for l in text.splitlines()[:5] if l.strip()), '')
     return max(',;\t|', key=header.count)
 
+def _parse_csv(text):
+    "Cells as text. Rows one cell longer than the header begin with a name, or end with a separator."
+    read = lambda **options: pd.read_csv(io.StringIO(text), sep=_separator(text), dtype='str', keep_default_na=False, na_values=[''], **options)
+    frame = read()
+    if isinstance(frame.index, pd.RangeIndex): return frame
+    return read(index_col=False) if frame.iloc[:, -1].isna().all() else frame.reset_index(drop=True)
+
 def read_csv(
     data:bytes, # A CSV file
     where:str # Its name, for messages
@@ -59,7 +66,7 @@ def read_csv(
     text = decode(data, where)
     if not text.strip(): raise input_error(where, 'is empty', 'Give a file with a header and rows.')
     if '\0' in text[:4096]: raise input_error(where, 'is not text', 'Give CSV, Parquet, or a ZIP of either.')
-    try: frame = pd.read_csv(io.StringIO(text), sep=_separator(text), dtype='str', keep_default_na=False, na_values=[''], index_col=False)
+    try: frame = _parse_csv(text)
     except (pd.errors.ParserError, csv.Error, ValueError) as e:
         raise input_error(where, f'cannot be read as CSV ({str(e).strip()})', 'Quote cells that hold the separator, one record a line.') from None
     if frame.empty: raise input_error(where, 'has a header and no rows', 'Give a file with rows.')
