@@ -5,6 +5,7 @@
 # %% ../nbs/base/tables.ipynb #f3144cc8
 from __future__ import annotations
 import difflib, json, re, shutil, tempfile, unicodedata
+from collections.abc import Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -190,10 +191,14 @@ def _links(t):
                              ('listener_artists', 'artist_id', 'artists'), ('similar_artists', 'artist_id', 'artists')]:
         yield name, column, getattr(t, name)[column], getattr(t, to)[column]
 
-def _fill(mine, other, name):
-    "Rows of both tables, one per key; what `mine` leaves empty is filled from `other`."
-    both = pd.concat([mine, other], ignore_index=True)
-    return conform(both.groupby(list(TABLES[name].key), sort=False, dropna=False).first().reset_index(), name)
+def _fill(frames, name):
+    "The rows of some frames, one per key; what the first leaves empty is filled from the next."
+    both = pd.concat(frames, ignore_index=True)
+    key = list(TABLES[name].key)
+    twice = both.duplicated(key, keep=False).to_numpy()
+    if not twice.any(): return both
+    first = both[twice].groupby(key, sort=False, dropna=False).first().reset_index()
+    return conform(pd.concat([both[~twice], first.set_axis(both.index[twice & ~both.duplicated(key).to_numpy()])]).sort_index(), name)
 
 # %% ../nbs/base/tables.ipynb #593b46bd
 class Tables:
@@ -227,9 +232,14 @@ class Tables:
 
     def merge(self, other:Tables)->Tables:
         "Rows of both; where a key is in both, this one's values win and its gaps are filled."
-        mine, theirs = self.frames(), other.frames()
-        both = {name: _fill(mine[name], theirs[name], name) for name in mine.keys() & theirs.keys()}
-        return Tables(self.notes + [n for n in other.notes if n not in self.notes], **(theirs | mine | both))
+        return Tables.union([self, other])
+
+    @staticmethod
+    def union(parts:Iterable[Tables])->Tables:
+        "Rows of all; where a key is in several, the first one's values win and its gaps are filled."
+        parts = list(parts)
+        frames = {name: [f for t in parts if len(f := getattr(t, name))] for name in TABLES}
+        return Tables(dict.fromkeys(n for t in parts for n in t.notes), **{name: _fill(f, name) if len(f) > 1 else f[0] for name, f in frames.items() if f})
 
     def save(self, folder)->Path:
         "Write Parquet files and `manifest.json` into `folder`, which appears whole or not at all."
