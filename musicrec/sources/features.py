@@ -10,7 +10,7 @@ from .rows import MISSING, TOLERATED, credit_tables, digest, find_columns, names
 from ..tables import AUDIO, RANGES, InputError, Tables, input_error, out_of_range
 
 # %% auto #0
-__all__ = ['check_rows', 'label_column', 'read_labels', 'feature_tables']
+__all__ = ['check_values', 'check_rows', 'label_column', 'read_labels', 'features_part', 'known_source', 'feature_tables']
 
 # %% ../../nbs/sources/features.ipynb #bc247406
 def _measures(frame, columns):
@@ -28,24 +28,34 @@ def _refuse(frame, columns, bad, where):
     share = f'{bad.any(axis=1).mean():.0%} of the rows are bad; the first holds {str(frame[columns[c]].iloc[row])!r}'
     return input_error(where, share, 'Column {!r} must hold numbers from {:g} to {:g}; correct or remove those rows.'.format(columns[c], *RANGES[c]), row + 1, columns[c])
 
-def check_rows(
+def check_values(
     frame:pd.DataFrame, # A file's rows
     columns:dict[str,str], # From `find_columns`
     where:str, # The file's name
     strict:bool=False # Refuse any bad row?
-)->tuple[pd.DataFrame,pd.Series,list[str]]: # Measured values, which rows to keep, and notes on what was dropped
+)->tuple[pd.DataFrame,pd.Series,list[str]]: # Measured values, which rows are bad (their values are missing), and notes on these
     "Check every measured value of a file."
     values, bad = _measures(frame, columns)
-    rows, notes = bad.any(axis=1), []
-    empty = values[[c for c in AUDIO if c in values]].isna().all(axis=1) & ~rows
+    rows = bad.any(axis=1)
     if rows.mean() > TOLERATED or (strict and rows.any()): raise _refuse(frame, columns, bad, where)
+    notes = [f"{where}: dropped {int(bad[c].sum())} rows with a bad {columns[c]!r} (first rows: {_first(bad[c])})" for c in bad if bad[c].any()]
+    return values.mask(rows), rows, notes
+
+def _first(rows): return ', '.join(str(i + 1) for i in np.flatnonzero(rows)[:3])
+
+# %% ../../nbs/sources/features.ipynb #84e4303e
+def check_rows(
+    frame:pd.DataFrame, # A file's rows
+    columns:dict[str,str], # From `find_columns`
+    where:str, # The file's name
+    strict:bool=False # Refuse any bad or empty row?
+)->tuple[pd.DataFrame,pd.Series,list[str]]: # Measured values, which rows to keep, and notes on what was dropped
+    "Check every row of a table of features."
+    values, bad, notes = check_values(frame, columns, where, strict)
+    empty = values[[c for c in AUDIO if c in values]].isna().all(axis=1) & ~bad
     if empty.mean() > TOLERATED or (strict and empty.any()): raise input_error(where, f'{empty.mean():.0%} of the rows have no audio feature', 'Fill the eight features in, or remove those rows.', int(empty.to_numpy().argmax()) + 1)
-    for c in bad:
-        if n := int(bad[c].sum()):
-            first = ', '.join(str(i + 1) for i in np.flatnonzero(bad[c])[:3])
-            notes.append(f'{where}: dropped {n} rows with a bad {columns[c]!r} (first rows: {first})')
-    if n := int(empty.sum()): notes.append(f'{where}: dropped {n} rows without any audio feature (first rows: {", ".join(str(i + 1) for i in np.flatnonzero(empty)[:3])})')
-    return values, ~(rows | empty), notes
+    if n := int(empty.sum()): notes.append(f'{where}: dropped {n} rows without any audio feature (first rows: {_first(empty)})')
+    return values, ~(bad | empty), notes
 
 # %% ../../nbs/sources/features.ipynb #a50232c6
 def label_column(
@@ -76,8 +86,16 @@ def read_labels(
     return labels, [f'{where}: {int(bad.sum())} labels that mean nothing left out (first row: {int(bad.argmax()) + 1})'] * bool(bad.any())
 
 # %% ../../nbs/sources/features.ipynb #24bb226a
-def _source(header):
-    "Which known collection a header belongs to; `file` for any other."
+def features_part(
+    header # Column names
+)->str|None:
+    "Whether a table is one of audio features: it has some of the eight, if not all."
+    return 'features' if len(set(AUDIO) & set(find_columns(header))) > 2 else None
+
+def known_source(
+    header # Column names
+)->str: # As in `source` columns; `file` for any other
+    "Which known collection a table of features belongs to."
     there = {squeeze(c) for c in header}
     marks = {'tidytuesday': 'playlistsubgenre playlistgenre', 'hf_114k': 'trackgenre artists albumname', 'kaggle_features': 'genre artistname trackname trackid'}
     return next((s for s, m in marks.items() if set(m.split()) <= there), 'file')
@@ -128,7 +146,7 @@ def feature_tables(
     "Tables of a frame that has the eight audio features."
     columns = find_columns(frame)
     _needed(frame, columns, where)
-    source = source or _source(frame)
+    source = source or known_source(frame)
     liked = label_column(frame, label, where)
     values, keep, notes = check_rows(frame, columns, where, strict)
     labels, said = read_labels(frame[liked], where, strict) if liked else (None, [])

@@ -16,8 +16,8 @@ from ..tables import InputError, input_error
 
 # %% auto #0
 __all__ = ['MAX_WHOLE', 'MAX_RATIO', 'FREE', 'MAX_CELLS', 'CHUNK', 'MAX_ROW', 'MAX_DOCUMENT', 'Blob', 'reading', 'unpacked',
-           'blob_of', 'blobs', 'decode', 'first_text', 'read_csv', 'read_parquet', 'read_frame', 'json_rows',
-           'json_document']
+           'blob_of', 'blobs', 'decode', 'first_text', 'separator', 'read_csv', 'read_parquet', 'read_frame',
+           'json_rows', 'json_document']
 
 # %% ../../nbs/sources/files.ipynb #634f794d
 MAX_WHOLE = 1 << 30 # Bytes we are willing to hold of one file
@@ -25,7 +25,7 @@ MAX_WHOLE = 1 << 30 # Bytes we are willing to hold of one file
 @dataclass(frozen=True)
 class Blob:
     "A file on disk or in an archive."
-    name:str # Path; within an archive, the archive's first
+    name:str # For messages: where it lies within what was given, an archive's name first
     size:int # Bytes, unpacked
     open:Callable[[],BinaryIO] # A new stream from the first byte
 
@@ -105,7 +105,7 @@ def blobs(
     path = Path(path)
     if not path.exists(): raise input_error(path, 'does not exist', 'Check the path.')
     files = sorted(f for f in path.rglob('*') if f.is_file() and not _hidden(f, path)) if path.is_dir() else [path]
-    for f in files: yield from unpacked(Blob(str(f), f.stat().st_size, lambda f=f: f.open('rb')))
+    for f in files: yield from unpacked(Blob(str(f.relative_to(path)) if path.is_dir() else f.name, f.stat().st_size, lambda f=f: f.open('rb')))
 
 # %% ../../nbs/sources/files.ipynb #8884f9db
 def decode(
@@ -127,7 +127,9 @@ def first_text(
     return head.decode('utf-16' if head[:2] in (b'\xff\xfe', b'\xfe\xff') else 'utf-8-sig', errors='replace').lstrip()
 
 # %% ../../nbs/sources/files.ipynb #693bde2f
-def _separator(text):
+def separator(
+    text:str
+)->str:
     "The separator that the header line uses most."
     header = next((l for l in text[:1 << 16].splitlines()[:5] if l.strip()), '')
     return max(',;\t|', key=header.count)
@@ -138,7 +140,7 @@ def _quoting(text, sep):
 
 def _parse_csv(text):
     "Cells as text. Rows one cell longer than the header begin with a name, or end with a separator."
-    sep = _separator(text)
+    sep = separator(text)
     read = lambda **options: pd.read_csv(io.StringIO(text), sep=sep, quoting=_quoting(text, sep), dtype='str', keep_default_na=False, na_values=[''], **options)
     frame = read()
     if isinstance(frame.index, pd.RangeIndex): return frame
