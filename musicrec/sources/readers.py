@@ -12,15 +12,22 @@ from pathlib import Path
 from .exportify import exportify, exportify_part
 from .features import feature_tables, features_part
 from .files import Blob, blobs, first_text, read_frame, separator
+from .hetrec import hetrec, hetrec_part
+from .listenbrainz_export import FEEDBACK_KEYS, LISTEN_KEYS, listenbrainz_export
+from .mpd import MPD_KEYS, mpd
+from .playlist_files import JSPF_KEYS, XSPF_ROOT, csv_playlist, is_m3u, jspf, m3u, playlist_part, xspf
+from .related import GRAPHML_ROOT, graphml, related, related_part
 from .spotify_export import account_history, account_playlists, extended_history, your_library
 from ..tables import InputError, Tables, input_error
 
 # %% auto #0
-__all__ = ['JSON_KINDS', 'TABLE_KINDS', 'XML_KINDS', 'READERS', 'KNOWN', 'header_of', 'kind_of', 'Unit', 'units', 'read_unit']
+__all__ = ['JSON_KINDS', 'TABLE_KINDS', 'XML_KINDS', 'READERS', 'JOINED', 'KNOWN', 'header_of', 'kind_of', 'Unit', 'units',
+           'read_unit']
 
 # %% ../../nbs/sources/readers.ipynb #b441a851
 JSON_KINDS = {'extended_history': {'ts', 'ms_played', 'master_metadata_track_name'}, 'account_history': {'endTime', 'msPlayed', 'trackName'},
-              'podcasts': {'endTime', 'msPlayed', 'podcastName'}, 'account_playlists': {'playlists', 'items', 'trackName'}, 'your_library': {'tracks', 'uri', 'artist', 'album'}}
+              'podcasts': {'endTime', 'msPlayed', 'podcastName'}, 'account_playlists': {'playlists', 'items'}, 'your_library': {'tracks', 'uri', 'artist', 'album'},
+              'mpd': MPD_KEYS, 'listenbrainz': LISTEN_KEYS, 'listenbrainz feedback': FEEDBACK_KEYS, 'jspf': JSPF_KEYS}
 _FIELD = re.compile(r'"(\w+)"\s*:')
 
 def _json_kind(text):
@@ -29,7 +36,9 @@ def _json_kind(text):
     return next((kind for kind, needed in JSON_KINDS.items() if needed <= fields), None)
 
 # %% ../../nbs/sources/readers.ipynb #998ccca4
-TABLE_KINDS = (exportify_part, features_part) # Each says for a list of column names which kind it is, or None
+def _named(format, part): return lambda header: f'{format}:{found}' if (found := part(header)) else None
+
+TABLE_KINDS = (exportify_part, features_part, _named('hetrec', hetrec_part), lambda header: related_part(header) and 'related', playlist_part) # Each says for column names which kind it is, or None
 
 def header_of(
     blob:Blob # A CSV or Parquet file
@@ -51,7 +60,7 @@ def _table_kind(blob):
 
 # %% ../../nbs/sources/readers.ipynb #a1fc3720
 _ROOT = re.compile(r'<(?![?!])(?:\w+:)?(\w+)')
-XML_KINDS = {} # Kind by the name of the first element
+XML_KINDS = {GRAPHML_ROOT: 'graphml', XSPF_ROOT: 'xspf'} # Kind by the name of the first element
 
 def kind_of(
     blob:Blob
@@ -60,7 +69,7 @@ def kind_of(
     text = first_text(blob)
     if text[:1] in ('{', '['): return _json_kind(text)
     if text[:1] == '<': return XML_KINDS.get(m[1]) if (m := _ROOT.search(text)) else None
-    return _table_kind(blob)
+    return 'm3u' if is_m3u(text) else _table_kind(blob)
 
 # %% ../../nbs/sources/readers.ipynb #33b41a62
 def _features(blob, listener='me', strict=False, label=None, source=None):
@@ -70,16 +79,21 @@ def _podcasts(blob, listener='me', strict=False):
     yield Tables([f'{blob.name}: left out, since it holds podcasts'])
 
 READERS = {'extended_history': extended_history, 'account_history': account_history, 'account_playlists': account_playlists, 'your_library': your_library,
-           'podcasts': _podcasts, 'exportify': exportify, 'features': _features}
+           'podcasts': _podcasts, 'exportify': exportify, 'features': _features, 'related': related, 'graphml': graphml, 'mpd': mpd,
+           'listenbrainz': listenbrainz_export, 'listenbrainz feedback': listenbrainz_export, 'jspf': jspf, 'xspf': xspf, 'm3u': m3u, 'playlist': csv_playlist}
+JOINED = {'hetrec': hetrec} # Formats whose files make sense only together
 
 # %% ../../nbs/sources/readers.ipynb #96a765c4
-KNOWN = "Spotify's privacy export (ZIP, folder or JSON), Exportify's CSV, a table with the eight audio features (CSV, Parquet)" # For messages
+KNOWN = ("Spotify's privacy export (ZIP, folder or JSON), ListenBrainz's export, Exportify's CSV, playlists (JSPF, XSPF, M3U8, CSV), tables with the eight audio features (CSV, Parquet), "
+         "lists of related artists (CSV, GraphML), HetRec-2011, the Million Playlist Dataset") # For messages
 
-def _nothing(path, names):
+def _nothing(path, found):
     "The error for a path in which no reader finds anything."
-    if any(re.search(r'technical|AccountActivity|Connection\w*\.json|AddedTo\w+\.json', n) for n in names):
+    if any(re.search(r'technical|AccountActivity|Connection\w*\.json|AddedTo\w+\.json', b.name) for b in found):
         return input_error(path, "looks like Spotify's technical log, which holds no music", 'Ask for "Account data" or "Extended streaming history" instead.')
-    return input_error(path, 'holds nothing that can be read' if names else 'holds no file', f'Readable are: {KNOWN}.')
+    if found and all(b.size == 0 for b in found): return input_error(path, 'is empty', f'Readable are: {KNOWN}.')
+    columns = [c for c in header_of(found[0]) if c.strip().isprintable()] if len(found) == 1 else []
+    return input_error(path, ('holds nothing that can be read' if found else 'holds no file') + (f'; its first line is {", ".join(columns)[:300]!r}' if columns else ''), f'Readable are: {KNOWN}.')
 
 @dataclass(frozen=True)
 class Unit:
@@ -87,19 +101,22 @@ class Unit:
     name:str # For messages
     parts:tuple # Pairs of kind and `Blob`
     left:int=0 # Files in it that are of no known kind
+    path:Path|None=None # Where it lies
 
 # %% ../../nbs/sources/readers.ipynb #3cb18831
 def units(
     path # A file, an archive or a folder
 )->list[Unit]: # In order of names
     "What there is to read in `path`, a unit per file of a folder."
+    path = Path(path)
     found = [(kind_of(b), b) for b in blobs(path)]
     known = [(k, b) for k, b in found if k]
-    if not known: raise _nothing(path, [b.name for _, b in found])
-    if not Path(path).is_dir(): return [Unit(Path(path).name, tuple(known), len(found) - len(known))]
+    if not known: raise _nothing(path, [b for _, b in found])
+    left = len(found) - len(known)
+    if not path.is_dir(): return [Unit(path.name, tuple(known), left, path)]
     files = {}
-    for k, b in known: files.setdefault(_file_of(b.name, path), []).append((k, b))
-    return [Unit(name, tuple(parts)) for name, parts in files.items()]
+    for k, b in known: files.setdefault(_file_of(b.name, path) if k.partition(':')[0] not in JOINED else k.partition(':')[0], []).append((k, b))
+    return [Unit(name, tuple(parts), 0, path/name) for name, parts in files.items()] + [Unit(path.name, (), left, path)] * bool(left)
 
 def _file_of(name, folder):
     "The file in `folder` that a member's name begins with."
@@ -115,7 +132,10 @@ def read_unit(
     source:str|None=None # What `source` columns say, for a table of features
 )->Iterator[Tables]: # Pieces
     "The tables of a unit, piece by piece."
+    joined = {}
     for kind, blob in unit.parts:
-        options = dict(label=label, source=source) if kind == 'features' else {}
-        yield from READERS[kind](blob, listener, strict, **options)
+        format, _, part = kind.partition(':')
+        if format in JOINED: joined.setdefault(format, {}).setdefault(part, []).append(blob)
+        else: yield from READERS[kind](blob, listener, strict, **(dict(label=label, source=source) if kind == 'features' else {}))
+    for format, parts in joined.items(): yield from JOINED[format](parts, listener, strict)
     if unit.left: yield Tables([f'{unit.name}: left out {unit.left} files of other kinds'])
