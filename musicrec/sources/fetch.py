@@ -60,7 +60,7 @@ def _parts(folder):
                 if name := set_of(kind := kind_of(b), b): yield name, f, kind, b
         except MusicrecError: continue
 
-def _unit(name, place, parts): return Unit(name, tuple(parts), 0, place)
+def _unit(name, place, parts): return Unit(name, tuple(parts), (), place)
 
 # %% ../../nbs/sources/fetch.ipynb #c61c4b06
 def open_sets(

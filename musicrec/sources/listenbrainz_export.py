@@ -54,7 +54,7 @@ def _row(listen):
     names, ids = _artists(meta, info, mapped)
     seconds, when = whole(info.get('duration'), 10**6), listen.get('listened_at')
     return {'track_id': link_id([info.get('spotify_id'), info.get('origin_url')]) or (recording and f'mb:recording:{recording}'), 'title': meta.get('track_name'), 'artists': names, 'artist_ids': ids,
-            'album_name': meta.get('release_name'), 'duration_ms': whole(info.get('duration_ms')) or (seconds and 1000 * seconds), 'isrc': _isrc(info.get('isrc')), 'played_at': when if isinstance(when, str) else whole(when, 1 << 32)}
+            'album_name': meta.get('release_name'), 'duration_ms': whole(info.get('duration_ms')) or (seconds and 1000 * seconds), 'isrc': _isrc(info.get('isrc')), 'played_at': text_of(when) or whole(when, 1 << 32)}
 
 def _frame(listens):
     "Rows of plays or feedback, all of them."

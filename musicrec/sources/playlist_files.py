@@ -37,12 +37,12 @@ def _ms(value, unit=1):
     try: return whole(round(float(value) * unit)) or None
     except (TypeError, ValueError, OverflowError): return None
 
-def _tables(frame, title, listener):
+def _tables(frame, title, listener, notes):
     "A playlist of the tracks in `frame`, in order."
     playlist_id = f'{listener}:playlist:{title}'
     head = pd.DataFrame([{'playlist_id': playlist_id, 'name': title, 'owner_is_me': True, 'n_tracks': len(frame), 'source': 'file'}])
     rows = pd.DataFrame({'playlist_id': playlist_id, 'position': range(len(frame)), 'track_id': frame.track_id.to_numpy(), 'source': 'file'})
-    return Tables(playlists=head, playlist_tracks=rows, **track_tables(frame.assign(artists=frame.artist.map(split_artists)).drop(columns='artist'), 'file'))
+    return Tables(notes, playlists=head, playlist_tracks=rows, **track_tables(frame.assign(artists=frame.artist.map(split_artists)).drop(columns='artist'), 'file'))
 
 def _named(blob, title): return text_of(title) or text_of(PurePosixPath(blob.name.replace('\\', '/')).stem) or 'Playlist'
 
@@ -54,8 +54,7 @@ def _playlist(entries, title, blob, listener, strict):
     frame['track_id'] = frame.track_id.fillna(name_track_ids(frame.artist, frame.title).where(frame.artist.notna()))
     bad = int(frame.track_id.isna().sum())
     tolerate(bad, len(frame), blob.name, 'have neither a link nor artist and title', strict)
-    yield _tables(frame[frame.track_id.notna()].reset_index(drop=True), _named(blob, title), listener)
-    yield Tables(Tally({'entries with neither a link nor artist and title': bad}).notes(blob.name))
+    yield _tables(frame[frame.track_id.notna()].reset_index(drop=True), _named(blob, title), listener, Tally({'entries with neither a link nor artist and title': bad}).notes(blob.name))
 
 # %% ../../nbs/sources/playlist_files.ipynb #2120d984
 JSPF_KEYS = frozenset({'playlist', 'track'})

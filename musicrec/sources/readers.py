@@ -91,7 +91,7 @@ def _nothing(path, found):
     "The error for a path in which no reader finds anything."
     if any(re.search(r'technical|AccountActivity|Connection\w*\.json|AddedTo\w+\.json', b.name) for b in found):
         return input_error(path, "looks like Spotify's technical log, which holds no music", 'Ask for "Account data" or "Extended streaming history" instead.')
-    if found and all(b.size == 0 for b in found): return input_error(path, 'is empty', f'Readable are: {KNOWN}.')
+    if found and not any(first_text(b) for b in found): return input_error(path, 'is empty', f'Readable are: {KNOWN}.')
     columns = [c for c in header_of(found[0]) if c.strip().isprintable()] if len(found) == 1 else []
     return input_error(path, ('holds nothing that can be read' if found else 'holds no file') + (f'; its first line is {", ".join(columns)[:300]!r}' if columns else ''), f'Readable are: {KNOWN}.')
 
@@ -100,7 +100,7 @@ class Unit:
     "What is read together and stored together: a file, or an archive with all it holds."
     name:str # For messages
     parts:tuple # Pairs of kind and `Blob`
-    left:int=0 # Files in it that are of no known kind
+    left:tuple=() # Names of files in it that are of no known kind
     path:Path|None=None # Where it lies
 
 # %% ../../nbs/sources/readers.ipynb #3cb18831
@@ -112,11 +112,11 @@ def units(
     found = [(kind_of(b), b) for b in blobs(path)]
     known = [(k, b) for k, b in found if k]
     if not known: raise _nothing(path, [b for _, b in found])
-    left = len(found) - len(known)
+    left = tuple(b.name for k, b in found if not k)
     if not path.is_dir(): return [Unit(path.name, tuple(known), left, path)]
     files = {}
     for k, b in known: files.setdefault(_file_of(b.name, path) if k.partition(':')[0] not in JOINED else k.partition(':')[0], []).append((k, b))
-    return [Unit(name, tuple(parts), 0, path/name) for name, parts in files.items()] + [Unit(path.name, (), left, path)] * bool(left)
+    return [Unit(name, tuple(parts), (), path/name) for name, parts in files.items()] + [Unit(path.name, (), left, path)] * bool(left)
 
 def _file_of(name, folder):
     "The file in `folder` that a member's name begins with."
@@ -138,4 +138,4 @@ def read_unit(
         if format in JOINED: joined.setdefault(format, {}).setdefault(part, []).append(blob)
         else: yield from READERS[kind](blob, listener, strict, **(dict(label=label, source=source) if kind == 'features' else {}))
     for format, parts in joined.items(): yield from JOINED[format](parts, listener, strict)
-    if unit.left: yield Tables([f'{unit.name}: left out {unit.left} files of other kinds'])
+    if unit.left: yield Tables([f'{unit.name}: left out {len(unit.left)} files of other kinds ({", ".join(Path(n).name for n in unit.left[:3])}' + ', …' * (len(unit.left) > 3) + ')'])

@@ -28,7 +28,7 @@ def _paired(a, b):
     "Do two columns name the two ends of an edge?"
     a, b = _words(a), _words(b)
     differ = [(x, y) for x, y in zip(a, b) if x != y]
-    if len(a) == len(b) and len(differ) == 1 and differ[0] in _MARKS: return set(a) - set(differ[0]) <= _ABOUT
+    if len(a) == len(b) and len(differ) == 1 and differ[0] in _MARKS: return set(a) - set(differ[0]) <= _ABOUT and max(map(len, a)) > 1 # bare x and y name no artists
     plain = lambda words: [w for w in words if w not in _OTHER | {'artist', 'artists', 'name', 'seed', 'main'}]
     return bool(a) and not _OTHER & set(a) and bool(_OTHER & set(b)) and plain(a) == plain(b) and {*a, *b} <= _ABOUT | _OTHER
 
