@@ -125,14 +125,17 @@ def conform(
     name:str # Which table it is to be
 )->pd.DataFrame: # The table's columns first, in order, with their types
     "`frame` with the columns and types of table `name`."
-    spec = TABLES[name]
-    frame = pd.DataFrame() if frame is None else frame.reset_index(drop=True)
+    if frame is None: return _empty(name).copy()
+    spec, frame = TABLES[name], frame.reset_index(drop=True)
     columns = {}
     for c, dtype in spec.dtypes.items():
         try: columns[c] = (frame[c] if frame[c].dtype == dtype else frame[c].astype(dtype)) if c in frame else pd.Series(pd.NA if dtype != 'float64' else np.nan, index=frame.index, dtype=dtype)
         except (ValueError, TypeError) as e:
             raise input_error(f'table {name}', f'cannot be read as {dtype} ({e})', 'Give numbers, or leave the cell empty.', column=c) from None
     return pd.DataFrame(columns | {c: frame[c] for c in frame if c not in columns})
+
+@lru_cache(maxsize=None)
+def _empty(name): return conform(pd.DataFrame(), name)
 
 # %% ../nbs/base/tables.ipynb #f0ba04e1
 RANGES = {c: (0., 1.) for c in AUDIO if c not in ('loudness', 'tempo')} | {'loudness': (-60., 5.), 'tempo': (30., 260.),

@@ -5,7 +5,6 @@
 # %% ../../nbs/sources/readers.ipynb #74346873
 from __future__ import annotations
 import csv, io, re
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,15 +17,15 @@ from .mpd import MPD_KEYS, mpd
 from .playlist_files import JSPF_KEYS, XSPF_ROOT, csv_playlist, is_m3u, jspf, m3u, playlist_part, xspf
 from .related import GRAPHML_ROOT, graphml, related, related_part
 from .spotify_export import account_history, account_playlists, extended_history, your_library
-from ..tables import InputError, Tables, input_error
+from ..tables import Tables, input_error
 
 # %% auto #0
-__all__ = ['JSON_KINDS', 'TABLE_KINDS', 'XML_KINDS', 'READERS', 'JOINED', 'KNOWN', 'header_of', 'kind_of', 'Unit', 'units',
-           'read_unit']
+__all__ = ['JSON_KINDS', 'TABLE_KINDS', 'XML_KINDS', 'READERS', 'JOINED', 'KNOWN', 'header_of', 'kind_of', 'Unit', 'unit_of',
+           'units', 'read_unit']
 
 # %% ../../nbs/sources/readers.ipynb #b441a851
 JSON_KINDS = {'extended_history': {'ts', 'ms_played', 'master_metadata_track_name'}, 'account_history': {'endTime', 'msPlayed', 'trackName'},
-              'podcasts': {'endTime', 'msPlayed', 'podcastName'}, 'account_playlists': {'playlists', 'items'}, 'your_library': {'tracks', 'uri', 'artist', 'album'},
+              'podcasts': {'endTime', 'msPlayed', 'podcastName'}, 'account_playlists': {'playlists', 'items', 'lastModifiedDate'}, 'your_library': {'tracks', 'uri', 'artist', 'album'},
               'mpd': MPD_KEYS, 'listenbrainz': LISTEN_KEYS, 'listenbrainz feedback': FEEDBACK_KEYS, 'jspf': JSPF_KEYS}
 _FIELD = re.compile(r'"(\w+)"\s*:')
 
@@ -104,19 +103,26 @@ class Unit:
     path:Path|None=None # Where it lies
 
 # %% ../../nbs/sources/readers.ipynb #3cb18831
+def unit_of(
+    found:Iterable[Blob], # Files that belong together
+    name:str, # For messages
+    path:Path|None=None # Where they lie
+)->Unit:
+    "A unit of all files whose kind is known; the others are counted."
+    kinds = [(kind_of(b), b) for b in found]
+    return Unit(name, tuple((k, b) for k, b in kinds if k), tuple(b.name for k, b in kinds if not k), path)
+
 def units(
     path # A file, an archive or a folder
 )->list[Unit]: # In order of names
     "What there is to read in `path`, a unit per file of a folder."
-    path = Path(path)
-    found = [(kind_of(b), b) for b in blobs(path)]
-    known = [(k, b) for k, b in found if k]
-    if not known: raise _nothing(path, [b for _, b in found])
-    left = tuple(b.name for k, b in found if not k)
-    if not path.is_dir(): return [Unit(path.name, tuple(known), left, path)]
+    path, found = Path(path), list(blobs(path))
+    unit = unit_of(found, path.name, path)
+    if not unit.parts: raise _nothing(path, found)
+    if not path.is_dir(): return [unit]
     files = {}
-    for k, b in known: files.setdefault(_file_of(b.name, path) if k.partition(':')[0] not in JOINED else k.partition(':')[0], []).append((k, b))
-    return [Unit(name, tuple(parts), (), path/name) for name, parts in files.items()] + [Unit(path.name, (), left, path)] * bool(left)
+    for k, b in unit.parts: files.setdefault(_file_of(b.name, path) if k.partition(':')[0] not in JOINED else k.partition(':')[0], []).append((k, b))
+    return [Unit(name, tuple(parts), (), path/name) for name, parts in files.items()] + [Unit(path.name, (), unit.left, path)] * bool(unit.left)
 
 def _file_of(name, folder):
     "The file in `folder` that a member's name begins with."

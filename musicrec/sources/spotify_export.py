@@ -127,8 +127,9 @@ def account_playlists(
     strict:bool=False
 )->Iterator[Tables]:
     "The listener's playlists."
-    left, seen = Tally(), Tally()
-    for playlist in _list(json_document(blob).get('playlists')):
+    left, seen, playlists = Tally(), Tally(), json_document(blob).get('playlists')
+    if not isinstance(playlists, list): raise input_error(blob.name, 'holds no list of playlists', 'Export the file again.')
+    for playlist in playlists:
         if not isinstance(playlist, dict): raise input_error(blob.name, f'holds {str(playlist)[:40]!r} where a playlist should be', 'Export the file again.')
         name, items = text_of(playlist.get('name')) or 'Playlist', _items(playlist, left)
         seen[name] += 1
