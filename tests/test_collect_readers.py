@@ -16,7 +16,7 @@ from musicrec.sources.files import blob_of, blobs, first_text, json_document, re
 from musicrec.sources.hetrec import hetrec, hetrec_part
 from musicrec.sources.listenbrainz_export import FEEDBACK_KEYS, LISTEN_KEYS, listen_rows, listenbrainz_export
 from musicrec.sources.mpd import MPD_KEYS, mpd
-from musicrec.sources.playlist_files import JSPF_KEYS, csv_playlist, is_m3u, jspf, link_id, m3u, playlist_part, xspf
+from musicrec.sources.playlist_files import JSPF_KEYS, csv_playlist, is_m3u, jspf_playlist, link_id, m3u_playlist, playlist_part, xspf_playlist
 from musicrec.sources.related import graphml, related, related_part
 from musicrec.tables import InputError, MusicrecError, Tables
 
@@ -63,10 +63,10 @@ LISTENS = [{"listened_at": 1784536469 + i, "recording_msid": "x", "user_name": "
     "recording_mbid": MBID.format(i), "artist_mbids": [MBID.format(i % 3)], "isrc": "GBAYE0500588", "duration_ms": 200_000, "spotify_id": None if i % 2 else "https://open.spotify.com/track/" + SPOTIFY.format(i)},
     "mbid_mapping": {"recording_mbid": MBID.format(i), "artists": [{"artist_mbid": MBID.format(i % 3), "artist_credit_name": f"Band {i % 3}", "join_phrase": ""}]}}} for i in range(8)]
 FEEDBACK = [{"recording_mbid": MBID.format(i), "recording_msid": None, "score": i % 3 - 1, "created": 1784536469, "track_metadata": LISTENS[i]["track_metadata"] if i % 2 else None} for i in range(8)]
-JSON = {"mpd": (mpd, MPD), "jspf": (jspf, JSPF), "listens": (listenbrainz_export, LISTENS), "payload": (listenbrainz_export, {"payload": {"count": 8, "user_id": "anna", "listens": LISTENS}}), "feedback": (listenbrainz_export, FEEDBACK)}
+JSON = {"mpd": (mpd, MPD), "jspf": (jspf_playlist, JSPF), "listens": (listenbrainz_export, LISTENS), "payload": (listenbrainz_export, {"payload": {"count": 8, "user_id": "anna", "listens": LISTENS}}), "feedback": (listenbrainz_export, FEEDBACK)}
 CELLS = {**{part: (hetrec_of(part), data, "\t") for part, data in HETREC.items()}, "edges": (related, EDGES, ";"), "related artists": (related, ARTISTS, ","), "tracks": (related, TRACKS, ","), "playlist": (csv_playlist, LIKED, ",")}
-XML = {"graphml": (graphml, GRAPH), "xspf": (xspf, XSPF)}
-ALL = {**{k: (r, json.dumps(d).encode()) for k, (r, d) in JSON.items()}, **{k: (r, d) for k, (r, d, _) in CELLS.items()}, **{k: (r, d.encode()) for k, (r, d) in XML.items()}, "m3u": (m3u, M3U.encode())}
+XML = {"graphml": (graphml, GRAPH), "xspf": (xspf_playlist, XSPF)}
+ALL = {**{k: (r, json.dumps(d).encode()) for k, (r, d) in JSON.items()}, **{k: (r, d) for k, (r, d, _) in CELLS.items()}, **{k: (r, d.encode()) for k, (r, d) in XML.items()}, "m3u": (m3u_playlist, M3U.encode())}
 
 
 @pytest.mark.parametrize("kind", ALL)
@@ -155,6 +155,13 @@ def test_files_that_hold_nothing_are_refused_or_empty(kind):
     for data in NOTHING: survives(ALL[kind][0], data)
 
 
+def test_long_lines_and_wide_tables_take_no_time():
+    """Each would take minutes by a search that grows with the square; the whole file has a limit of time."""
+    survives(m3u_playlist, b"#EXTM3U\n#EXTINF:1,a" + b" " * 1_000_000 + b"b\nx.mp3\n" + b"a" + b" " * 1_000_000 + b"b\n")
+    related_part([f"artist {i}" for i in range(20_000)])
+    survives(related, table([["source", "target"], ["a" + " " * 1_000_000 + "b", "c"], *[["d", "e"]] * 9]))
+
+
 @QUICK
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8), lambda v: st.lists(v, max_size=3) | st.dictionaries(st.sampled_from(
     ["listened_at", "track_metadata", "additional_info", "mbid_mapping", "artists", "artist_name", "track_name", "artist_mbids", "recording_mbid", "score", "isrc", "duration_ms"]), v, max_size=5), max_leaves=12))
@@ -190,13 +197,10 @@ def test_entities_are_refused(kind, doctype):
 
 def clothes(data, sep):
     frame = pd.read_csv(io.BytesIO(data), sep=sep)
-    yield "bom", b"\xef\xbb\xbf" + data
-    yield "crlf", data.replace(b"\n", b"\r\n")
+    yield "mark and carriage returns", b"\xef\xbb\xbf" + data.replace(b"\n", b"\r\n")
     yield "utf-16", data.decode().encode("utf-16")
-    for other in (",", "\t" if sep == ";" else ";"): yield f"separator {other!r}", frame.to_csv(index=False, sep=other).encode()
-    yield "reversed columns", frame[list(frame)[::-1]].to_csv(index=False).encode()
-    yield "more columns", frame.assign(note="x", rating=5).to_csv(index=False).encode()
-    yield "upper case", frame.rename(columns=str.upper).to_csv(index=False).encode()
+    yield "separator, order, more columns", frame.assign(note="x", rating=5)[[*list(frame)[::-1], "note", "rating"]].to_csv(index=False, sep="," if sep == ";" else ";").encode()
+    yield "upper case", frame.rename(columns=str.upper).to_csv(index=False, sep="|").encode()
     yield "parquet", frame.to_parquet(index=False)
 
 
@@ -214,9 +218,8 @@ def test_a_table_reads_alike_in_every_separator_order_and_encoding(kind):
 def test_reading_twice_changes_nothing(kind):
     reader, data = ALL[kind]
     once, twice = read(reader, data), Tables.union([*reader(blob_of(data, "file")), *reader(blob_of(data, "other"))][::-1]).validate()
-    same = {name: len(f) for name, f in once.frames().items()}
-    if kind not in ("m3u", "playlist"): assert {name: len(f) for name, f in twice.frames().items()} == same # those two are called by their file's name
-    assert len(twice.tracks) == len(once.tracks) and len(twice.artists) == len(once.artists)
+    own = {"playlists", "playlist_tracks"} if kind == "playlist" else set() # a CSV tells no title, so the file's name is the playlist's
+    assert {name: len(f) for name, f in twice.frames().items() if name not in own} == {name: len(f) for name, f in once.frames().items() if name not in own}
 
 
 @pytest.mark.parametrize("kind", ["edges", "user_artists", "mpd", "jspf", "m3u", "listens"])
@@ -277,7 +280,7 @@ def recommended():
 
 def test_recommendations_written_as_jspf_are_read_back(recommended, tmp_path):
     path = write_jspf(recommended, tmp_path / "mix.jspf", "For a walk")
-    t = Tables.union(jspf(next(blobs(path)))).validate()
+    t = Tables.union(jspf_playlist(next(blobs(path)))).validate()
     assert t.playlist_tracks.sort_values("position").track_id.tolist() == recommended.track_id.tolist()
     assert t.playlists.playlist_id.tolist() == ["me:playlist:For a walk"]
     assert JSPF_KEYS <= json_document(next(blobs(path))).keys() | json_document(next(blobs(path)))["playlist"].keys()

@@ -16,7 +16,8 @@ from .rows import Tally, find_columns, name_track_ids, split_artists, squeeze, t
 from ..tables import AUDIO, Tables, input_error
 
 # %% auto #0
-__all__ = ['JSPF_KEYS', 'XSPF_ROOT', 'link_id', 'jspf', 'xspf', 'is_m3u', 'm3u', 'playlist_part', 'csv_playlist']
+__all__ = ['JSPF_KEYS', 'XSPF_ROOT', 'MAX_LINE', 'link_id', 'jspf_playlist', 'xspf_playlist', 'is_m3u', 'm3u_playlist',
+           'playlist_part', 'csv_playlist']
 
 # %% ../../nbs/sources/playlist_files.ipynb #0c26ffab
 _OURS = re.compile(r'urn:musicrec:(\w+:(?:track|recording):.+)')
@@ -61,7 +62,7 @@ JSPF_KEYS = frozenset({'playlist', 'track'})
 
 def _listed(value): return value if isinstance(value, list) else [value]
 
-def jspf(
+def jspf_playlist(
     blob:Blob, # A JSPF file
     listener:str='me',
     strict:bool=False # Refuse any bad entry?
@@ -83,7 +84,7 @@ def _texts_of(element):
     for child in element: said.setdefault(local_name(child), []).append(child.text)
     return said
 
-def xspf(
+def xspf_playlist(
     blob:Blob, # An XSPF file
     listener:str='me',
     strict:bool=False # Refuse any bad entry?
@@ -121,10 +122,12 @@ def _file_names(line):
     return _names(re.sub(r'^\d{1,3}(?:\.|\s+-)\s+', '', re.sub(r'\.\w{1,5}$', '', last)))
 
 # %% ../../nbs/sources/playlist_files.ipynb #10fbf734
+MAX_LINE = 4096 # Characters of a line that are looked at
+
 def _m3u_entries(text):
     "Title of the playlist, and its entries."
     title, about, entries = None, {}, []
-    for line in map(str.strip, re.split(r'\r\n?|\n', text)):
+    for line in (l[:MAX_LINE].strip() for l in re.split(r'\r\n?|\n', text)):
         if m := _EXTINF.match(line): about |= {'ms': _ms(m[1], 1000)} | (_names(m[2]) if m[2].strip() else {})
         elif line.startswith('#EXTALB:'): about['album'] = line[8:]
         elif line.startswith('#EXTART:'): about['artist'] = line[8:]
@@ -134,7 +137,7 @@ def _m3u_entries(text):
             about = {}
     return title, entries
 
-def m3u(
+def m3u_playlist(
     blob:Blob, # An M3U or M3U8 file
     listener:str='me',
     strict:bool=False # Refuse any bad entry?

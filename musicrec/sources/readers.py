@@ -14,7 +14,7 @@ from .files import Blob, blobs, first_text, read_frame, separator
 from .hetrec import hetrec, hetrec_part
 from .listenbrainz_export import FEEDBACK_KEYS, LISTEN_KEYS, listenbrainz_export
 from .mpd import MPD_KEYS, mpd
-from .playlist_files import JSPF_KEYS, XSPF_ROOT, csv_playlist, is_m3u, jspf, m3u, playlist_part, xspf
+from .playlist_files import JSPF_KEYS, XSPF_ROOT, csv_playlist, is_m3u, jspf_playlist, m3u_playlist, playlist_part, xspf_playlist
 from .related import GRAPHML_ROOT, graphml, related, related_part
 from .spotify_export import account_history, account_playlists, extended_history, your_library
 from ..tables import Tables, input_error
@@ -79,7 +79,7 @@ def _podcasts(blob, listener='me', strict=False):
 
 READERS = {'extended_history': extended_history, 'account_history': account_history, 'account_playlists': account_playlists, 'your_library': your_library,
            'podcasts': _podcasts, 'exportify': exportify, 'features': _features, 'related': related, 'graphml': graphml, 'mpd': mpd,
-           'listenbrainz': listenbrainz_export, 'listenbrainz feedback': listenbrainz_export, 'jspf': jspf, 'xspf': xspf, 'm3u': m3u, 'playlist': csv_playlist}
+           'listenbrainz': listenbrainz_export, 'listenbrainz feedback': listenbrainz_export, 'jspf': jspf_playlist, 'xspf': xspf_playlist, 'm3u': m3u_playlist, 'playlist': csv_playlist}
 JOINED = {'hetrec': hetrec} # Formats whose files make sense only together
 
 # %% ../../nbs/sources/readers.ipynb #96a765c4

@@ -14,8 +14,8 @@ from .rows import Tally, find_columns, name_id, namespaced, numbers, squeeze, te
 from ..tables import AUDIO, Tables, fold, input_error, out_of_range
 
 # %% auto #0
-__all__ = ['MOSTLY', 'PIECE', 'MAX_DEPTH', 'GRAPHML_ROOT', 'edge_columns', 'related_part', 'own_ids', 'holds_names', 'rank_edges',
-           'edge_tables', 'split_genres', 'related', 'local_name', 'elements', 'graphml']
+__all__ = ['MAX_ENDS', 'MOSTLY', 'PIECE', 'MAX_DEPTH', 'GRAPHML_ROOT', 'edge_columns', 'related_part', 'own_ids', 'holds_names',
+           'rank_edges', 'edge_tables', 'split_genres', 'related', 'local_name', 'elements', 'graphml']
 
 # %% ../../nbs/sources/related.ipynb #af575ef2
 _MARKS = {('1', '2'), ('i', 'j'), ('a', 'b'), ('x', 'y'), ('u', 'v'), ('source', 'target'), ('from', 'to'), ('src', 'dst'), ('src', 'tgt'), ('head', 'tail'), ('left', 'right'), ('query', 'result')}
@@ -33,12 +33,14 @@ def _paired(a, b):
     return bool(a) and not _OTHER & set(a) and bool(_OTHER & set(b)) and plain(a) == plain(b) and {*a, *b} <= _ABOUT | _OTHER
 
 # %% ../../nbs/sources/related.ipynb #eb76a4df
+MAX_ENDS = 50 # Columns that are tried with each other
+
 def edge_columns(
     header # Column names of a file
 )->list[tuple[str,str]]: # Ids before names; empty if no two columns belong together
     "The pairs of columns that name the two ends of an edge."
     known = _ABOUT | _OTHER | {m for marks in _MARKS for m in marks}
-    ends = [c for c in header if known >= {*_words(c)}]
+    ends = [c for c in header if known >= {*_words(c)}][:MAX_ENDS]
     pairs = [(a, b) for a in ends for b in ends if a != b and _paired(a, b)]
     return sorted(pairs, key=lambda p: ('name' in _words(p[0]), not {'id', 'uri', 'mbid', 'gid'} & {*_words(p[0])}))
 
@@ -108,7 +110,7 @@ def _artists(ids, **columns):
 
 # %% ../../nbs/sources/related.ipynb #fec72f69
 PIECE = 100_000 # Rows of a piece
-_SCORES = {'score', 'weight', 'similarity', 'sim', 'match', 'strength', 'value', 'count', 'ij', 'ji'}
+_SCORES = {'score', 'weight', 'similarity', 'sim', 'match', 'strength', 'value', 'count', 'ij', 'sij'}
 _RANKS = {'rank', 'position', 'pos', 'order'}
 
 def rank_edges(
