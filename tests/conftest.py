@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 TOP = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(TOP / "tools"))  # tests/test_tools.py tests these scripts
+sys.path[:0] = [str(TOP / "tools"), str(TOP / "benchmarks")]  # scripts that tests try out
 
 
 def pytest_addoption(parser):
