@@ -10,7 +10,7 @@ import musicrec
 from .matching import unify
 from .sources.fetch import OPEN_SETS, open_sets
 from .sources.library import Library
-from .sources.listening import with_listening
+from .sources.listening import once, with_listening
 from .sources.readers import read_unit, units
 from .sources.simulate import Simulation, Synthetic, simulate, synthetic
 from .tables import AUDIO, TABLES, InputError, LeakError, MusicrecError, NotFoundError, Tables, input_error
@@ -40,7 +40,7 @@ def _read(some, **options):
 
 def _joined(t, kinds):
     "Tables of several kinds of files, matched; and what follows from plays and playlists of one's own."
-    if len(kinds) > 1: t = unify(t)
+    if len(kinds) > 1: t = unify(once(t))
     return with_listening(t) if len(t.listens) or t.playlists.owner_is_me.fillna(False).any() else t
 
 def _path(path, strict=False, label=None):

@@ -144,7 +144,7 @@ def mutated(kind, rng):
 @pytest.mark.parametrize("kind", ALL)
 def test_mutated_files_give_a_typed_error_or_valid_tables(kind):
     rng = random.Random(kind)
-    for _ in range(5): survives(*mutated(kind, rng))
+    for _ in range(4): survives(*mutated(kind, rng))
 
 
 NOTHING = [b"", b" \n", b"\xef\xbb\xbf", b"\0" * 99, b"\xff\xfe", b"PAR1", b"[]", b"{}", b"null", b"[" * 100_000, b"<a>" * 10_000, b"a,b\n", b'"' * 99]
@@ -217,7 +217,8 @@ def test_a_table_reads_alike_in_every_separator_order_and_encoding(kind):
 @pytest.mark.parametrize("kind", ALL)
 def test_reading_twice_changes_nothing(kind):
     reader, data = ALL[kind]
-    once, twice = read(reader, data), Tables.union([*reader(blob_of(data, "file")), *reader(blob_of(data, "other"))][::-1]).validate()
+    pieces = list(reader(blob_of(data, "file")))
+    once, twice = Tables.union(pieces), Tables.union([*pieces, *reader(blob_of(data, "other"))][::-1]).validate()
     own = {"playlists", "playlist_tracks"} if kind == "playlist" else set() # a CSV tells no title, so the file's name is the playlist's
     assert {name: len(f) for name, f in twice.frames().items() if name not in own} == {name: len(f) for name, f in once.frames().items() if name not in own}
 

@@ -176,7 +176,8 @@ def read_parquet(
     except InputError: raise
     except Exception as e: raise input_error(where, f'is a damaged Parquet file ({type(e).__name__})', 'Download or copy it again.') from None
     if frame.empty: raise input_error(where, 'has no rows', 'Give a file with rows.')
-    if not isinstance(frame.index, pd.RangeIndex): frame = frame.reset_index()
+    if not isinstance(frame.index, pd.RangeIndex): frame = frame.reset_index(names=[str(n or f'level_{i}') for i, n in enumerate(frame.index.names)])
+    frame = frame.loc[:, ~frame.columns.duplicated()]
     joined = lambda v: ';'.join(map(str, v)) if isinstance(v, (list, tuple, np.ndarray)) else v # lists of artists, say
     return frame.assign(**{c: frame[c].map(joined) for c in frame if frame[c].dtype == object})
 

@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 import pandas as pd
 from ..matching import link, read_overrides, unify
-from .listening import with_listening
+from .listening import once, with_listening
 from ..tables import TABLES, InputError, NotFoundError, Tables, conform, input_error
 
 # %% auto #0
@@ -137,7 +137,7 @@ class Library:
 
     def tables(self, without:Iterable[str]=())->Tables:
         "Tables to work with: sources matched, each play once, and the likes and dislikes that follow."
-        t = self.stored(without)
+        t = once(self.stored(without))
         return with_listening(unify(t, link(t, read_overrides(self.home.overrides, t))))
 
     def match(self)->pd.DataFrame:

@@ -95,10 +95,9 @@ def labels(
     return best.sort_index().drop(columns='first').reset_index(drop=True)
 
 def with_listening(
-    t:Tables, # As stored: plays, playlists, bans
+    t:Tables, # Each play once
     rule:Rule=Rule()
 )->Tables:
-    "`t` with each play once, and with what follows from plays."
-    t = once(t)
+    "`t` with what follows from plays, playlists and bans."
     heard = Tables(listener_artists=heard_artists(t, rule))
     return t.replace(listener_artists=Tables(listener_artists=t.listener_artists).merge(heard).listener_artists, preferences=labels(t, rule))

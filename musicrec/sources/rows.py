@@ -73,14 +73,15 @@ def numbers(
 
 # %% ../../nbs/sources/rows.ipynb #2cb59e03
 MAX_NAME = 1000 # Characters of a name; what is longer is no name
+_UNSEEN = re.compile('[\x00-\x1f\x7f-\x9f\xad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]')
 
 def text_of(
     value # A cell
 )->str|None:
     "A name in a cell, or None."
     if not isinstance(value, str) or len(value) > MAX_NAME: return None
-    plain = value.strip()
-    return plain if plain.lower() not in MISSING and plain.isprintable() else None
+    plain = ' '.join(_UNSEEN.sub('', ' '.join(value.split())).split())
+    return plain if plain and plain.lower() != 'undefined' else None
 
 def texts(
     cells:Iterable # Cells of one column
@@ -92,10 +93,10 @@ def times(
     cells:Iterable # ISO dates and times, or seconds since 1970
 )->pd.Series: # str, `2021-05-04T17:22:10Z`; what is no time from 1970 to 2100 is missing
     "Points in time, in UTC."
-    cells = pd.Series(list(cells), dtype='object')
-    seconds = pd.to_numeric(cells, errors='coerce').astype('float64').where(cells.map(lambda v: isinstance(v, (int, float)) and not isinstance(v, bool)))
-    when = pd.to_datetime(cells.where(seconds.isna()).map(lambda v: v if isinstance(v, str) else None), errors='coerce', utc=True, format='ISO8601')
-    when = when.fillna(pd.to_datetime(seconds.where(seconds.between(0, 4.1e9)), unit='s', utc=True, errors='coerce').dt.floor('s'))
+    cells = list(cells)
+    seconds = pd.Series([v if isinstance(v, (int, float)) and not isinstance(v, bool) and 0 <= v < 4.1e9 else None for v in cells], dtype='float64')
+    dates = pd.Series([v if isinstance(v, str) and v.isascii() and len(v) < 40 else None for v in cells], dtype='object')
+    when = pd.to_datetime(dates, errors='coerce', utc=True, format='ISO8601').fillna(pd.to_datetime(seconds, unit='s', utc=True).dt.floor('s'))
     return when.where(when.dt.year.between(1970, 2100)).dt.strftime('%Y-%m-%dT%H:%M:%SZ').astype('str')
 
 # %% ../../nbs/sources/rows.ipynb #14a10dea
@@ -120,14 +121,14 @@ def digest(
     return [hashlib.sha1('\x1f'.join(r).encode('utf-8', 'replace')).hexdigest()[:16] for r in rows]
 
 # %% ../../nbs/sources/rows.ipynb #44e2badc
-_JOIN = re.compile(r'\s*;\s*|\s+(?:featuring|feat\.|ft\.)\s+', re.I)
+_JOIN = re.compile(r' ?; ?| (?:featuring|feat\.|ft\.) ', re.I)
 
 def split_artists(
     cell # Names in one cell
 )->list[str]: # Names in order, each once
     "The artists that one cell names."
     if not isinstance(cell, str): return []
-    names = [n.strip() for n in _JOIN.split(cell) if n and n.strip().lower() not in MISSING]
+    names = [n.strip() for n in _JOIN.split(' '.join(cell.split())) if n and n.strip().lower() not in MISSING]
     return list(dict.fromkeys(names))
 
 # %% ../../nbs/sources/rows.ipynb #2865409e
