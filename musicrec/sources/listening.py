@@ -28,13 +28,13 @@ def once(
     if t.listens.empty: return t
     keys = _keys(t).assign(says=-t.listens[['ms_played', 'reason_end', 'skipped']].notna().sum(axis=1), row=range(len(t.listens)))
     if keys.kind.nunique() < 2: return t
-    order = keys.dropna().sort_values(['listener', 'artist', 'title', 'at', 'says', 'row'])
-    same = order.groupby(['listener', 'artist', 'title'])
-    near = same['at'].diff().dt.total_seconds().le(WITHIN) & order.kind.ne(order.kind.shift())
-    pair = (~near).cumsum()
-    worse = order.sort_values(['says', 'row']).groupby(pair)['row'].transform('first') != order['row']
-    double = worse & (order.kind.groupby(pair).transform('nunique') > 1)
-    return t.replace(listens=t.listens.drop(t.listens.index[order['row'][double]]).reset_index(drop=True)) if double.any() else t
+    same = ['listener', 'artist', 'title']
+    order = keys.dropna().sort_values([*same, 'at', 'row'])
+    run = (~order.groupby(same)['at'].diff().dt.total_seconds().le(WITHIN)).cumsum() # plays of one track that follow closely
+    nth = order.groupby([run, order.kind]).cumcount() # the first account of each kind in a run is of the first play
+    best = order.assign(run=run, nth=nth).sort_values(['run', 'nth', 'says', 'row']).duplicated(['run', 'nth'])
+    double = order['row'][best.reindex(order.index)]
+    return t.replace(listens=t.listens.drop(t.listens.index[double]).reset_index(drop=True)) if len(double) else t
 
 # %% ../../nbs/sources/listening.ipynb #71812c6d
 @dataclass(frozen=True)
