@@ -639,5 +639,21 @@ def test_open_sets_have_their_counts(requires_data, name, tracks, table, rows):
     assert len(t.tracks) == tracks and len(getattr(t, table)) == rows
 
 
+@pytest.mark.parametrize("name, counts", [
+    ("hetrec2011_lastfm_2k", {"artists": 17_632, "listener_artists": 92_834}), ("spotify_related_artists_amat", {"similar_artists": 82_134, "tracks": 59_894, "artists": 10_146}),
+    ("spotify_related_graph_taylor_swift", {"tracks": 12_094, "similar_artists": 3_844}), ("spotify_related_graph_taylor_swift/gD.graphml", {"artists": 956}),
+    ("spotify_hit_predictor", {"audio_features": 27_636}), ("tidytuesday_spotify_songs", {"tracks": 28_356, "playlists": 471})])
+def test_folders_of_open_sets_have_their_counts(requires_data, name, counts):
+    t = load_tables(requires_data(name)).validate()
+    assert {table: len(getattr(t, table)) for table in counts} == counts
+
+
+def test_what_a_set_drops_is_said(requires_data):
+    said = " ".join(load_tables(requires_data("spotify_related_artists_amat")).notes)
+    assert "1,403 genres without artists" in said and "1 rows without an id" in said
+    assert load_tables(requires_data("hetrec2011_lastfm_2k")).listener_artists.listener_id.nunique() == 1_892
+
+
 def test_open_set_is_found_by_its_content(requires_data):
-    assert collect.open_sets(requires_data("tidytuesday_spotify_songs"))["tidytuesday"].name == "spotify_songs.zip"
+    assert collect.open_sets(requires_data("tidytuesday_spotify_songs"))["tidytuesday"].path.name == "spotify_songs.zip"
+    assert list(collect.open_sets(requires_data("hetrec2011_lastfm_2k"))) == ["hetrec"] and len(load_tables("hetrec").listener_artists) == 92_834
