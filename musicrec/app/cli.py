@@ -8,6 +8,7 @@ import json, signal, sys
 from pathlib import Path
 from typing import Annotated, Optional
 import typer
+from .collecting import auth_app, collect_app, forget_service
 
 # %% auto #0
 __all__ = ['app', 'HomeOption', 'reproduce_command', 'evaluate_command', 'import_command', 'where_command', 'forget_command',
@@ -175,7 +176,9 @@ def forget_command(
     if all_:
         for path in (gone := forget_all(places)): typer.echo(f'removed {path}')
         return typer.echo(f'{len(gone)} files removed')
-    with Library(places) as library: n = library.forget(source)
+    with Library(places) as library:
+        forget_service(library, source)
+        n = library.forget(source)
     typer.echo(f'{n:,} rows of {source} removed')
 
 # %% ../../nbs/app/cli.ipynb #ff8a7fe9
@@ -197,6 +200,10 @@ def fetch_command(
             bar.total = whole
             bar.update(n)
         fetch(name, home_of(home), (lambda line: None) if quiet else typer.echo, progress)
+
+# %% ../../nbs/app/cli.ipynb #5b332ec3
+app.add_typer(auth_app, name='auth')
+app.add_typer(collect_app, name='collect')
 
 # %% ../../nbs/app/cli.ipynb #30b9a9c9
 def _stop(signum, frame): raise KeyboardInterrupt
