@@ -4,43 +4,73 @@
 
 # %% ../nbs/03_artist2vec.ipynb #de166eb2
 from __future__ import annotations
-import difflib, json
+import difflib, json, os, zlib
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 import numpy as np
 import pandas as pd
+from scipy.linalg import cholesky, solve_triangular
 from scipy.sparse import csr_array, diags_array
-from scipy.sparse.linalg import eigsh
+from scipy.special import log_expit
 from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 from . import __version__
 from .preprocess import Standardize, audio_matrix
 from .tables import InputError, NotFoundError, Tables, atomic_path, input_error, main_artists
 
 # %% auto #0
-__all__ = ['FORMAT', 'sentences', 'unit', 'Embeddings', 'nearest', 'affinity', 'save_arrays', 'load_arrays', 'save_embeddings',
-           'load_embeddings', 'Reshuffled', 'word2vec', 'cooccurrence', 'ppmi', 'eigenvectors', 'Artist2Vec',
-           'main_genre_of_artists', 'neighbours_agree', 'artist_audio', 'infer_artists']
+__all__ = ['KINDS', 'CHUNK', 'FORMAT', 'ROWS', 'BLOCK', 'CHEAP', 'corpora', 'sentences', 'unit', 'Embeddings', 'top_rows',
+           'nearest', 'affinity', 'save_arrays', 'load_arrays', 'save_embeddings', 'load_embeddings', 'Reshuffled',
+           'word2vec', 'HeldOutLoss', 'deal', 'members', 'ppmi', 'eigenvectors', 'refine', 'Artist2Vec',
+           'main_genre_of_artists', 'neighbours_agree', 'artist_audio', 'artist_genres', 'artist_inputs',
+           'infer_artists', 'plot_map']
 
 # %% ../nbs/03_artist2vec.ipynb #383b8d36
+KINDS = ('listeners', 'playlists', 'similar')
+
+def corpora(
+    t:Tables,
+    kinds=KINDS, # Which lists; those the tables lack are skipped
+    leave_out=(), # Listeners whose lists are not used
+    symmetric:bool=True # Similar artists both ways, or only as the service lists them (paper)?
+)->pd.DataFrame: # `kind, owner, source, artists, weights`: a list of ids, and one number for each, in every row
+    "Lists of artists that belong together, with their sources."
+    if unknown := set(kinds) - set(KINDS): raise InputError(f'{sorted(unknown)} are no kinds of sentences. Choose {", ".join(KINDS)}.')
+    heard = t.listener_artists[~t.listener_artists.listener_id.isin(list(leave_out))]
+    frames = {'listeners': lambda: _lists(heard, 'listener_id', 'artist_id', heard.weight),
+              'playlists': lambda: _lists(t.playlist_tracks.merge(t.track_artists[['track_id', 'artist_id']], on='track_id'), 'playlist_id', 'artist_id'),
+              'similar': lambda: _similar_lists(t.similar_artists, symmetric)}
+    found = [frames[k]().assign(kind=k) for k in KINDS if k in kinds]
+    found = [f for f in found if len(f)] or [pd.DataFrame(columns=['owner', 'source', 'artists', 'weights', 'kind'])]
+    return pd.concat(found, ignore_index=True)[['kind', 'owner', 'source', 'artists', 'weights']]
+
+def _lists(frame, by, column, plays=None):
+    "Distinct values of `column` for each `by`, sorted, weighted by the logarithm of `plays`; lists of two and more."
+    f = pd.DataFrame({'owner': frame[by], 'id': frame[column], 'source': frame['source'] if 'source' in frame else ''})
+    f['plays'] = np.log1p(pd.to_numeric(plays).fillna(0).clip(lower=0).to_numpy(float)) if plays is not None else 0.
+    f = f.dropna(subset=['owner', 'id']).groupby(['owner', 'id'], sort=True).agg(source=('source', 'first'), weights=('plays', 'max')).reset_index()
+    f['weights'] = f.weights.where(f.groupby('owner').weights.transform('min') > 0, 1.)
+    lists = f.groupby('owner', sort=True).agg(source=('source', lambda x: '|'.join(sorted(set(map(str, x))))), artists=('id', list), weights=('weights', list)).reset_index()
+    return lists[lists.artists.str.len() > 1]
+
+def _similar_lists(near, symmetric):
+    "Every artist with those similar to her."
+    pairs = near[near.artist_id != near.similar_id][['artist_id', 'similar_id', 'source']]
+    if symmetric: pairs = pd.concat([pairs, pairs.rename(columns={'artist_id': 'similar_id', 'similar_id': 'artist_id'})])
+    own = pairs.drop_duplicates('artist_id').assign(similar_id=lambda d: d.artist_id)
+    return _lists(pd.concat([own, pairs]), 'artist_id', 'similar_id')
+
 def sentences(
     t:Tables,
-    kinds=('listeners', 'playlists', 'similar'), # Which lists; those the tables lack are skipped
-    leave_out=() # Listeners whose lists are not used
+    kinds=KINDS, leave_out=(), symmetric:bool=True # As in `corpora`
 )->list[list[str]]: # Artist ids, each once per list, lists of two and more
     "Lists of artists that belong together, the corpus of artist2vec."
-    if unknown := set(kinds) - {'listeners', 'playlists', 'similar'}: raise InputError(f'{sorted(unknown)} are no kinds of sentences. Choose listeners, playlists, similar.')
-    lists = []
-    if 'listeners' in kinds: lists.append(_lists(t.listener_artists[~t.listener_artists.listener_id.isin(list(leave_out))], 'listener_id', 'artist_id'))
-    if 'playlists' in kinds: lists.append(_lists(t.playlist_tracks.merge(t.track_artists[['track_id', 'artist_id']], on='track_id'), 'playlist_id', 'artist_id'))
-    if 'similar' in kinds: lists.append([[a, *(s for s in near if s != a)] for a, near in t.similar_artists.groupby('artist_id', sort=True).similar_id.agg(list).items()])
-    return [l for l in chain(*lists) if len(l) > 1]
-
-def _lists(frame, by, column):
-    "Distinct values of `column` for each `by`, sorted."
-    return frame[[by, column]].dropna().drop_duplicates().sort_values([by, column]).groupby(by, sort=True)[column].agg(list).tolist()
+    return corpora(t, kinds, leave_out, symmetric).artists.tolist()
 
 # %% ../nbs/03_artist2vec.ipynb #cb733ced
 def unit(
@@ -50,7 +80,7 @@ def unit(
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.divide(vectors, norms, out=np.zeros_like(vectors), where=norms > 0)
 
-# %% ../nbs/03_artist2vec.ipynb #a8f12fb7
+# %% ../nbs/03_artist2vec.ipynb #f356a0be
 @dataclass(eq=False)
 class Embeddings:
     "Vectors looked up by id."
@@ -67,6 +97,16 @@ class Embeddings:
         if len(self._row) != len(self.ids): raise InputError(f'{pd.Series(self.ids)[pd.Series(self.ids).duplicated()].iloc[0]!r} is there twice. Give each id once.')
         if self.weights is not None: self.weights = _per_id(self.weights, 'float32', self.ids)
         self.inferred = _per_id(np.zeros(len(self.ids)) if self.inferred is None else self.inferred, bool, self.ids)
+
+    @cached_property
+    def order(self)->np.ndarray:
+        "The place of each row if rows were sorted by id."
+        return np.argsort(np.argsort(np.array(self.ids, dtype=str), kind='stable'))
+
+    @cached_property
+    def units(self)->np.ndarray:
+        "The vectors scaled to length one."
+        return unit(self.vectors)
 
     def __len__(self): return len(self.ids)
     def __contains__(self, id): return id in self._row
@@ -86,8 +126,8 @@ class Embeddings:
         rows = np.array([self._row.get(i, -1) for i in ids], dtype=int)
         return np.where(rows[:, None] >= 0, self.vectors[rows], 0).astype('float32') if len(self) else np.zeros((len(rows), self.vectors.shape[1]), 'float32'), rows >= 0
 
-    def nearest(self, id:str, k:int=10, names=None)->pd.DataFrame:
-        "The `k` ids most alike by cosine, with names if a mapping is given."
+    def nearest(self, id:str|list[str], k:int=10, names=None)->pd.DataFrame:
+        "The `k` ids most alike by cosine, with names if a mapping is given; of many ids, a frame with their `query`."
         return nearest(self, id, k, names)
 
     def affinity(self, profiles:list[list[str]])->np.ndarray:
@@ -108,28 +148,48 @@ def _per_id(values, dtype, ids):
     if values.shape != (len(ids),) or not np.isfinite(values).all(): raise InputError(f'weights have shape {values.shape}. Give one finite number per id, {len(ids)} in all.')
     return values
 
-# %% ../nbs/03_artist2vec.ipynb #4b3db534
+# %% ../nbs/03_artist2vec.ipynb #40ae1184
+CHUNK = 256 # Scores per chunk
+
+def top_rows(
+    score:np.ndarray, # One number per row
+    k:int,
+    order:np.ndarray|None=None # Decides between equal rows, lowest first; by default their number
+)->np.ndarray: # Row numbers, best first
+    "The `k` best rows; scores that agree to six digits are equal."
+    k, whole = min(k, len(score)), len(score) // CHUNK * CHUNK
+    if whole // CHUNK > k: # the k-th best chunk has k rows at least as good as its best
+        highest = score[:whole].reshape(-1, CHUNK).max(1)
+        rows = np.flatnonzero(score >= np.partition(highest, -k)[-k] - 1e-6)
+    else: rows = np.arange(len(score))
+    return rows[np.lexsort((rows if order is None else order[rows], -score[rows].round(6)))][:k]
+
 def nearest(
     e:Embeddings,
-    id:str,
+    id, # One id, or a list of ids
     k:int=10,
     names=None # Mapping or series from id to name
-)->pd.DataFrame: # `id`, `name`, `score` (cosine), best first, ties by id
+)->pd.DataFrame: # `id`, `name`, `score` (cosine), best first, ties by id; with `query` in front for a list
     "The `k` ids most alike by cosine, without `id` itself."
-    row, all_ = e.row(id), unit(e.vectors)
-    score = all_ @ all_[row]
-    order = [i for i in np.lexsort((np.array(e.ids), -score.round(6))) if i != row][:k]
+    if not isinstance(k, (int, np.integer)) or k < 1: raise InputError(f'k is {k!r}. Ask for at least 1.')
+    if not isinstance(id, str): return pd.concat([nearest(e, i, k, names).assign(query=i) for i in id] or [nearest(e, e.ids[0], 1)[:0].assign(query='')], ignore_index=True)[['query', 'id', 'name', 'score']]
+    row = e.row(id)
+    score = e.units @ e.units[row]
+    order = [i for i in top_rows(score, k + 1, e.order) if i != row][:k]
     ids = [e.ids[i] for i in order]
-    return pd.DataFrame({'id': ids, 'name': ids if names is None else [dict(names).get(i, i) for i in ids], 'score': score[order]})
+    return pd.DataFrame({'id': ids, 'name': ids if names is None else [names.get(i, i) for i in ids], 'score': score[order]})
 
 def affinity(
     e:Embeddings,
     profiles:list[list[str]] # Ids of each profile
 )->np.ndarray: # float64, profiles × ids
     "How well every id suits each profile; a function of ids, vectors and weights alone."
+    if isinstance(profiles, str) or any(isinstance(p, str) for p in profiles): raise InputError('profiles are text. Give a list of lists of ids.')
+    rows = [[e._row[i] for i in p if i in e] for p in profiles]
+    owner = np.repeat(np.arange(len(rows)), [len(r) for r in rows])
+    member = csr_array((np.ones(len(owner)), (owner, np.array(list(chain(*rows)), int))), shape=(len(rows), len(e)))
     units = unit(e.vectors.astype('float64'))
-    sums = np.stack([units[[e._row[i] for i in p if i in e]].sum(0) for p in profiles]) if len(profiles) else np.zeros((0, e.vectors.shape[1]))
-    return sums @ (units if e.weights is None else e.vectors.astype('float64') * e.weights[:, None].astype('float64')).T
+    return member @ units @ (units if e.weights is None else e.vectors.astype('float64') * e.weights[:, None].astype('float64')).T
 
 # %% ../nbs/03_artist2vec.ipynb #64273a4e
 FORMAT = 1 # Version of the model folder
@@ -197,7 +257,7 @@ class Reshuffled:
                 s = self.sentences[i]
                 yield [s[j] for j in self.rng.permutation(len(s))]
 
-# %% ../nbs/03_artist2vec.ipynb #41a0c5b9
+# %% ../nbs/03_artist2vec.ipynb #c0e97a47
 def word2vec(
     sentences:list[list[str]],
     dim:int=100, # (paper)
@@ -205,93 +265,230 @@ def word2vec(
     epochs:int=50, # (paper)
     passes:int=5, # Reshuffled passes per epoch (paper)
     negative:int=5, # gensim's default: the paper gives none
-    seed:int=0
+    seed:int=0,
+    each_epoch=None, # Called with gensim's model after each epoch
+    **options # Further options of gensim, such as `ns_exponent` or `sample`
 )->Embeddings: # Rows in order of frequency
     "The paper's artist vectors: gensim's skip-gram with negative sampling over reshuffled lists."
     from gensim.models import Word2Vec
-    model = Word2Vec(vector_size=dim, window=window, sg=1, hs=0, negative=negative, min_count=1, workers=1, seed=seed + 1) # gensim takes seed 0 for 1
+    from gensim.models.callbacks import CallbackAny2Vec
+    model = Word2Vec(vector_size=dim, window=window, sg=1, hs=0, negative=negative, min_count=1, workers=1, seed=seed + 1, **options) # gensim takes seed 0 for 1
     model.build_vocab(sentences)
+    told = CallbackAny2Vec()
+    if each_epoch: told.on_epoch_end = each_epoch
     corpus = Reshuffled(sentences, passes, seed)
-    model.train(corpus, total_examples=len(corpus), epochs=epochs)
+    model.train(corpus, total_examples=len(corpus), epochs=epochs, callbacks=[told], compute_loss=options.get('compute_loss', False))
     return Embeddings(model.wv.index_to_key, model.wv.vectors)
 
-# %% ../nbs/03_artist2vec.ipynb #96b1fe4c
-def cooccurrence(
-    sentences:list[list[str]],
-    weights=None # One per sentence
-)->tuple[csr_array,list[str]]: # Symmetric, artists × artists with zero diagonal; and the artists, sorted
-    "How often two artists share a list, long lists counting no more per artist than short ones."
-    lists = [list(dict.fromkeys(s)) for s in sentences]
-    weights = np.ones(len(lists)) if weights is None else np.asarray(weights, float)
+# %% ../nbs/03_artist2vec.ipynb #6261bd00
+class HeldOutLoss:
+    "Skip-gram's loss with negative sampling on held-out lists, in nats per pair; one number is kept per epoch."
+    def __init__(self,
+        sentences:list[list[str]], # Not trained on
+        negative:int=5, # Random artists per pair
+        n:int=20_000, # Pairs that are looked at
+        seed:int=0
+    ):
+        self.lists, self.negative, self.n, self.seed, self.losses = sentences, negative, n, seed, []
+
+    def __call__(self, model):
+        rng, row = np.random.default_rng(self.seed), model.wv.key_to_index
+        lists = [r for s in self.lists if len(r := np.array([row[a] for a in dict.fromkeys(s) if a in row], int)) > 1]
+        if not lists: raise InputError('the held-out lists have no two known artists. Hold out lists of the same artists.')
+        size = np.array([len(r) for r in lists], float)
+        pairs = np.array([rng.permutation(lists[i])[:2] for i in rng.choice(len(lists), self.n, p=size / size.sum())])
+        often = np.array([model.wv.get_vecattr(a, 'count') for a in model.wv.index_to_key], float)**model.ns_exponent
+        noise = rng.choice(len(often), (self.n, self.negative), p=often / often.sum())
+        center, out = model.wv.vectors[pairs[:, 0]], model.syn1neg
+        good = log_expit((center * out[pairs[:, 1]]).sum(1))
+        bad = log_expit(-np.einsum('ij,ikj->ik', center, out[noise])).sum(1)
+        self.losses.append(float(-(good + bad).mean()))
+
+# %% ../nbs/03_artist2vec.ipynb #5d9a2522
+def deal(
+    ids:list[str], # Each once
+    longest:int # Ids in a hand, at most
+)->list[list[int]]: # Places in `ids`, hands of nearly the same size
+    "Deal a list into hands of at most `longest`, always in the same way for the same ids."
+    if len(ids) <= longest: return [list(range(len(ids)))]
+    order = sorted(range(len(ids)), key=lambda i: (zlib.crc32(ids[i].encode()), ids[i]))
+    n = -(-len(ids) // longest)
+    return [sorted(order[i::n]) for i in range(n)]
+
+def members(
+    lists:list[list[str]],
+    weights=None, # One number per list, or a list of numbers for each, one per artist
+    longest:int=1000 # Longer lists are dealt into hands
+)->tuple[csr_array,np.ndarray,list[str]]: # Lists × artists, the weight of each list, the artists, sorted
+    "Who is in which list, and how much she counts there (1 on average)."
+    rows, inside, outside = [], [], []
+    for i, s in enumerate(lists):
+        w = weights[i] if weights is not None else 1.
+        at = {a: x for a, x in zip(s, [w] * len(s) if np.ndim(w) == 0 else w) if x > 0}
+        for hand in deal(list(at), longest):
+            ids, w_in = [list(at)[j] for j in hand], np.array([list(at.values())[j] for j in hand], float)
+            if len(ids) < 2: continue
+            rows.append(ids), inside.append(w_in / w_in.mean()), outside.append(float(w) if np.ndim(w) == 0 else 1.)
     names = sorted(set(chain(*lists)))
-    size = np.array([len(l) for l in lists])
-    column = pd.Index(names).get_indexer(list(chain(*lists)))
-    member = csr_array((np.ones(len(column)), column, np.concatenate([[0], size.cumsum()])), shape=(len(lists), len(names)))
-    together = (member.T @ diags_array(weights / np.maximum(size - 1, 1)) @ member).tocsr()
-    together = (together - diags_array(together.diagonal())).tocsr()
-    together.eliminate_zeros()
-    return together, names
+    column = pd.Index(names).get_indexer(list(chain(*rows)))
+    ends = np.cumsum([0, *map(len, rows)])
+    return csr_array((np.concatenate([[], *inside]), column, ends), shape=(len(rows), len(names))), np.array(outside), names
+
+# %% ../nbs/03_artist2vec.ipynb #db47beb0
+ROWS = 4096 # Rows of a matrix that one thread works on at a time: fixed, so that results never depend on the number of threads
+
+def _each(f, n):
+    "`f` of every block of rows, on all cores, in order."
+    with ThreadPoolExecutor(os.cpu_count()) as pool: return list(pool.map(lambda a: f(a, min(a + ROWS, n)), range(0, n, ROWS)))
 
 def ppmi(
-    together:csr_array, # From `cooccurrence`
-    smoothing:float=.25 # Exponent on the frequency of the context; 1 for none
-)->csr_array: # Symmetric, never negative
-    "Positive pointwise mutual information, with smoothed contexts, made symmetric."
-    n = np.asarray(together.sum(axis=0)).ravel()
-    smooth = n**smoothing / (n**smoothing).sum()
-    pairs = together.tocoo()
-    chance = n[pairs.row] * smooth[pairs.col] + smooth[pairs.row] * n[pairs.col]
-    value = np.log(2 * pairs.data / chance)
-    keep = value > 0
-    return csr_array((value[keep], (pairs.row[keep], pairs.col[keep])), shape=together.shape)
+    member:csr_array, # Lists × artists, from `members`
+    weight:np.ndarray, # One number per list
+    smoothing:float=.5, # Exponent on the frequency of the context; 1 for none
+    discount:float=2. # Shared lists at which a pair counts half
+)->list[csr_array]: # float32: blocks of rows of a symmetric matrix, artists × artists, zero diagonal, never negative
+    "Softened positive pointwise mutual information of artists that share lists."
+    n, w = member.shape[1], weight / np.maximum(np.diff(member.indptr) - 1, 1)
+    once = csr_array((np.ones(member.nnz), member.indices, member.indptr), shape=member.shape)
+    mass = member.T @ (w * member.sum(axis=1)) - member.power(2).T @ w
+    context = mass**smoothing / max((mass**smoothing).sum(), 1e-300)
+    left, shared = (diags_array(w) @ member).T.tocsr(), once.T.tocsr()
+    def rows(a, b):
+        met, both = (left[a:b] @ member).tocsr(), (shared[a:b] @ once).tocsr()
+        row, col = np.repeat(np.arange(a, b), np.diff(met.indptr)), met.indices
+        keep = (row != col) & (met.data > 0)
+        row, col, met, both = row[keep], col[keep], met.data[keep], both.data[keep]
+        value = np.log1p(2 * met / (mass[row] * context[col] + context[row] * mass[col])) * both / (both + discount)
+        return csr_array((value.astype('float32'), col.astype('int32'), np.append(0, np.bincount(row - a, minlength=b - a).cumsum()).astype('int32')), shape=(b - a, n))
+    return _each(rows, n)
 
-# %% ../nbs/03_artist2vec.ipynb #88214217
+# %% ../nbs/03_artist2vec.ipynb #b0739a5a
+BLOCK = 32 # Columns
+
+def _orthonormal(y):
+    "An orthonormal basis of the columns of `y`, and the factor that gives `y` back."
+    r = np.eye(y.shape[1])
+    for _ in range(2): # the second round repairs what rounding left
+        g = y.T.astype('float64') @ y.astype('float64')
+        c = cholesky(g + np.eye(len(g)) * g.trace() * 1e-12)
+        y, r = np.ascontiguousarray(solve_triangular(c, y.T.astype('float64'), trans='T').T.astype('float32')), c @ r
+    return y, r
+
+def _krylov(blocks, dim, most, tolerance):
+    "The leading eigenpairs of a symmetric matrix that comes in blocks of rows."
+    n = sum(b.shape[0] for b in blocks)
+    basis, small = np.zeros((n, most), 'float32', order='F'), np.zeros((most, most))
+    q = _orthonormal(np.random.default_rng(0).normal(size=(n, BLOCK)).astype('float32'))[0]
+    for k in range(BLOCK, most + 1, BLOCK):
+        basis[:, k - BLOCK:k] = q
+        y = np.concatenate(_each(lambda a, b: blocks[a // ROWS] @ q, n))
+        for _ in range(2):
+            seen = basis[:, :k].T @ y
+            y -= basis[:, :k] @ seen
+            small[:k, k - BLOCK:k] += seen
+        q, rest = _orthonormal(y)
+        inner = np.triu(small[:k, :k]) + np.triu(small[:k, :k], 1).T
+        if k < min(dim + BLOCK, most): continue
+        values, vectors = np.linalg.eigh(inner)
+        values, vectors = values[::-1][:dim], vectors[:, ::-1][:, :dim]
+        if np.linalg.norm(rest @ vectors[-BLOCK:], axis=0).max() < tolerance * values[0]: break
+    return values, basis[:, :k] @ vectors.astype('float32')
+
 def eigenvectors(
-    m:csr_array, # Symmetric
-    dim:int # How many
+    blocks:list[csr_array], # Blocks of rows of a symmetric matrix, from `ppmi`
+    dim:int, # How many
+    tolerance:float=1e-4 # Of the residual, relative to the largest eigenvalue
 )->np.ndarray: # float32, rows × `dim`; eigenvectors × root of their eigenvalues, zeros past the positive ones
     "Leading eigenvectors with fixed signs: the entry largest in size is positive."
-    n, k = m.shape[0], min(dim, m.shape[0])
-    with threadpool_limits(1): # more threads would sum in another order, and give other last bits
-        if n <= 4 * dim or n < 400: values, vectors = np.linalg.eigh(m.toarray())
-        else: values, vectors = eigsh(m, k=k, which='LA', v0=np.full(n, 1 / np.sqrt(n)), tol=1e-8)
-    order = np.argsort(-values)[:k]
-    values, vectors = np.maximum(values[order], 0), vectors[:, order]
-    vectors = vectors * np.sign(vectors[np.abs(vectors).argmax(0), np.arange(k)])
-    return np.pad(vectors * np.sqrt(values), [(0, 0), (0, dim - k)]).astype('float32')
+    n, pairs = sum(b.shape[0] for b in blocks), sum(b.nnz for b in blocks)
+    k, most = min(dim, n), BLOCK * -(-(3 if pairs > 5_000_000 else 8) * dim // BLOCK)
+    with threadpool_limits(1): # threads inside a product would add in another order
+        if n <= max(most + BLOCK, 600): values, vectors = (x[..., ::-1][..., :k] for x in np.linalg.eigh(np.concatenate([b.toarray() for b in blocks]).astype('float64')))
+        else: values, vectors = _krylov(blocks, k, most, tolerance)
+    values = np.maximum(values, 0)
+    sign = np.sign(vectors[np.abs(vectors).argmax(0), np.arange(k)])
+    return np.pad(vectors * (sign * np.sqrt(values)), [(0, 0), (0, dim - k)]).astype('float32')
 
-# %% ../nbs/03_artist2vec.ipynb #f6520755
+# %% ../nbs/03_artist2vec.ipynb #a99c716f
+def refine(
+    blocks:list[csr_array], # From `ppmi`
+    vectors:np.ndarray, # From `eigenvectors`
+    sweeps:int=8,
+    absent:float=.03, # How much a pair that never met counts
+    ridge:float=1.
+)->np.ndarray: # Like `vectors`
+    "Vectors whose products fit the pairs that met, and the others only a little."
+    for _ in range(sweeps):
+        q = vectors.astype('float64')
+        every = absent * q.T @ q + ridge * np.eye(q.shape[1])
+        def rows(a, b):
+            m, new = blocks[a // ROWS], np.zeros((b - a, q.shape[1]))
+            for i in range(b - a):
+                at = slice(m.indptr[i], m.indptr[i + 1])
+                near = q[m.indices[at]]
+                new[i] = np.linalg.solve(every + (1 - absent) * near.T @ near, near.T @ m.data[at])
+            return new
+        with threadpool_limits(1): vectors = np.concatenate(_each(rows, len(q)))
+    return vectors.astype('float32')
+
+# %% ../nbs/03_artist2vec.ipynb #b49a6fa9
 @dataclass(eq=False)
 class Artist2Vec(BaseEstimator):
     "Artist vectors from lists of artists."
     method:str='ppmi' # `ppmi` (ours) or `paper`
     dim:int=100 # (paper)
     seed:int=0 # Used by `paper`; `ppmi` draws nothing
-    smoothing:float=.25 # `ppmi`: exponent on context frequency (ours)
-    norm_power:float=.5 # `ppmi`: candidates are divided by this power of their length (ours)
+    smoothing:float=.5 # `ppmi`: exponent on context frequency
+    discount:float=2. # `ppmi`: shared lists at which a pair counts half
+    norm_power:float=.65 # `ppmi`: candidates are divided by this power of their length
+    sweeps:int|str='auto' # `ppmi`: of `refine`; `auto` takes 8 where an artist meets fewer others than `dim`, if that is cheap, else 0
+    longest:int=1000 # `ppmi`: longer lists are dealt into hands
     window:int=5 # `paper`
     epochs:int=50 # `paper`
     passes:int=5 # `paper`: reshuffled passes per epoch
 
-    def fit(self, sentences:Iterable[list[str]], weights=None)->Artist2Vec:
-        "Learn `embeddings_` from lists of artist ids."
+    def fit(self, sentences:Iterable[list[str]], weights=None, held_out=None)->Artist2Vec:
+        "Learn `embeddings_` from lists of ids; `weights` per list or per artist in each; `paper` notes its loss on `held_out` lists in `losses_`."
         lists = _check_sentences(sentences)
         if self.dim < 1: raise InputError(f'dim is {self.dim}. Give at least 1.')
-        if weights is not None: weights = _check_weights(weights, len(lists))
-        if self.method == 'paper': self.embeddings_ = word2vec(lists, self.dim, self.window, self.epochs, self.passes, seed=self.seed)
-        elif self.method == 'ppmi': self.embeddings_ = self._ppmi(lists, weights)
+        if weights is not None: weights = _check_weights(weights, lists)
+        if self.method == 'paper': self._paper(lists, held_out)
+        elif self.method == 'ppmi': self._ppmi(lists, weights)
         else: raise InputError(f"method is {self.method!r}. Choose 'ppmi' or 'paper'.")
         return self
 
-    def _ppmi(self, lists, weights):
-        together, names = cooccurrence(lists, weights)
-        vectors = eigenvectors(ppmi(together, self.smoothing), self.dim)
-        norms = np.linalg.norm(vectors, axis=1)
-        return Embeddings(names, vectors, np.divide(1, norms**self.norm_power, out=np.zeros_like(norms), where=norms > 0))
+    def update(self, sentences:Iterable[list[str]], weights=None)->Artist2Vec:
+        "Add lists: the same vectors, to the bit, as a fit on all of them. Word2vec cannot promise that and refuses."
+        check_is_fitted(self, 'embeddings_')
+        if self.method == 'paper': raise InputError("method='paper' cannot take lists later: training on would give other vectors than training on all. Fit again.")
+        new = _check_sentences(sentences)
+        if (weights is None) != (self.weights_ is None): raise InputError('old and new lists must both have weights, or neither.')
+        self._ppmi(self.lists_ + new, None if weights is None else self.weights_ + _check_weights(weights, new))
+        return self
 
-def _check_weights(weights, n):
-    weights = np.asarray(weights, dtype='float64')
-    if weights.shape != (n,) or not np.isfinite(weights).all() or (weights < 0).any(): raise InputError(f'weights have shape {weights.shape}. Give one number of 0 or more per sentence, {n} in all.')
+    def _paper(self, lists, held_out):
+        loss = HeldOutLoss(_check_sentences(held_out), seed=self.seed) if held_out is not None else None
+        self.embeddings_ = word2vec(lists, self.dim, self.window, self.epochs, self.passes, seed=self.seed, each_epoch=loss)
+        if loss: self.losses_ = loss.losses
+
+    def _ppmi(self, lists, weights):
+        self.lists_, self.weights_ = lists, weights
+        member, weight, names = members(lists, weights, self.longest)
+        pairs = ppmi(member, weight, self.smoothing, self.discount)
+        vectors = eigenvectors(pairs, self.dim)
+        met = sum(b.nnz for b in pairs)
+        thin = met < min(len(names) * self.dim, CHEAP) and len(names) > 4 * self.dim
+        if sweeps := 8 * thin if self.sweeps == 'auto' else self.sweeps: vectors = refine(pairs, vectors, sweeps)
+        norms = np.linalg.norm(vectors, axis=1)
+        self.embeddings_ = Embeddings(names, vectors, np.divide(1, norms**self.norm_power, out=np.zeros_like(norms), where=norms > 0))
+
+CHEAP = 2_000_000 # Pairs up to which `auto` refines
+
+def _check_weights(weights, lists):
+    weights = list(weights)
+    fits = len(weights) == len(lists) and all(np.ndim(w) == 0 or len(w) == len(s) for w, s in zip(weights, lists))
+    if not fits or any(not np.isfinite(w).all() or (np.asarray(w) < 0).any() for w in map(np.asarray, weights)):
+        raise InputError(f'{len(weights)} weights do not fit {len(lists)} sentences. Give each sentence one number of 0 or more, or a list with one for each of its artists.')
     return weights
 
 def _check_sentences(sentences):
@@ -318,11 +515,13 @@ def neighbours_agree(
 )->float: # 0 to 1
     "Share of the `k` nearest neighbours with the label of the id itself, over all labelled ids."
     known = [i for i in e.ids if i in labels.index]
-    x = unit(e.take(known)[0])
-    y = labels[known].to_numpy(object)
-    score = x @ x.T
-    np.fill_diagonal(score, -np.inf)
-    return float((y[np.argpartition(-score, k, axis=1)[:, :k]] == y[:, None]).mean())
+    x, y = unit(e.take(known)[0]), labels[known].to_numpy(object)
+    same = []
+    for i in range(0, len(x), 1000):
+        score = x[i:i + 1000] @ x.T
+        score[np.arange(len(score)), i + np.arange(len(score))] = -np.inf
+        same.append(y[np.argpartition(-score, k, axis=1)[:, :k]] == y[i:i + 1000, None])
+    return float(np.concatenate(same).mean())
 
 # %% ../nbs/03_artist2vec.ipynb #1bed4859
 def artist_audio(
@@ -332,18 +531,73 @@ def artist_audio(
     x = pd.DataFrame(audio_matrix(t), index=t.audio().index)
     return t.track_artists[['track_id', 'artist_id']].merge(x, left_on='track_id', right_index=True).drop(columns='track_id').groupby('artist_id', sort=True).mean()
 
+def artist_genres(
+    t:Tables,
+    most:int=300, # Genres, the commonest
+    least:int=3 # Artists that a genre must have
+)->pd.DataFrame: # 0 or 1, indexed by `artist_id`, one column per genre; artists without a genre are missing
+    "The genres that artists are filed under."
+    given = t.artists.set_index('artist_id').genres.dropna().astype('str').str.get_dummies('|') if t.artists.genres.notna().any() else pd.DataFrame(index=pd.Index([], name='artist_id'))
+    often = given.sum().sort_index().sort_values(ascending=False, kind='stable')
+    return given[often.index[often >= least][:most]]
+
+def artist_inputs(
+    t:Tables,
+    known:Iterable[str] # Artists by whom features are scaled
+)->pd.DataFrame: # float32, indexed by `artist_id`: everybody with audio or a genre
+    "What is known of an artist whom no list has: mean features, their squares, and genres; zeros where one of them is missing."
+    audio, genres = artist_audio(t), artist_genres(t)
+    genres = genres[genres.any(axis=1)]
+    heard = audio.index.intersection(list(known))
+    z = pd.DataFrame(Standardize().fit(audio.loc[heard] if len(heard) else audio).transform(audio), audio.index) if len(audio) else audio
+    both = pd.concat([z, z**2], axis=1).clip(-9, 9) / 2
+    sides = {'audio': both.set_axis(range(both.shape[1]), axis=1).assign(some=.5), 'genre': genres * 2.}
+    return pd.concat({k: v for k, v in sides.items() if len(v)}, axis=1).fillna(0).astype('float32').sort_index() if len(audio) or len(genres) else pd.DataFrame()
+
 def infer_artists(
     e:Embeddings,
-    t:Tables, # With the tracks of known and unknown artists
+    t:Tables, # With audio features or genres of known and unknown artists
     ridge:float=10. # Penalty
-)->Embeddings: # All of `e`, and a row for every artist with audio features
-    "Vectors for artists in no list, from the mean audio features of their tracks; marked `inferred`."
+)->Embeddings: # All of `e`, and a row for every artist with audio features or a genre
+    "Vectors for artists in no list, from the mean audio features of their tracks and their genres; marked `inferred`."
     from sklearn.linear_model import Ridge
-    audio = artist_audio(t)
-    known, new = [i for i in audio.index if i in e], [i for i in audio.index if i not in e]
+    x = artist_inputs(t, e.ids)
+    known, new = [i for i in x.index if i in e], [i for i in x.index if i not in e]
     if not known or not new: return e
-    scale = Standardize().fit(audio.loc[known])
-    basis = lambda ids: (lambda x: np.hstack([x, x**2]))(scale.transform(audio.loc[ids]))
-    vectors = Ridge(alpha=ridge).fit(basis(known), e.take(known)[0]).predict(basis(new)).astype('float32')
-    weights = None if e.weights is None else np.concatenate([e.weights, np.full(len(new), np.median(e.weights))])
+    vectors = Ridge(alpha=ridge).fit(x.loc[known].to_numpy(), e.take(known)[0]).predict(x.loc[new].to_numpy()).astype('float32')
+    weights = None if e.weights is None else np.concatenate([e.weights, _weights_by_length(e, vectors)])
     return Embeddings(e.ids + new, np.concatenate([e.vectors, vectors]), weights, np.concatenate([e.inferred, np.ones(len(new), bool)]))
+
+def _weights_by_length(e, vectors):
+    "The power of its length that weighs a vector in `e`, applied to other vectors."
+    length, own = (np.linalg.norm(v.astype('float64'), axis=1) for v in (vectors, e.vectors))
+    fine = (own > 0) & (e.weights > 0)
+    if fine.sum() < 3 or np.ptp(np.log(own[fine])) < 1e-9: return np.full(len(vectors), np.median(e.weights))
+    slope, start = np.polyfit(np.log(own[fine]), np.log(e.weights[fine]), 1)
+    return np.exp(start) * np.maximum(length, np.quantile(own[fine], .01))**slope
+
+# %% ../nbs/03_artist2vec.ipynb #6db49a76
+def plot_map(
+    e:Embeddings,
+    labels:pd.Series, # A label for each id to be shown
+    names:dict|pd.Series, # Names by id
+    show:Iterable[str]=(), # Ids whose names are written
+    note:str='', # Written into the figure, for instance where the lists come from
+    seed:int=0
+):
+    "Artists in two dimensions by t-SNE of their cosines, the eight commonest labels in colour."
+    import matplotlib.pyplot as plt
+    from sklearn.manifold import TSNE
+    ids = [i for i in labels.index if i in e]
+    if len(ids) < 5: raise InputError(f'{len(ids)} labelled artists have vectors. A map needs at least 5.')
+    with threadpool_limits(1): xy = TSNE(metric='cosine', init='random', perplexity=min(30, len(ids) / 4), random_state=seed).fit_transform(unit(e.take(ids)[0]))
+    label = labels[ids]
+    often = label.value_counts().sort_index().sort_values(ascending=False, kind='stable').index[:8]
+    ax = plt.subplots(figsize=(7.2, 6), layout='constrained')[1]
+    ax.scatter(*xy.T, s=7, color='.8', lw=0)
+    for c, l in enumerate(often): ax.scatter(*xy[(label == l).to_numpy()].T, s=14, color=plt.cm.tab10(c), lw=0, label=l)
+    for i in show:
+        if i in ids: ax.annotate(names.get(i, i), xy[ids.index(i)], fontsize=6.5, ha='center', va='bottom', xytext=(0, 2), textcoords='offset points')
+    ax.set(xticks=[], yticks=[], title=note)
+    ax.legend(fontsize=7, loc='upper left', bbox_to_anchor=(1, 1), frameon=False, markerscale=1.5)
+    return ax

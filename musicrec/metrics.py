@@ -9,8 +9,10 @@ from scipy.stats import rankdata
 from .tables import InputError
 
 # %% auto #0
-__all__ = ['METRICS', 'check', 'accuracy', 'confusion', 'balanced_accuracy', 'macro_f1', 'auc', 'log_loss', 'paper_loss', 'brier',
-           'ece', 'ranks', 'top_k', 'mrr', 'interval']
+__all__ = ['METRICS', 'RANKING', 'check', 'accuracy', 'confusion', 'balanced_accuracy', 'macro_f1', 'auc', 'log_loss',
+           'paper_loss', 'brier', 'ece', 'ranks', 'top_k', 'mrr', 'best', 'hits', 'ndcg_at', 'recall_at',
+           'precision_at', 'hit_at', 'map_at', 'mrr_at', 'coverage', 'novelty', 'diversity', 'rank_scores', 'interval',
+           'paired']
 
 # %% ../nbs/base/metrics.ipynb #1c94490a
 def check(
@@ -103,6 +105,115 @@ def mrr(y, p)->float:
 METRICS = {'accuracy': accuracy, 'balanced_accuracy': balanced_accuracy, 'macro_f1': macro_f1, 'auc': auc, 'log_loss': log_loss,
            'brier': brier, 'ece': ece, 'top10': top_k, 'mrr': mrr}
 
+# %% ../nbs/base/metrics.ipynb #e24cfc03
+def best(
+    scores:np.ndarray, # Listeners × items, higher is better; −inf or NaN for what may not be recommended
+    k:int=20
+)->np.ndarray: # int64, listeners × min(k, items): column numbers, best first; −1 where nothing is left
+    "The `k` best items of each row, equal scores in the order of their columns."
+    scores = np.asarray(scores)
+    if scores.ndim != 2: raise InputError(f'scores have shape {scores.shape}. Give a row per listener and a column per item.')
+    if k < 1: raise InputError(f'k is {k}. Ask for at least 1 item.')
+    k = min(k, scores.shape[1])
+    if not k: return np.zeros((len(scores), 0), 'int64')
+    scores = np.where(np.isnan(scores), -np.inf, scores)
+    top = np.sort(np.argpartition(-scores, k - 1, axis=1)[:, :k], axis=1)
+    found = np.take_along_axis(scores, top, 1)
+    least = found.min(1)
+    for i in np.flatnonzero((scores >= least[:, None]).sum(1) > k): # equal scores at the edge: the first columns count
+        top[i] = np.sort(np.lexsort((np.arange(scores.shape[1]), -scores[i]))[:k])
+        found[i] = scores[i, top[i]]
+    order = np.argsort(-found, axis=1, kind='stable')
+    return np.where(np.take_along_axis(found, order, 1) > -np.inf, np.take_along_axis(top, order, 1), -1)
+
+# %% ../nbs/base/metrics.ipynb #c5f59b7b
+def hits(
+    top:np.ndarray, # From `best`
+    relevant # Listeners × items, true or above 0 where relevant; dense or scipy sparse
+)->tuple[np.ndarray,np.ndarray]: # bool, like `top`; and how many relevant items each listener has
+    "Which places of each list hold something relevant."
+    relevant = (relevant > 0).toarray() if hasattr(relevant, 'toarray') else np.asarray(relevant) > 0
+    return np.take_along_axis(relevant, np.maximum(top, 0), 1) & (top >= 0), relevant.sum(1)
+
+def _per_listener(f):
+    "Give NaN to listeners with nothing to find."
+    def metric(hit, n, k): return np.where(n > 0, f(np.asarray(hit)[:, :k], np.maximum(n, 1), k), np.nan)
+    metric.__name__, metric.__doc__ = f.__name__, f.__doc__
+    return metric
+
+@_per_listener
+def ndcg_at(hit, n, k):
+    "Discounted cumulative gain of the first `k`, over that of the best possible list (binary gains, log2 discount)."
+    gain = 1 / np.log2(np.arange(2, k + 2))
+    return hit @ gain[:hit.shape[1]] / gain.cumsum()[np.minimum(n, k) - 1]
+
+@_per_listener
+def recall_at(hit, n, k):
+    "Share of a listener's relevant items among the first `k`."
+    return hit.sum(1) / n
+
+@_per_listener
+def precision_at(hit, n, k):
+    "Share of the first `k` places that hold something relevant."
+    return hit.sum(1) / k
+
+@_per_listener
+def hit_at(hit, n, k):
+    "Whether anything relevant is among the first `k`."
+    return hit.any(1).astype(float)
+
+@_per_listener
+def map_at(hit, n, k):
+    "Average precision of the first `k`, over the number of relevant items or `k`, whichever is less."
+    return (hit * hit.cumsum(1) / np.arange(1, hit.shape[1] + 1)).sum(1) / np.minimum(n, k)
+
+@_per_listener
+def mrr_at(hit, n, k):
+    "One over the place of the first relevant item, 0 if it is not among the first `k`."
+    return np.where(hit.any(1), 1 / (hit.argmax(1) + 1), 0.)
+
+# %% ../nbs/base/metrics.ipynb #9527da83
+def coverage(
+    top:np.ndarray, # From `best`
+    n_items:int
+)->float: # 0 to 1
+    "Share of the items that are recommended to somebody."
+    return float(len(np.unique(top[top >= 0])) / n_items)
+
+def novelty(
+    top:np.ndarray, # From `best`
+    popularity # Listeners of each item
+)->float: # Bits
+    "Mean surprise of what is recommended: −log2 of its share of all listening."
+    p = np.maximum(np.asarray(popularity, float), .5)
+    return float(-np.log2(p / p.sum())[top[top >= 0]].mean())
+
+def diversity(
+    top:np.ndarray, # From `best`
+    units:np.ndarray # One vector of length 1 per item
+)->float: # 0 (all alike) to 2
+    "Mean of one minus the cosine over the pairs of each list."
+    lists = [units[row[row >= 0]] for row in top]
+    pairs = [(len(v)**2 - (v.sum(0)**2).sum()) / (len(v) * (len(v) - 1)) for v in lists if len(v) > 1]
+    return float(np.mean(pairs)) if pairs else float('nan')
+
+# %% ../nbs/base/metrics.ipynb #9d943e27
+RANKING = {'ndcg@10': (ndcg_at, 10), 'ndcg@20': (ndcg_at, 20), 'recall@10': (recall_at, 10), 'recall@20': (recall_at, 20),
+           'precision@10': (precision_at, 10), 'hit@10': (hit_at, 10), 'map@10': (map_at, 10), 'mrr@20': (mrr_at, 20)}
+
+def rank_scores(
+    scores:np.ndarray, # Listeners × items
+    relevant, # Listeners × items
+    known=None, # Listeners × items: what may not be recommended
+    names=tuple(RANKING)
+)->dict[str,np.ndarray]: # One number per listener under each name, and `coverage@20` as one number
+    "Rank all items for every listener and score the lists."
+    scores = np.array(scores, dtype=np.result_type(np.asarray(scores).dtype, 'float32'))
+    if known is not None: scores[known.nonzero()] = -np.inf
+    top = best(scores, max(RANKING[m][1] for m in names))
+    hit, n = hits(top, relevant)
+    return {m: RANKING[m][0](hit, n, RANKING[m][1]) for m in names} | {'coverage@20': coverage(top[:, :20], scores.shape[1])}
+
 # %% ../nbs/base/metrics.ipynb #2d151ee3
 def _redraws(groups, n, rng):
     "`n` samples of row numbers, whole groups with replacement."
@@ -129,3 +240,18 @@ def interval(
     groups = np.unique(groups, return_inverse=True)[1] if groups is not None else np.arange(len(runs[0][0]))
     drawn = [metric(y[rows], p[rows]) for rows in _redraws(groups, n, rng) for y, p in [runs[rng.integers(len(runs))]]]
     return float(np.mean([metric(*r) for r in runs])), *map(float, np.nanquantile(drawn, [.025, .975]))
+
+# %% ../nbs/base/metrics.ipynb #320dfd91
+def paired(
+    a, b, # One number per case, or seeds × cases: the scores of two methods on the same cases; NaN is left out
+    groups=None, # Group of each case, drawn as a whole
+    n:int=1000, # Redraws
+    seed:int=0
+)->tuple[float,float,float]: # Mean difference a − b, and its 95 % interval
+    "The mean difference of two methods with its 95 % bootstrap interval over seeds and cases."
+    d = np.atleast_2d(np.asarray(a, float) - np.asarray(b, float))
+    if not d.size: raise InputError('there is nothing to compare. Give the scores of two methods on the same cases.')
+    rng = np.random.default_rng(seed)
+    groups = np.unique(groups, return_inverse=True)[1] if groups is not None else np.arange(d.shape[1])
+    drawn = [np.nanmean(d[rng.integers(len(d))][rows]) for rows in _redraws(groups, n, rng)]
+    return float(np.nanmean(d)), *map(float, np.quantile(drawn, [.025, .975]))

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
 
-from musicrec.artist2vec import Artist2Vec, Embeddings, cooccurrence, eigenvectors, infer_artists, ppmi, sentences
+from musicrec.artist2vec import Artist2Vec, Embeddings, HeldOutLoss, corpora, deal, eigenvectors, infer_artists, members, ppmi, refine, sentences, top_rows, word2vec
 from musicrec.collect import InputError, MusicrecError, NotFoundError, load_tables
 
 QUICK = settings(derandomize=True, deadline=None, max_examples=60)
@@ -29,47 +29,120 @@ LEARNED = Artist2Vec(dim=12).fit(corpus()).embeddings_
 def learned(): return LEARNED
 
 
-def dense_together(lists, weights, names):
-    m = np.zeros((len(names),) * 2)
+def pairs_of(lists, weights=None):
+    m, w, names = members(lists, weights)
+    return np.concatenate([b.toarray() for b in ppmi(m, w, .5, 2.)]), names
+
+
+def dense_ppmi(lists, weights, names, smoothing=.5, discount=2.):
+    """The formula of the chapter, pair by pair."""
+    n = len(names)
+    met, shared = np.zeros((n, n)), np.zeros((n, n))
     for s, w in zip(lists, weights):
         s = sorted(set(s))
         for a in s:
-            for b in s: m[names.index(a), names.index(b)] += w / (len(s) - 1) if a != b else 0
-    return m
-
-
-def dense_ppmi(m, smoothing):
-    n = m.sum(0)
+            for b in s:
+                if a != b:
+                    met[names.index(a), names.index(b)] += w / (len(s) - 1)
+                    shared[names.index(a), names.index(b)] += 1
+    n, value = met.sum(0), np.zeros_like(met)
     q = n**smoothing / (n**smoothing).sum()
-    with np.errstate(divide="ignore", invalid="ignore"): value = np.log(2 * m / (np.outer(n, q) + np.outer(q, n)))
-    return np.where(m > 0, np.maximum(value, 0), 0)
+    for i, j in zip(*met.nonzero()): value[i, j] = np.log1p(2 * met[i, j] / (n[i] * q[j] + q[i] * n[j])) * shared[i, j] / (shared[i, j] + discount)
+    return value
 
 
 @QUICK
 @given(LISTS, st.integers(0, 99))
-def test_cooccurrence_equals_a_loop(lists, seed):
+def test_ppmi_equals_a_loop(lists, seed):
     weights = np.random.default_rng(seed).uniform(.1, 2, len(lists))
-    m, names = cooccurrence(lists, weights)
-    np.testing.assert_allclose(m.toarray(), dense_together(lists, weights, names), atol=1e-12)
+    ours, names = pairs_of(lists, weights)
+    np.testing.assert_allclose(ours, dense_ppmi(lists, weights, names), atol=1e-6)
+    np.testing.assert_array_equal(ours, ours.T)
 
 
 @QUICK
-@given(LISTS, st.sampled_from([.25, .75, 1.]))
-def test_ppmi_equals_the_dense_formula(lists, smoothing):
-    m, _ = cooccurrence(lists)
-    ours = ppmi(m, smoothing).toarray()
-    np.testing.assert_allclose(ours, dense_ppmi(m.toarray(), smoothing), atol=1e-12)
-    np.testing.assert_allclose(ours, ours.T, atol=1e-12)
+@given(LISTS)
+def test_plays_that_are_all_the_same_are_as_good_as_none(lists):
+    lists = [list(dict.fromkeys(s)) for s in lists]
+    np.testing.assert_allclose(pairs_of(lists, [[3.] * len(s) for s in lists])[0], pairs_of(lists)[0], atol=1e-6)
 
 
-@pytest.mark.parametrize("n, dim", [(30, 8), (500, 10)], ids=["dense", "sparse"])
+@QUICK
+@given(st.sets(st.text("abcdef", min_size=1, max_size=4), min_size=1, max_size=60), st.integers(1, 20), st.randoms())
+def test_dealing_loses_nobody_and_knows_no_order(ids, longest, rnd):
+    ids = sorted(ids)
+    hands = [{ids[i] for i in hand} for hand in deal(ids, longest)]
+    assert sorted(i for hand in hands for i in hand) == ids and max(map(len, hands)) <= longest
+    assert max(map(len, hands)) - min(map(len, hands)) <= 1
+    other = ids[:]
+    rnd.shuffle(other)
+    assert sorted(map(sorted, hands)) == sorted(sorted(other[i] for i in hand) for hand in deal(other, longest))
+
+
+def test_one_long_list_costs_no_quadratic_memory():
+    member, weight, names = members([[f"artist {i}" for i in range(30_000)]], longest=200)
+    assert sum(b.nnz for b in ppmi(member, weight)) <= 30_000 * 199
+
+
+def sparse_pairs(n, dim_lists=4):
+    m, w, _ = members(corpus(1, dim_lists * n, n))
+    return ppmi(m, w)
+
+
+@pytest.mark.parametrize("n, dim", [(30, 8), (900, 10)], ids=["dense", "krylov"])
 def test_vectors_are_the_best_approximation_of_their_rank(n, dim):
-    m = ppmi(cooccurrence(corpus(1, 4 * n, n))[0])
-    v = eigenvectors(m, dim).astype(float)
-    values, vectors = np.linalg.eigh(m.toarray())
+    m = sparse_pairs(n)
+    v = eigenvectors(m, dim, 1e-6).astype(float)
+    values, vectors = np.linalg.eigh(np.concatenate([b.toarray() for b in m]).astype(float))
     top = np.argsort(-values)[:dim]
-    np.testing.assert_allclose(v @ v.T, (vectors[:, top] * values[top]) @ vectors[:, top].T, atol=1e-4)
+    np.testing.assert_allclose(v @ v.T, (vectors[:, top] * values[top]) @ vectors[:, top].T, atol=1e-3)
     assert (v[np.abs(v).argmax(0), np.arange(dim)] > 0).all()
+
+
+def test_refining_lowers_the_weighted_error():
+    m = sparse_pairs(200)
+    dense, v = np.concatenate([b.toarray() for b in m]), eigenvectors(m, 10)
+    weight = np.where(dense > 0, 1, .03)
+    error = lambda x, y: (weight * (dense - x @ y.T)**2).sum()
+    before, once = error(v, v), refine(m, v, sweeps=1)
+    assert error(once, v) < before
+    twice = refine(m, once, sweeps=1)
+    assert error(twice, once) < error(once, v)
+
+
+def test_small_circles_are_refined_and_wide_lists_are_not():
+    circles = [[f"{c}{i}" for i in (j, (j + 1) % 6, (j + 2) % 6)] for c in range(100) for j in range(6)]
+    fit = lambda lists, sweeps: Artist2Vec(dim=12, sweeps=sweeps).fit(lists).embeddings_.vectors
+    assert not np.array_equal(fit(circles, "auto"), fit(circles, 0)) and np.array_equal(fit(circles, "auto"), fit(circles, 8))
+    assert np.array_equal(fit(corpus(), "auto"), fit(corpus(), 0))
+
+
+@QUICK
+@given(st.lists(st.integers(0, 30), min_size=1, max_size=2000), st.integers(1, 9))
+def test_top_rows_equal_a_full_sort(values, k):
+    score = np.array(values) / 30
+    assert top_rows(score, k).tolist() == sorted(range(len(score)), key=lambda i: (-score[i], i))[:k]
+
+
+def test_updating_gives_the_bits_of_a_fit_on_everything():
+    lists, plays = corpus(2), [list(range(1, len(s) + 1)) for s in corpus(2)]
+    for w in (None, plays):
+        part = lambda a, b: None if w is None else w[a:b]
+        later = Artist2Vec(dim=12).fit(lists[:70], part(0, 70)).update(lists[70:100], part(70, 100)).update(lists[100:], part(100, None))
+        assert np.array_equal(later.embeddings_.vectors, Artist2Vec(dim=12).fit(lists, w).embeddings_.vectors)
+
+
+def test_updating_refuses_what_it_cannot_keep():
+    with pytest.raises(InputError, match="cannot take lists later"): Artist2Vec("paper", dim=4, epochs=1, passes=1).fit(corpus()).update(corpus())
+    with pytest.raises(InputError, match="both have weights"): Artist2Vec(dim=4).fit(corpus()).update(corpus(), np.ones(120))
+
+
+def test_held_out_loss_falls_and_is_not_the_sum_that_gensim_counts():
+    lists = [[f"{scene}{i}" for i in rng.permutation(12)[:5]] for rng in [np.random.default_rng(0)] for scene in "xyz" for _ in range(80)]
+    loss = HeldOutLoss(lists[::5], n=2000)
+    word2vec([s for i, s in enumerate(lists) if i % 5], dim=10, epochs=12, each_epoch=loss)
+    assert len(loss.losses) == 12 and loss.losses[-1] < loss.losses[0] < 6 * np.log(2) + .01
+    with pytest.raises(InputError): word2vec(lists, dim=4, epochs=1, passes=1, each_epoch=HeldOutLoss([["nobody", "else"]]))
 
 
 def test_more_dimensions_than_artists_are_zeros():
@@ -87,7 +160,7 @@ def test_doubling_every_weight_changes_nothing(learned):
 
 
 def test_a_list_of_weight_zero_is_as_good_as_missing():
-    with_, without = (Artist2Vec(dim=3).fit(*args).embeddings_ for args in (([["a", "b"], ["b", "c"], ["a", "c"]], [1, 1, 0]), ([["a", "b"], ["b", "c"]],)))
+    with_, without = (Artist2Vec(dim=3, discount=0).fit(*args).embeddings_ for args in (([["a", "b"], ["b", "c"], ["a", "c"]], [1, 1, 0]), ([["a", "b"], ["b", "c"]],)))
     np.testing.assert_allclose(with_.vectors, without.vectors, atol=1e-6)
 
 
@@ -153,10 +226,25 @@ def run(code, **environment):
 
 def test_ppmi_gives_the_same_bits_for_any_hash_seed_and_number_of_threads():
     code = ("import sys, hashlib; sys.path.insert(0, sys.argv[1]); from test_artist2vec import *; "
-            "print([hashlib.sha256(Artist2Vec(dim=20).fit(corpus(3, 1500, n)).embeddings_.vectors.tobytes()).hexdigest() for n in (60, 600)])")
+            "print([hashlib.sha256(Artist2Vec(dim=20).fit(corpus(3, 3000, n)).embeddings_.vectors.tobytes()).hexdigest() for n in (60, 1200)])")
     both = [run(code, PYTHONHASHSEED=s, OMP_NUM_THREADS=n) for s, n in (("1", "1"), ("2", "2"))]
     first, second = (p.communicate()[0] for p in both)
     assert first == second and first.startswith("['")
+
+
+@pytest.mark.parametrize("name", ["listeners", "playlists", "similar"])
+def test_each_list_keeps_its_source(name):
+    t = load_tables("synthetic", n_artists=60, tracks_per_artist=3, n_listeners=8)
+    lists = corpora(t, [name])
+    assert (lists.kind == name).all() and (lists.artists.str.len() == lists.weights.str.len()).all() and (lists.artists.str.len() > 1).all()
+    if len(lists): assert set(lists.source) <= {"simulated", "synthetic"}
+
+
+def test_similar_artists_count_both_ways():
+    t = load_tables("synthetic", n_artists=20, tracks_per_artist=2, n_listeners=3)
+    t = t.replace(similar_artists=pd.DataFrame({"artist_id": ["a", "b"], "similar_id": ["b", "c"], "source": "x"}))
+    assert sentences(t, ["similar"]) == [["a", "b"], ["a", "b", "c"], ["b", "c"]]
+    assert sentences(t, ["similar"], symmetric=False) == [["a", "b"], ["b", "c"]]
 
 
 def test_word2vec_gives_the_same_bits_for_a_seed():
@@ -178,7 +266,7 @@ def test_what_is_no_list_of_lists_is_refused(bad):
     with pytest.raises(MusicrecError): Artist2Vec().fit(bad)
 
 
-@pytest.mark.parametrize("weights", [[1.], [1., 2., 3.], [1., -1.], [1., np.nan]], ids=str)
+@pytest.mark.parametrize("weights", [[1.], [1., 2., 3.], [1., -1.], [1., np.nan], [[1.], [1., 2.]], [[1., -2.], 1.]], ids=str)
 def test_weights_that_do_not_fit_are_refused(weights):
     with pytest.raises(MusicrecError): Artist2Vec().fit([["a", "b"], ["b", "c"]], weights)
 

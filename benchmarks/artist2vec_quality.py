@@ -1,0 +1,181 @@
+"""Artist vectors on trial: listeners' hidden artists, hidden links, newcomers, beside peers in the same run.
+
+    MUSICREC_DATA=… python benchmarks/artist2vec_quality.py [--seeds 5] [--json results/artist2vec_quality.json] [--only listeners]
+
+Needs HetRec-2011 and the crawl of related artists. `implicit` (ALS, BPR) is run where it is installed (`pip install -e '.[bench]'`).
+All settings of ours are the defaults of the package; EASE's penalty and ALS's weight are chosen on a further hidden fifth of the training part.
+"""
+import argparse
+import json
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from threadpoolctl import threadpool_limits
+
+from musicrec import ranking
+from musicrec.artist2vec import Artist2Vec, Embeddings, artist_genres, artist_inputs, infer_artists, unit
+from musicrec.collect import load_tables
+from musicrec.metrics import paired, rank_scores
+from musicrec.tables import fold
+
+SHOWN = ["ndcg@10", "ndcg@20", "recall@10", "recall@20", "coverage@20"]
+
+
+def als(cut, seed):
+    """implicit's ALS, its confidence chosen on a further hidden fifth."""
+    from implicit.als import AlternatingLeastSquares
+
+    def fit(train, alpha):
+        model = AlternatingLeastSquares(factors=64, alpha=alpha, regularization=1.0, random_state=seed, num_threads=1)
+        model.fit((train > 0).astype("float32").tocsr(), show_progress=False)
+        return model.user_factors @ model.item_factors.T
+
+    part = ranking.inner(cut, seed)
+    score = {a: np.nanmean(rank_scores(fit(part.train, a), part.test, part.train, ["ndcg@10"])["ndcg@10"]) for a in (2, 5, 10, 20)}
+    return fit(cut.train, max(score, key=score.get))
+
+
+def bpr(cut, seed):
+    """implicit's BPR with its own settings and 64 factors."""
+    from implicit.bpr import BayesianPersonalizedRanking
+    model = BayesianPersonalizedRanking(factors=64, random_state=seed, num_threads=1)
+    model.fit((cut.train > 0).astype("float32").tocsr(), show_progress=False)
+    return model.user_factors @ model.item_factors.T
+
+
+def fitted(cut, **options):
+    lists, plays = ranking.lists_of(cut)
+    return Artist2Vec(**options).fit(lists, plays).embeddings_
+
+
+def listeners(t, seeds, peers):
+    """Every method on the same cuts; the dial and the dimensions beside them."""
+    pairs = t.listener_artists
+    runs = ranking.rank_listeners(pairs, ranking.RANKERS | peers, seeds, say=lambda line: print(line, flush=True))
+    rows = ranking.ranking_rows(runs, SHOWN)
+    print(rows.pivot(index="method", columns="metric", values="value").round(4).to_string())
+    against = {}
+    for m in ("ndcg@10", "recall@20"):
+        ours, theirs = (np.array([r[m] for r in runs[x]]) for x in ("default", "ease"))
+        difference = dict(zip(("mean", "low", "high"), paired(ours, theirs)))
+        against[m] = {"ratio": ours.mean() / theirs.mean(), "seeds": (ours.mean(1) / theirs.mean(1)).tolist(), "difference": difference}
+        print(m, "default / EASE", json.dumps(against[m]))
+    dims, dial = {}, {}
+    for seed in range(seeds):
+        cut = ranking.hold_out(ranking.core(pairs), seed=seed)
+        for d in (12, 25, 50, 75, 100, 150, 200):
+            dims.setdefault(d, []).append(summary(ranking.vector_scores(fitted(cut, dim=d), cut), cut))
+        e = fitted(cut)
+        norms = np.maximum(np.linalg.norm(e.vectors, axis=1), 1e-12)
+        for a in (0, .25, .5, .65, .8, 1):
+            dial.setdefault(a, []).append(summary(ranking.vector_scores(Embeddings(e.ids, e.vectors, norms**-a), cut), cut))
+    table = lambda parts, name: pd.DataFrame([{name: k, **pd.DataFrame(v).mean()} for k, v in parts.items()])
+    for frame in (table(dims, "dim"), table(dial, "norm_power")): print(frame.round(4).to_string())
+    return {"listeners": rows.to_dict("records"), "against_ease": against, "by_dim": table(dims, "dim").to_dict("records"), "by_norm_power": table(dial, "norm_power").to_dict("records")}
+
+
+def summary(score, cut):
+    return {m: float(np.nanmean(v)) for m, v in rank_scores(score, cut.test, cut.train).items() if m in SHOWN}
+
+
+def links(t, seeds):
+    """Hidden links: the paper's recipe, ours at several sizes, and the whole graph."""
+    rows = {}
+    for seed in range(min(seeds, 3)):
+        cut = ranking.hold_out_links(t.similar_artists, seed=seed)
+        both = ranking.symmetric_lists(cut)
+        vectors = {"default": lambda: Artist2Vec().fit(both), "eigenvectors only, 100 dimensions": lambda: Artist2Vec(sweeps=0).fit(both),
+                   "default, 200 dimensions": lambda: Artist2Vec(dim=200).fit(both), "eigenvectors only, 400 dimensions": lambda: Artist2Vec(dim=400, sweeps=0).fit(both),
+                   "the paper's recipe": lambda: Artist2Vec("paper", seed=seed).fit(cut.lists)}
+        for name, fit in vectors.items():
+            start = time.process_time()
+            e = fit().embeddings_
+            scores = ranking.link_scores(ranking.cosine_scores(e, cut.items), cut)
+            rows.setdefault(name, []).append([np.nanmean(s) for s in scores] + [time.process_time() - start])
+            print("links", seed, name, rows[name][-1], flush=True)
+        scores = ranking.link_scores(ranking.resource_allocation(cut), cut)
+        rows.setdefault("common neighbours", []).append([np.nanmean(s) for s in scores] + [0])
+        print("links", seed, "common neighbours", rows["common neighbours"][-1], flush=True)
+    return {"links": [dict(zip(("method", "recall@20", "ndcg@20", "cpu_seconds"), (m, *np.mean(v, 0)))) for m, v in rows.items()]}
+
+
+def with_audio(t, others):
+    """`t` with the tracks that other collections have of its artists, matched by folded name."""
+    named = t.artists.dropna(subset=["name"])
+    mine = pd.Series(named.artist_id.to_numpy(), named.name.map(fold)).groupby(level=0).first()
+    frames = {"tracks": [], "track_artists": [], "audio_features": []}
+    for o in others:
+        credits = o.track_artists.assign(artist_id=o.track_artists.artist_id.map(o.artists.set_index("artist_id").name.dropna().map(fold)).map(mine)).dropna(subset=["artist_id"])
+        frames["track_artists"].append(credits)
+        for name in ("tracks", "audio_features"):
+            table = getattr(o, name)
+            frames[name].append(table[table.track_id.isin(set(credits.track_id))])
+    return t.replace(**{name: pd.concat(f, ignore_index=True) for name, f in frames.items()})
+
+
+def newcomers(t, seeds):
+    """New artists from audio and tags, for listeners whose lists nothing has learned from."""
+    pairs = ranking.core(t.listener_artists)
+    audio = artist_inputs(t, pairs.artist_id.unique())
+    sound = audio["audio"][audio["audio"].any(axis=1)]
+    tags = artist_genres(t)
+    rows = {}
+    for seed in range(seeds):
+        rng = np.random.default_rng(seed)
+        could = sorted(set(pairs.artist_id) & set(sound.index))
+        new = sorted(rng.choice(could, len(could) // 5, replace=False))
+        who = np.sort(pairs.listener_id.unique())
+        theirs = pairs.listener_id.isin(set(who[rng.random(len(who)) < .3]))
+        fit = lambda p: Artist2Vec().fit(*(p.groupby("listener_id")[c].agg(list) for c in ("artist_id", "plays"))).embeddings_
+        seen = pairs[~theirs].assign(plays=np.log1p(pairs.weight))
+        warm, cold = fit(seen), infer_artists(fit(seen[~seen.artist_id.isin(new)]), t)
+        new = [a for a in new if a in warm]
+        profile = pairs[theirs & ~pairs.artist_id.isin(new)].groupby("listener_id").artist_id.agg(list)
+        found = pairs[theirs & pairs.artist_id.isin(new)]
+        profile = profile[profile.index.isin(found.listener_id)]
+        relevant = np.zeros((len(profile), len(new)))
+        found = found[found.listener_id.isin(profile.index)]
+        relevant[profile.index.get_indexer(found.listener_id), pd.Index(new).get_indexer(found.artist_id)] = 1
+
+        def near(x):
+            units = pd.DataFrame(unit(x.to_numpy(float)), x.index)
+            total = np.stack([units.reindex(p).fillna(0).to_numpy().sum(0) for p in profile])
+            return total @ units.reindex(new).fillna(0).to_numpy().T
+        by = lambda e: e.affinity(profile.tolist())[:, [e.row(a) for a in new]]
+        for name, score in {"warm": by(warm), "inferred": by(cold), "nearest in audio": near(sound.iloc[:, :8]), "nearest in tags": near(tags), "random": rng.random(relevant.shape)}.items():
+            got = rank_scores(score, relevant)
+            rows.setdefault(name, []).append([np.nanmean(got["ndcg@10"]), np.nanmean(got["recall@20"])])
+        print("newcomers", seed, {k: np.round(v[-1][0], 3).item() for k, v in rows.items()}, flush=True)
+    return {"newcomers": [dict(zip(("method", "ndcg@10", "recall@20"), (m, *np.mean(v, 0)))) for m, v in rows.items()]}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--only", nargs="*", default=["listeners", "links", "newcomers"])
+    parser.add_argument("--links", default=Path(os.environ.get("MUSICREC_DATA", "."), "spotify_related_artists_amat"), help="a collection with similar artists")
+    parser.add_argument("--audio", nargs="*", default=[Path(os.environ.get("MUSICREC_DATA", "."), n) for n in ("tidytuesday_spotify_songs", "spotify_music_genre_50k", "spotify_hit_predictor")], help="collections with audio features")
+    parser.add_argument("--json", type=Path, help="merge what was measured into this file")
+    args = parser.parse_args()
+    peers = {"als": als, "bpr": bpr}
+    try:
+        import implicit  # noqa: F401
+    except ImportError:
+        peers = {}
+        print("implicit is not installed, so ALS and BPR are left out: pip install -e '.[bench]'")
+    parts = {"listeners": lambda: listeners(load_tables("hetrec"), args.seeds, peers), "links": lambda: links(load_tables(args.links), args.seeds),
+             "newcomers": lambda: newcomers(with_audio(load_tables("hetrec"), map(load_tables, args.audio)), args.seeds)}
+    done = {}
+    for name in args.only:
+        with threadpool_limits(2): done |= parts[name]()
+    if args.json:
+        old = json.loads(args.json.read_text()) if args.json.exists() else {}
+        made_by = "MUSICREC_DATA=… python benchmarks/artist2vec_quality.py --json results/artist2vec_quality.json"
+        args.json.write_text(json.dumps({"made_by": made_by} | old | done, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
