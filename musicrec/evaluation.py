@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_curve
 from .analysis import COLOURS
-from .artist2vec import Artist2Vec, Embeddings, sentences
+from .artist2vec import Artist2Vec, Embeddings, corpora
 from .metrics import METRICS, accuracy, auc, balanced_accuracy, brier, ece, interval, log_loss, macro_f1, mrr, paper_loss, ranks, top_k
 from .preprocess import audio_matrix, folds, main_genre, merge_duplicates, track_groups
 from .recommender import Recommender
@@ -168,12 +168,14 @@ def transfer_artists(
     seed:int=0
 )->Embeddings|None: # By the artist ids of `t`; None if no collection has lists
     "Artist vectors learned on other collections, matched by folded name."
-    corpus = []
+    lists, weights = [], []
     for o in others:
-        name = o.artists.set_index('artist_id').name.dropna().map(fold)
-        corpus += [[name.get(a, a) for a in s] for s in sentences(o)]
-    if not corpus: return None
-    e = Artist2Vec(method=method, seed=seed).fit(corpus).embeddings_
+        name = o.artists.set_index('artist_id').name.dropna().map(fold).to_dict()
+        for c in corpora(o).itertuples():
+            both = dict(zip([name.get(a, a) for a in c.artists], c.weights))
+            lists.append(list(both)), weights.append(list(both.values()))
+    if not any(len(l) > 1 for l in lists): return None
+    e = Artist2Vec(method=method, seed=seed).fit(lists, weights).embeddings_
     mine = t.artists.set_index('artist_id').name.dropna().map(fold)
     mine = mine[mine.isin(set(e.ids))]
     rows = [e.row(n) for n in mine]

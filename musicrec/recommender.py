@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from scipy.sparse import csr_array, hstack
+from scipy.sparse import csr_array, hstack, vstack
 from scipy.special import expit, logit
 from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
@@ -21,13 +21,14 @@ from torch import nn
 from .artist2vec import Embeddings, infer_artists, load_arrays, save_arrays, unit
 from .matching import recordings
 from .metrics import log_loss
-from .preprocess import Split, Standardize, audio_matrix, merge_duplicates, split
+from .preprocess import AUDIO, Split, Standardize, audio_matrix, merge_duplicates, split
 from .tables import InputError, NotFoundError, Tables, credits_of, input_error, track_names
 from .track_embeddings import Training, train_net
 
 # %% auto #0
-__all__ = ['GRID', 'COLUMNS', 'STRENGTH', 'catalogue', 'artist_vectors', 'PaperNet', 'Kernel', 'choose', 'Recommender',
-           'data_hash', 'save_recommender', 'load_recommender']
+__all__ = ['TREES', 'FEWEST', 'GRID', 'MEASURES', 'COLUMNS', 'STRENGTH', 'catalogue', 'artist_vectors', 'PaperNet', 'Kernel',
+           'forest_logits', 'neighbour_rates', 'own_rates', 'artist_evidence', 'choose', 'Recommender', 'data_hash',
+           'save_recommender', 'load_recommender']
 
 # %% ../nbs/05_recommender.ipynb #b606d950
 def catalogue(
@@ -105,23 +106,103 @@ def _judged(artist_ids, judged):
     keep = column >= 0
     return csr_array((share[keep], (row[keep], column[keep])), shape=(len(lists), len(judged)))
 
-# %% ../nbs/05_recommender.ipynb #5c0975ef
-GRID = [(c, own) for c in (.03, .1, .3, 1.) for own in (0., .5, 1.5)] # Inverse penalty, and the scale of single artists' weights
+# %% ../nbs/05_recommender.ipynb #3db2370b
+TREES, FEWEST = 100, 100 # Trees per forest; labels below which forests are left out
+
+def _forests(x, y, weight, seed, bag):
+    "Two kinds of forest, fitted."
+    from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
+    options = dict(n_estimators=TREES, min_samples_leaf=2, n_jobs=2, random_state=seed)
+    both = ExtraTreesClassifier(bootstrap=bag, oob_score=bag, **options), RandomForestClassifier(max_features=.3, oob_score=bag, **options)
+    return [m.fit(x, y, sample_weight=weight) for m in both]
+
+def _logit(p): return logit(np.clip(np.nan_to_num(p, nan=.5), .01, .99))
+
+def forest_logits(
+    x:np.ndarray, # Every track × inputs
+    rows:np.ndarray, # Tracks learned from
+    y:np.ndarray, weight:np.ndarray, # Their labels and weights
+    groups:np.ndarray|None=None, # Their artists: if given, no forest that votes on a track has seen its artist
+    seed:int=0
+)->np.ndarray: # float64, one per track
+    "Logit of like of every track, by forests that did not see its label."
+    import warnings
+    from sklearn.model_selection import GroupKFold
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore', UserWarning) # a track that is in every bag has no vote: it counts one half
+        full = _forests(x[rows], y, weight, seed, bag=groups is None)
+    every = np.mean([_logit(m.predict_proba(x)[:, 1]) for m in full], axis=0)
+    if groups is None: every[rows] = np.mean([_logit(m.oob_decision_function_[:, 1]) for m in full], axis=0)
+    else:
+        for a, b in GroupKFold(min(4, len(set(groups)))).split(rows, groups=groups):
+            part = _forests(x[rows[a]], y[a], weight[a], seed, bag=False) if len(set(y[a])) > 1 else full
+            every[rows[b]] = np.mean([_logit(m.predict_proba(x[rows[b]])[:, 1]) for m in part], axis=0)
+    return every
+
+# %% ../nbs/05_recommender.ipynb #ec538b98
+def neighbour_rates(
+    units:np.ndarray, # Artist vector of every track, length 1 or 0
+    groups:np.ndarray, # Main artist of every track, by number; −1 for none
+    rows:np.ndarray, y:np.ndarray, weight:np.ndarray # Tracks learned from, their labels and weights
+)->np.ndarray: # float64, tracks × 4
+    "For two widths: the log odds of liking among judged tracks of *other* artists with vectors near, and how many those are."
+    out = []
+    for a in range(0, len(units), 4096):
+        near = units[a:a + 4096] @ units[rows].T
+        other = (groups[a:a + 4096, None] != groups[rows]) & (near != 0)
+        blocks = []
+        for sharp in (4., 10.):
+            w = np.where(other, np.exp(sharp * (near - 1)), 0) * weight
+            like, dislike = w @ y, w @ (1 - y)
+            blocks += [np.log((like + .5) / (dislike + .5)), np.log1p(like + dislike)]
+        out.append(np.stack(blocks, 1))
+    return np.concatenate(out)
+
+def own_rates(
+    groups:np.ndarray, rows:np.ndarray, y:np.ndarray, weight:np.ndarray # As in `neighbour_rates`
+)->tuple[np.ndarray,np.ndarray]: # float64: log odds of liking, and the number of judged tracks behind it
+    "How the listener judged other tracks of the same main artist."
+    n = groups.max(initial=0) + 1
+    judged = groups[rows] >= 0
+    like, all_ = (np.bincount(groups[rows][judged], (weight * v)[judged], n).astype('float64')[groups] * (groups >= 0) for v in (y, np.ones(len(y))))
+    like[rows] -= weight * y * judged
+    all_[rows] -= weight * judged
+    return np.log((like + .5) / (np.maximum(all_ - like, 0) + .5)), np.maximum(all_, 0)
+
+# %% ../nbs/05_recommender.ipynb #f8337aee
+def artist_evidence(self, rows, y, weight):
+    "What forests make of the artist: for every track with its artist judged, and as if not; and whether she is."
+    main = [c.split('|')[0] for c in self.catalogue_.artist_ids]
+    groups = pd.factorize(pd.Series(main).where(np.array(main) != ''))[0]
+    if not any(main): return np.zeros((len(main), 4)), np.zeros((len(main), 4)), np.zeros(len(main), bool)
+    listed = np.array([a in self.artists_ and not self.artists_.inferred[self.artists_.row(a)] for a in main])
+    x = np.where(listed[:, None], self.artist_x_, 0).astype('float64')
+    short = np.sqrt(np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-9))
+    anybody = np.hstack([x / short, listed[:, None], neighbour_rates(unit(x), groups, rows, y, weight)])
+    odds, n = own_rates(groups, rows, y, weight)
+    has = n > 0
+    alone = np.where(groups[rows] < 0, -1 - np.arange(len(rows)), groups[rows])
+    new = forest_logits(anybody, rows, y, weight, alone, self.seed)
+    known = forest_logits(np.hstack([anybody, odds[:, None], n[:, None]]), rows, y, weight, None, self.seed) if has[rows].any() else new
+    as_new = np.stack([0 * new, new, 0 * odds, 0 * odds], 1)
+    return np.where(has[:, None], np.stack([known, 0 * new, odds, has], 1), as_new), as_new, has
+
+# %% ../nbs/05_recommender.ipynb #b45c4fa1
+GRID = [(c, own, True) for c in (.03, .1, .3) for own in (0., .5)] + [(c, own, False) for c in (.03, .1, .3, 1.) for own in (0., .5, 1.5)] # Inverse penalty, scale of single artists' weights, forests or not
 
 def _fit_logistic(x, y, weight, c):
     return LogisticRegression(C=c, max_iter=300).fit(x, y, sample_weight=weight)
 
 def choose(
-    blocks, # Function of `own` that gives the design matrix, tracks × inputs
+    fit, # Function of rows and a triple that gives a fitted model
+    stack, # Function of rows and a triple that gives its inputs
     y:np.ndarray, # Labels of all rows
-    weight:np.ndarray, # Weights of all rows
-    train:np.ndarray, valid:np.ndarray # Row numbers
-)->tuple[float,float]: # The pair in `GRID` with least log-loss on the validation rows
-    "Choose penalty and artist weight on the validation side; the middle of the grid if it cannot judge."
-    if len(set(y[valid])) < 2 or len(set(y[train])) < 2: return GRID[len(GRID) // 2]
-    designs = {own: blocks(own) for _, own in GRID}
-    score = [log_loss(y[valid], _fit_logistic(designs[own][train], y[train], weight[train], c).predict_proba(designs[own][valid])) for c, own in GRID]
-    return GRID[int(np.argmin(score))]
+    train:np.ndarray, valid:np.ndarray, # Row numbers
+    grid:list # Triples as in `GRID`
+)->tuple[float,float,bool]: # The triple with least log-loss on the validation rows
+    "Choose penalty, artist weight and forests on the validation side; the middle of the grid if it cannot judge."
+    if len(set(y[valid])) < 2 or len(set(y[train])) < 2: return grid[len(grid) // 2]
+    return grid[int(np.argmin([log_loss(y[valid], fit(train, g).predict_proba(stack(valid, g))) for g in grid]))]
 
 # %% ../nbs/05_recommender.ipynb #24e872ed
 @dataclass(eq=False)
@@ -163,7 +244,7 @@ class Recommender(BaseEstimator):
         "Read what `save` wrote."
         return load_recommender(folder)
 
-# %% ../nbs/05_recommender.ipynb #91b6a14e
+# %% ../nbs/05_recommender.ipynb #0c384057
 def _labels(t, listener, cut):
     "Labels and weights by track id, and which of them are for training and for validation."
     mine = t.preferences[t.preferences.listener_id == listener].drop_duplicates('track_id').set_index('track_id')
@@ -203,27 +284,47 @@ def _look_up(self, t, train):
     self.track_x_ = self.tracks.take(c.track_id)[0] if self.tracks is not None else np.zeros((len(c), 1), 'float32')
     x = audio_matrix(t.audio().loc[c.track_id])
     self.audio_x_ = Standardize().fit(x[train]).transform(x)
+    self.measure_x_ = _measures(t.audio().loc[c.track_id], train)
 
-# %% ../nbs/05_recommender.ipynb #1ccd4a1c
-def _design(self):
-    "Blocks of inputs over the whole catalogue: artist vectors, single artists, audio, popularity."
+# %% ../nbs/05_recommender.ipynb #ca69acab
+MEASURES = (*AUDIO, 'instrumentalness', 'key', 'mode', 'time_signature', 'duration_ms')
+
+def _measures(tracks, train):
+    "All measures of each track, gaps filled with the mean of the rows learned from."
+    x = tracks[[c for c in MEASURES if c in tracks]].astype('float64').to_numpy()
+    with np.errstate(invalid='ignore'): mean = np.nan_to_num(np.nansum(x[train], 0) / np.isfinite(x[train]).sum(0))
+    return np.where(np.isfinite(x), x, mean)
+
+# %% ../nbs/05_recommender.ipynb #4ce0ba5f
+def _design(self, evidence, heard, forests):
+    "Blocks of inputs over the whole catalogue: artist vectors and what forests make of them, single artists, audio, popularity."
     scale = Standardize().fit(self.track_x_)
-    audio = np.hstack([self.kernel_(self.audio_x_.astype(float)), scale.transform(self.track_x_) / np.sqrt(self.track_x_.shape[1])])
-    return unit(self.artist_x_) * 3, _judged(self.catalogue_.artist_ids, self.judged_), audio * 3, _popularity(self.catalogue_) / 3
+    audio = np.hstack([self.kernel_(self.audio_x_.astype(float)) * 3, scale.transform(self.track_x_) / np.sqrt(self.track_x_.shape[1]) * 3])
+    artist = unit(self.artist_x_) * 3
+    if forests: artist, audio = np.hstack([artist, evidence]), np.hstack([audio, heard[:, None]])
+    return artist, _judged(self.catalogue_.artist_ids, self.judged_), audio, _popularity(self.catalogue_) / 3
 
 def _stack(design, rows, own):
     return hstack([csr_array(design[0][rows]), design[1][rows] * own, csr_array(design[2][rows]), csr_array(design[3][rows])]).tocsr()
 
 def _fit_additive(self, mine, train, valid):
-    rows = self.row_[mine.index].to_numpy()
-    y, weight = mine.label.to_numpy(int), mine.weight.fillna(1).to_numpy()
-    seen = np.concatenate([train, valid])
+    rows, seen = self.row_[mine.index].to_numpy(), np.concatenate([train, valid])
+    y, weight = mine.label.to_numpy(int), mine.weight.fillna(1).to_numpy(float)
     self.judged_ = pd.Index(sorted({a for c in self.catalogue_.artist_ids.iloc[rows[seen]] for a in c.split('|') if a}))
     self.kernel_ = Kernel.make(self.audio_x_[rows[train]].astype(float), self.landmarks, self.seed)
-    design = _design(self)
-    self.penalty_, self.own_ = choose(lambda own: _stack(design, rows, own), y, weight, train, valid)
-    model = _fit_logistic(_stack(design, rows[seen], self.own_), y[seen], weight[seen], self.penalty_)
-    self.parts_ = _parts(design, self.own_, model, rows[seen])
+    grown = len(seen) >= FEWEST and np.bincount(y[seen], minlength=2).min() >= 10
+    heard, as_is, as_new, has = None, None, None, np.zeros(len(self.catalogue_), bool)
+    if grown:
+        heard = forest_logits(self.measure_x_, rows[seen], y[seen], weight[seen], None, self.seed)
+        as_is, as_new, has = artist_evidence(self, rows[seen], y[seen], weight[seen])
+    plain, known, new = _design(self, None, None, False), *(_design(self, e, heard, True) if grown else None for e in (as_is, as_new))
+    def stack(at, g): return _stack(known if g[2] else plain, rows[at], g[1])
+    def fit(at, g):
+        x, twice = stack(at, g), at[has[rows[at]]] if g[2] else at[:0]
+        x2 = vstack([x, _stack(new, rows[twice], 0)]) if len(twice) else x
+        return _fit_logistic(x2, np.append(y[at], y[twice]), np.append(weight[at], weight[twice] / 2), g[0])
+    self.chosen_ = choose(fit, stack, y, train, valid, GRID if grown else GRID[6:])
+    self.parts_ = _parts(known if self.chosen_[2] else plain, self.chosen_[1], fit(seen, self.chosen_), rows[seen])
 
 # %% ../nbs/05_recommender.ipynb #aff8cdaf
 def _parts(design, own, model, rows):
