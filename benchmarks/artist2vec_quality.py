@@ -21,7 +21,7 @@ from musicrec.collect import load_tables
 from musicrec.metrics import paired, rank_scores
 from musicrec.tables import fold
 
-SHOWN = ["ndcg@10", "ndcg@20", "recall@10", "recall@20", "coverage@20"]
+SHOWN = ["ndcg@10", "ndcg@20", "recall@10", "recall@20", "coverage@20", "novelty"]
 
 
 def als(cut, seed):
@@ -57,12 +57,13 @@ def listeners(t, seeds, peers):
     runs = ranking.rank_listeners(pairs, ranking.RANKERS | peers, seeds, say=lambda line: print(line, flush=True))
     rows = ranking.ranking_rows(runs, SHOWN)
     print(rows.pivot(index="method", columns="metric", values="value").round(4).to_string())
-    against = {}
-    for m in ("ndcg@10", "recall@20"):
-        ours, theirs = (np.array([r[m] for r in runs[x]]) for x in ("default", "ease"))
-        difference = dict(zip(("mean", "low", "high"), paired(ours, theirs)))
-        against[m] = {"ratio": ours.mean() / theirs.mean(), "seeds": (ours.mean(1) / theirs.mean(1)).tolist(), "difference": difference}
-        print(m, "default / EASE", json.dumps(against[m]))
+    against = []
+    for other in [m for m in runs if m != "default"]:
+        for m in ("ndcg@10", "recall@20"):
+            ours, theirs = (np.array([r[m] for r in runs[x]]) for x in ("default", other))
+            difference = dict(zip(("difference", "low", "high"), paired(ours, theirs)))
+            against.append({"against": other, "metric": m, "ratio": ours.mean() / theirs.mean(), "seeds": (ours.mean(1) / theirs.mean(1)).tolist(), **difference})
+    print(pd.DataFrame(against).round(4).to_string())
     dims, dial = {}, {}
     for seed in range(seeds):
         cut = ranking.hold_out(ranking.core(pairs), seed=seed)
@@ -70,15 +71,15 @@ def listeners(t, seeds, peers):
             dims.setdefault(d, []).append(summary(ranking.vector_scores(fitted(cut, dim=d), cut), cut))
         e = fitted(cut)
         norms = np.maximum(np.linalg.norm(e.vectors, axis=1), 1e-12)
-        for a in (0, .25, .5, .65, .8, 1):
+        for a in (0, .25, .5, .7, .8, .9, 1):
             dial.setdefault(a, []).append(summary(ranking.vector_scores(Embeddings(e.ids, e.vectors, norms**-a), cut), cut))
     table = lambda parts, name: pd.DataFrame([{name: k, **pd.DataFrame(v).mean()} for k, v in parts.items()])
     for frame in (table(dims, "dim"), table(dial, "norm_power")): print(frame.round(4).to_string())
-    return {"listeners": rows.to_dict("records"), "against_ease": against, "by_dim": table(dims, "dim").to_dict("records"), "by_norm_power": table(dial, "norm_power").to_dict("records")}
+    return {"listeners": rows.to_dict("records"), "against": against, "by_dim": table(dims, "dim").to_dict("records"), "by_norm_power": table(dial, "norm_power").to_dict("records")}
 
 
 def summary(score, cut):
-    return {m: float(np.nanmean(v)) for m, v in rank_scores(score, cut.test, cut.train).items() if m in SHOWN}
+    return {m: float(np.nanmean(v)) for m, v in ranking.judged(score, cut).items() if m in SHOWN}
 
 
 def links(t, seeds):
@@ -96,10 +97,10 @@ def links(t, seeds):
             scores = ranking.link_scores(ranking.cosine_scores(e, cut.items), cut)
             rows.setdefault(name, []).append([np.nanmean(s) for s in scores] + [time.process_time() - start])
             print("links", seed, name, rows[name][-1], flush=True)
-        scores = ranking.link_scores(ranking.resource_allocation(cut), cut)
-        rows.setdefault("common neighbours", []).append([np.nanmean(s) for s in scores] + [0])
-        print("links", seed, "common neighbours", rows["common neighbours"][-1], flush=True)
-    return {"links": [dict(zip(("method", "recall@20", "ndcg@20", "cpu_seconds"), (m, *np.mean(v, 0)))) for m, v in rows.items()]}
+        for name, graph in {"common neighbours": ranking.resource_allocation, "paths of two and three steps": ranking.three_steps}.items():
+            rows.setdefault(name, []).append([np.nanmean(s) for s in ranking.link_scores(graph(cut), cut)] + [float("nan")])
+            print("links", seed, name, rows[name][-1], flush=True)
+    return {"links": [dict(zip(("method", "recall@20", "ndcg@20", "cpu_seconds"), (m, *(None if np.isnan(x) else float(x) for x in np.mean(v, 0))))) for m, v in rows.items()]}
 
 
 def with_audio(t, others):
@@ -131,7 +132,8 @@ def newcomers(t, seeds):
         theirs = pairs.listener_id.isin(set(who[rng.random(len(who)) < .3]))
         fit = lambda p: Artist2Vec().fit(*(p.groupby("listener_id")[c].agg(list) for c in ("artist_id", "plays"))).embeddings_
         seen = pairs[~theirs].assign(plays=np.log1p(pairs.weight))
-        warm, cold = fit(seen), infer_artists(fit(seen[~seen.artist_id.isin(new)]), t)
+        warm, without = fit(seen), fit(seen[~seen.artist_id.isin(new)])
+        cold, predicted = (infer_artists(without, t, how=how) for how in ("ridge", "predicted"))
         new = [a for a in new if a in warm]
         profile = pairs[theirs & ~pairs.artist_id.isin(new)].groupby("listener_id").artist_id.agg(list)
         found = pairs[theirs & pairs.artist_id.isin(new)]
@@ -145,7 +147,7 @@ def newcomers(t, seeds):
             total = np.stack([units.reindex(p).fillna(0).to_numpy().sum(0) for p in profile])
             return total @ units.reindex(new).fillna(0).to_numpy().T
         by = lambda e: e.affinity(profile.tolist())[:, [e.row(a) for a in new]]
-        for name, score in {"warm": by(warm), "inferred": by(cold), "nearest in audio": near(sound.iloc[:, :8]), "nearest in tags": near(tags), "random": rng.random(relevant.shape)}.items():
+        for name, score in {"warm": by(warm), "inferred": by(cold), "predicted artist (paper)": by(predicted), "nearest in audio": near(sound.iloc[:, :8]), "nearest in tags": near(tags), "random": rng.random(relevant.shape)}.items():
             got = rank_scores(score, relevant)
             rows.setdefault(name, []).append([np.nanmean(got["ndcg@10"]), np.nanmean(got["recall@20"])])
         print("newcomers", seed, {k: np.round(v[-1][0], 3).item() for k, v in rows.items()}, flush=True)

@@ -24,11 +24,11 @@ from .preprocess import Standardize, audio_matrix
 from .tables import InputError, NotFoundError, Tables, atomic_path, input_error, main_artists
 
 # %% auto #0
-__all__ = ['KINDS', 'CHUNK', 'FORMAT', 'ROWS', 'BLOCK', 'CHEAP', 'corpora', 'sentences', 'unit', 'Embeddings', 'top_rows',
-           'nearest', 'affinity', 'save_arrays', 'load_arrays', 'save_embeddings', 'load_embeddings', 'Reshuffled',
-           'word2vec', 'HeldOutLoss', 'deal', 'members', 'ppmi', 'eigenvectors', 'refine', 'Artist2Vec',
-           'main_genre_of_artists', 'neighbours_agree', 'artist_audio', 'artist_genres', 'artist_inputs',
-           'infer_artists', 'plot_map']
+__all__ = ['KINDS', 'CHUNK', 'ALIKE', 'FORMAT', 'ROWS', 'BLOCK', 'SOLVED', 'corpora', 'sentences', 'unit', 'Embeddings',
+           'top_rows', 'nearest', 'tastes', 'affinity', 'save_arrays', 'load_arrays', 'save_embeddings',
+           'load_embeddings', 'Reshuffled', 'word2vec', 'HeldOutLoss', 'deal', 'members', 'ppmi', 'eigenvectors',
+           'sweeps_for', 'refine', 'Artist2Vec', 'main_genre_of_artists', 'neighbours_agree', 'artist_audio',
+           'artist_genres', 'artist_inputs', 'infer_artists', 'plot_map']
 
 # %% ../nbs/03_artist2vec.ipynb #383b8d36
 KINDS = ('listeners', 'playlists', 'similar')
@@ -50,11 +50,11 @@ def corpora(
     return pd.concat(found, ignore_index=True)[['kind', 'owner', 'source', 'artists', 'weights']]
 
 def _lists(frame, by, column, plays=None):
-    "Distinct values of `column` for each `by`, sorted, weighted by the logarithm of `plays`; lists of two and more."
+    "Distinct values of `column` for each `by`, sorted, weighted by the logarithm of `plays` or else of their rows; lists of two and more."
     f = pd.DataFrame({'owner': frame[by], 'id': frame[column], 'source': frame['source'] if 'source' in frame else ''})
-    f['plays'] = np.log1p(pd.to_numeric(plays).fillna(0).clip(lower=0).to_numpy(float)) if plays is not None else 0.
-    f = f.dropna(subset=['owner', 'id']).groupby(['owner', 'id'], sort=True).agg(source=('source', 'first'), weights=('plays', 'max')).reset_index()
-    f['weights'] = f.weights.where(f.groupby('owner').weights.transform('min') > 0, 1.)
+    f['plays'] = pd.to_numeric(plays).fillna(0).clip(lower=0).to_numpy(float) if plays is not None else 1.
+    f = f.dropna(subset=['owner', 'id']).groupby(['owner', 'id'], sort=True).agg(source=('source', 'first'), plays=('plays', 'sum' if plays is None else 'max')).reset_index()
+    f['weights'] = np.log1p(f.plays).where(f.groupby('owner').plays.transform('min') > 0, 1.)
     lists = f.groupby('owner', sort=True).agg(source=('source', lambda x: '|'.join(sorted(set(map(str, x))))), artists=('id', list), weights=('weights', list)).reset_index()
     return lists[lists.artists.str.len() > 1]
 
@@ -131,7 +131,7 @@ class Embeddings:
         return nearest(self, id, k, names)
 
     def affinity(self, profiles:list[list[str]])->np.ndarray:
-        "How well every id suits each profile: float64, profiles × ids; unknown ids in a profile count nothing."
+        "How well every id suits each profile, a list of ids: float64, profiles × ids; unknown ids count nothing."
         return affinity(self, profiles)
 
     def save(self, folder)->Path:
@@ -179,17 +179,29 @@ def nearest(
     ids = [e.ids[i] for i in order]
     return pd.DataFrame({'id': ids, 'name': ids if names is None else [names.get(i, i) for i in ids], 'score': score[order]})
 
+ALIKE = 5. # The ridge λ: the smaller, the less do artists add who are like the rest of a profile
+
+def tastes(
+    e:Embeddings,
+    profiles:list[list[str]] # Ids of each profile; unknown ones count nothing
+)->np.ndarray: # float64, profiles × dim
+    "The sum of each profile's unit vectors, in which those that are much like the rest count less."
+    profiles = [profiles] if isinstance(profiles, str) else list(profiles)
+    if any(isinstance(p, str) or not np.iterable(p) for p in profiles): raise InputError('profiles are no lists. Give a list of lists of ids.')
+    units, taste = unit(e.vectors.astype('float64')), np.zeros((len(profiles), e.vectors.shape[1]))
+    for i, p in enumerate(profiles):
+        u = units[[e._row[a] for a in p if a in e]]
+        if len(u) <= u.shape[1]: taste[i] = np.linalg.solve(u @ u.T + ALIKE * np.eye(len(u)), np.full(len(u), ALIKE + 1)) @ u
+        else: taste[i] = np.linalg.solve(u.T @ u + ALIKE * np.eye(u.shape[1]), (ALIKE + 1) * u.sum(0)) # the same, for long profiles
+    return taste
+
 def affinity(
     e:Embeddings,
     profiles:list[list[str]] # Ids of each profile
 )->np.ndarray: # float64, profiles × ids
     "How well every id suits each profile; a function of ids, vectors and weights alone."
-    if isinstance(profiles, str) or any(isinstance(p, str) for p in profiles): raise InputError('profiles are text. Give a list of lists of ids.')
-    rows = [[e._row[i] for i in p if i in e] for p in profiles]
-    owner = np.repeat(np.arange(len(rows)), [len(r) for r in rows])
-    member = csr_array((np.ones(len(owner)), (owner, np.array(list(chain(*rows)), int))), shape=(len(rows), len(e)))
-    units = unit(e.vectors.astype('float64'))
-    return member @ units @ (units if e.weights is None else e.vectors.astype('float64') * e.weights[:, None].astype('float64')).T
+    vectors = e.vectors.astype('float64')
+    return tastes(e, profiles) @ (unit(vectors) if e.weights is None else vectors * e.weights[:, None].astype('float64')).T
 
 # %% ../nbs/03_artist2vec.ipynb #64273a4e
 FORMAT = 1 # Version of the model folder
@@ -319,17 +331,18 @@ def members(
     lists:list[list[str]],
     weights=None, # One number per list, or a list of numbers for each, one per artist
     longest:int=1000 # Longer lists are dealt into hands
-)->tuple[csr_array,np.ndarray,list[str]]: # Lists × artists, the weight of each list, the artists, sorted
+)->tuple[csr_array,np.ndarray,list[str]]: # Lists × artists, the weight of each list, the artists that meet another one, sorted
     "Who is in which list, and how much she counts there (1 on average)."
     rows, inside, outside = [], [], []
     for i, s in enumerate(lists):
         w = weights[i] if weights is not None else 1.
-        at = {a: x for a, x in zip(s, [w] * len(s) if np.ndim(w) == 0 else w) if x > 0}
-        for hand in deal(list(at), longest):
-            ids, w_in = [list(at)[j] for j in hand], np.array([list(at.values())[j] for j in hand], float)
-            if len(ids) < 2: continue
-            rows.append(ids), inside.append(w_in / w_in.mean()), outside.append(float(w) if np.ndim(w) == 0 else 1.)
-    names = sorted(set(chain(*lists)))
+        whole = np.ndim(w) == 0
+        at = {a: x for a, x in sorted(zip(s, [w] * len(s) if whole else w)) if x > 0} # of one who is there twice, the larger weight
+        ids, counts = list(at), np.array(list(at.values()), float)
+        for hand in deal(ids, longest):
+            if len(hand) < 2: continue
+            rows.append([ids[j] for j in hand]), inside.append(counts[hand] / counts[hand].mean()), outside.append(float(w) if whole else 1.)
+    names = sorted(set(chain(*rows)))
     column = pd.Index(names).get_indexer(list(chain(*rows)))
     ends = np.cumsum([0, *map(len, rows)])
     return csr_array((np.concatenate([[], *inside]), column, ends), shape=(len(rows), len(names))), np.array(outside), names
@@ -397,19 +410,31 @@ def _krylov(blocks, dim, most, tolerance):
 def eigenvectors(
     blocks:list[csr_array], # Blocks of rows of a symmetric matrix, from `ppmi`
     dim:int, # How many
+    noise:float=0., # This times the first eigenvalue that is left out is subtracted from the others
     tolerance:float=1e-4 # Of the residual, relative to the largest eigenvalue
-)->np.ndarray: # float32, rows × `dim`; eigenvectors × root of their eigenvalues, zeros past the positive ones
+)->np.ndarray: # float32, rows × `dim`; eigenvectors × root of what is left of their eigenvalues
     "Leading eigenvectors with fixed signs: the entry largest in size is positive."
     n, pairs = sum(b.shape[0] for b in blocks), sum(b.nnz for b in blocks)
-    k, most = min(dim, n), BLOCK * -(-(3 if pairs > 5_000_000 else 8) * dim // BLOCK)
+    k, most = min(dim + 1, n), BLOCK * -(-(3 if pairs > 5_000_000 else 8) * dim // BLOCK)
     with threadpool_limits(1): # threads inside a product would add in another order
         if n <= max(most + BLOCK, 600): values, vectors = (x[..., ::-1][..., :k] for x in np.linalg.eigh(np.concatenate([b.toarray() for b in blocks]).astype('float64')))
         else: values, vectors = _krylov(blocks, k, most, tolerance)
-    values = np.maximum(values, 0)
-    sign = np.sign(vectors[np.abs(vectors).argmax(0), np.arange(k)])
-    return np.pad(vectors * (sign * np.sqrt(values)), [(0, 0), (0, dim - k)]).astype('float32')
+    floor = noise * max(values[dim], 0) if k > dim else 0
+    values, vectors = np.maximum(values[:dim] - floor, 0), vectors[:, :dim]
+    sign = np.sign(vectors[np.abs(vectors).argmax(0), np.arange(len(values))])
+    return np.pad(vectors * (sign * np.sqrt(values)), [(0, 0), (0, dim - len(values))]).astype('float32')
 
 # %% ../nbs/03_artist2vec.ipynb #a99c716f
+SOLVED = 150_000 # Rows that `refine` may solve for in all: half a minute of one core with 100 dimensions
+
+def sweeps_for(
+    blocks:list[csr_array], # From `ppmi`
+    dim:int
+)->int: # 0 to 8
+    "Sweeps of `refine` that pay: none where artists meet more others than vectors have numbers, fewer the more artists there are."
+    n, pairs = sum(b.shape[0] for b in blocks), sum(b.nnz for b in blocks)
+    return min(8, -(-SOLVED // n)) if 4 * dim < n and pairs < n * dim else 0
+
 def refine(
     blocks:list[csr_array], # From `ppmi`
     vectors:np.ndarray, # From `eigenvectors`
@@ -440,8 +465,9 @@ class Artist2Vec(BaseEstimator):
     seed:int=0 # Used by `paper`; `ppmi` draws nothing
     smoothing:float=.5 # `ppmi`: exponent on context frequency
     discount:float=2. # `ppmi`: shared lists at which a pair counts half
-    norm_power:float=.65 # `ppmi`: candidates are divided by this power of their length
-    sweeps:int|str='auto' # `ppmi`: of `refine`; `auto` takes 8 where an artist meets fewer others than `dim`, if that is cheap, else 0
+    noise:float=.7 # `ppmi`: share of the first eigenvalue left out that is subtracted from the others
+    norm_power:float=.8 # `ppmi`: candidates are divided by this power of their length
+    sweeps:int|str='auto' # `ppmi`: of `refine`; `auto`: as `thin` says
     longest:int=1000 # `ppmi`: longer lists are dealt into hands
     window:int=5 # `paper`
     epochs:int=50 # `paper`
@@ -475,14 +501,10 @@ class Artist2Vec(BaseEstimator):
         self.lists_, self.weights_ = lists, weights
         member, weight, names = members(lists, weights, self.longest)
         pairs = ppmi(member, weight, self.smoothing, self.discount)
-        vectors = eigenvectors(pairs, self.dim)
-        met = sum(b.nnz for b in pairs)
-        thin = met < min(len(names) * self.dim, CHEAP) and len(names) > 4 * self.dim
-        if sweeps := 8 * thin if self.sweeps == 'auto' else self.sweeps: vectors = refine(pairs, vectors, sweeps)
+        vectors = eigenvectors(pairs, self.dim, self.noise)
+        if sweeps := sweeps_for(pairs, self.dim) if self.sweeps == 'auto' else self.sweeps: vectors = refine(pairs, vectors, sweeps)
         norms = np.linalg.norm(vectors, axis=1)
         self.embeddings_ = Embeddings(names, vectors, np.divide(1, norms**self.norm_power, out=np.zeros_like(norms), where=norms > 0))
-
-CHEAP = 2_000_000 # Pairs up to which `auto` refines
 
 def _check_weights(weights, lists):
     weights = list(weights)
@@ -557,14 +579,18 @@ def artist_inputs(
 def infer_artists(
     e:Embeddings,
     t:Tables, # With audio features or genres of known and unknown artists
-    ridge:float=10. # Penalty
+    ridge:float=10., # Penalty
+    how:str='ridge' # `ridge` (ours), or `predicted`: the vector of the one known artist who is most like her (paper)
 )->Embeddings: # All of `e`, and a row for every artist with audio features or a genre
     "Vectors for artists in no list, from the mean audio features of their tracks and their genres; marked `inferred`."
     from sklearn.linear_model import Ridge
+    from sklearn.neighbors import KNeighborsRegressor
+    if how not in ('ridge', 'predicted'): raise InputError(f"how is {how!r}. Choose 'ridge' or 'predicted'.")
     x = artist_inputs(t, e.ids)
     known, new = [i for i in x.index if i in e], [i for i in x.index if i not in e]
     if not known or not new: return e
-    vectors = Ridge(alpha=ridge).fit(x.loc[known].to_numpy(), e.take(known)[0]).predict(x.loc[new].to_numpy()).astype('float32')
+    model = Ridge(alpha=ridge) if how == 'ridge' else KNeighborsRegressor(1)
+    vectors = model.fit(x.loc[known].to_numpy(), e.take(known)[0]).predict(x.loc[new].to_numpy()).astype('float32')
     weights = None if e.weights is None else np.concatenate([e.weights, _weights_by_length(e, vectors)])
     return Embeddings(e.ids + new, np.concatenate([e.vectors, vectors]), weights, np.concatenate([e.inferred, np.ones(len(new), bool)]))
 
