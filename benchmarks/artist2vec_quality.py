@@ -1,6 +1,6 @@
 """Artist vectors on trial: listeners' hidden artists, hidden links, newcomers, beside peers in the same run.
 
-    MUSICREC_DATA=… python benchmarks/artist2vec_quality.py [--seeds 5] [--json results/artist2vec_quality.json] [--only listeners]
+    MUSICREC_DATA=… python benchmarks/artist2vec_quality.py [--seeds 5] [--json results/artist2vec_quality.json] [--only listeners] [--methods default ease]
 
 Needs HetRec-2011 and the crawl of related artists. `implicit` (ALS, BPR) is run where it is installed (`pip install -e '.[bench]'`).
 All settings of ours are the defaults of the package; EASE's penalty and ALS's weight are chosen on a further hidden fifth of the training part.
@@ -51,10 +51,10 @@ def fitted(cut, **options):
     return Artist2Vec(**options).fit(lists, plays).embeddings_
 
 
-def listeners(t, seeds, peers):
+def listeners(t, seeds, rankers):
     """Every method on the same cuts; the dial and the dimensions beside them."""
     pairs = t.listener_artists
-    runs = ranking.rank_listeners(pairs, ranking.RANKERS | peers, seeds, say=lambda line: print(line, flush=True))
+    runs = ranking.rank_listeners(pairs, rankers, seeds, say=lambda line: print(line, flush=True))
     rows = ranking.ranking_rows(runs, SHOWN)
     print(rows.pivot(index="method", columns="metric", values="value").round(4).to_string())
     against = []
@@ -158,6 +158,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--only", nargs="*", default=["listeners", "links", "newcomers"])
+    parser.add_argument("--methods", nargs="*", help="of ranking listeners, default among them; what the file says of others is kept")
     parser.add_argument("--links", default=Path(os.environ.get("MUSICREC_DATA", "."), "spotify_related_artists_amat"), help="a collection with similar artists")
     parser.add_argument("--audio", nargs="*", default=[Path(os.environ.get("MUSICREC_DATA", "."), n) for n in ("tidytuesday_spotify_songs", "spotify_music_genre_50k", "spotify_hit_predictor")], help="collections with audio features")
     parser.add_argument("--json", type=Path, help="merge what was measured into this file")
@@ -168,13 +169,16 @@ def main():
     except ImportError:
         peers = {}
         print("implicit is not installed, so ALS and BPR are left out: pip install -e '.[bench]'")
-    parts = {"listeners": lambda: listeners(load_tables("hetrec"), args.seeds, peers), "links": lambda: links(load_tables(args.links), args.seeds),
+    parts = {"listeners": lambda: listeners(load_tables("hetrec"), args.seeds, {m: f for m, f in (ranking.RANKERS | peers).items() if not args.methods or m in args.methods}), "links": lambda: links(load_tables(args.links), args.seeds),
              "newcomers": lambda: newcomers(with_audio(load_tables("hetrec"), map(load_tables, args.audio)), args.seeds)}
     done = {}
     for name in args.only:
         with threadpool_limits(2): done |= parts[name]()
     if args.json:
         old = json.loads(args.json.read_text()) if args.json.exists() else {}
+        if args.methods and old and "listeners" in done:
+            done["listeners"] += [r for r in old["listeners"] if r["method"] not in args.methods]
+            done["against"] += [r for r in old.get("against", []) if r["against"] not in args.methods]
         made_by = "MUSICREC_DATA=… python benchmarks/artist2vec_quality.py --json results/artist2vec_quality.json"
         args.json.write_text(json.dumps({"made_by": made_by} | old | done, indent=1) + "\n")
 

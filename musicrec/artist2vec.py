@@ -507,10 +507,11 @@ class Artist2Vec(BaseEstimator):
         self.embeddings_ = Embeddings(names, vectors, np.divide(1, norms**self.norm_power, out=np.zeros_like(norms), where=norms > 0))
 
 def _check_weights(weights, lists):
-    weights = list(weights)
-    fits = len(weights) == len(lists) and all(np.ndim(w) == 0 or len(w) == len(s) for w, s in zip(weights, lists))
-    if not fits or any(not np.isfinite(w).all() or (np.asarray(w) < 0).any() for w in map(np.asarray, weights)):
-        raise InputError(f'{len(weights)} weights do not fit {len(lists)} sentences. Give each sentence one number of 0 or more, or a list with one for each of its artists.')
+    try: weights = [float(w) if np.ndim(w) == 0 else np.asarray(w, float) for w in weights]
+    except (TypeError, ValueError): weights = []
+    fits = len(weights) == len(lists) and all(np.ndim(w) == 0 or w.shape == (len(s),) for w, s in zip(weights, lists))
+    if not fits or not all(np.isfinite(w).all() and np.min(w, initial=0) >= 0 for w in weights):
+        raise InputError(f'the weights do not fit the {len(lists)} sentences. Give each sentence one finite number of 0 or more, or a list with one for each of its artists.')
     return weights
 
 def _check_sentences(sentences):
