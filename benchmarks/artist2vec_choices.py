@@ -97,7 +97,7 @@ STEPS = {
 def steps(sets, seeds):
     """One thing changed at a time, on validation parts."""
     found = {}
-    for name in ("HetRec", "HetRec, 300 listeners", "HetRec, lists cut to 5–50", "TidyTuesday, playlists"):
+    for name in ("HetRec", "HetRec, lists cut to 5–50", "TidyTuesday, playlists"):
         for seed in range(seeds):
             cut = ranking.inner(ranking.hold_out(ranking.core(sets[name]), seed=seed), seed)
             for step, options in STEPS.items(): found.setdefault((step, name), []).append(by_vectors(fitted(cut, **options), cut))
@@ -141,12 +141,12 @@ def every_set(sets, seeds):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--seeds", type=int, default=2, help="draws of each set; per_seed takes as many")
     parser.add_argument("--only", nargs="*", default=["steps", "per_seed", "sets"])
     parser.add_argument("--json", type=Path, help="merge what was measured into this file")
     args = parser.parse_args()
     sets = {"HetRec": load_tables("hetrec").listener_artists, **dict(the_sets())}
-    parts, done = {"steps": steps, "per_seed": lambda s, n: per_seed(s, 5), "sets": every_set}, {}
+    parts, done = {"steps": steps, "per_seed": per_seed, "sets": every_set}, {}
     for name in args.only: done |= parts[name](sets, args.seeds)
     if args.json:
         old = json.loads(args.json.read_text()) if args.json.exists() else {}

@@ -16,7 +16,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from musicrec import ranking
-from musicrec.artist2vec import Artist2Vec, Embeddings, artist_genres, artist_inputs, infer_artists, unit
+from musicrec.artist2vec import Artist2Vec, Embeddings, agreement, artist_genres, artist_inputs, corpora, infer_artists, sentences, unit
 from musicrec.collect import load_tables
 from musicrec.metrics import paired, rank_scores
 from musicrec.tables import fold
@@ -82,7 +82,7 @@ def summary(score, cut):
     return {m: float(np.nanmean(v)) for m, v in ranking.judged(score, cut).items() if m in SHOWN}
 
 
-def links(t, seeds):
+def links(t, seeds, methods):
     """Hidden links: the paper's recipe, ours at several sizes, and the whole graph."""
     rows = {}
     for seed in range(min(seeds, 3)):
@@ -91,6 +91,7 @@ def links(t, seeds):
         vectors = {"default": lambda: Artist2Vec().fit(both), "eigenvectors only, 100 dimensions": lambda: Artist2Vec(sweeps=0).fit(both),
                    "default, 200 dimensions": lambda: Artist2Vec(dim=200).fit(both), "eigenvectors only, 400 dimensions": lambda: Artist2Vec(dim=400, sweeps=0).fit(both),
                    "the paper's recipe": lambda: Artist2Vec("paper", seed=seed).fit(cut.lists)}
+        if methods and "paper" not in methods: del vectors["the paper's recipe"]
         for name, fit in vectors.items():
             start = time.process_time()
             e = fit().embeddings_
@@ -101,6 +102,28 @@ def links(t, seeds):
             rows.setdefault(name, []).append([np.nanmean(s) for s in ranking.link_scores(graph(cut), cut)] + [float("nan")])
             print("links", seed, name, rows[name][-1], flush=True)
     return {"links": [dict(zip(("method", "recall@20", "ndcg@20", "cpu_seconds"), (m, *(None if np.isnan(x) else float(x) for x in np.mean(v, 0))))) for m, v in rows.items()]}
+
+
+GROUPS = {"1": 1, "2": 2, "3–5": 5, "6–10": 10, "11–30": 30, "31–100": 100, "> 100": 10**9}
+
+
+def neighbours(heard, near):
+    """How often the ten nearest share a tag (HetRec, the commonest one) or a genre (the graph, any), by how many lists an artist is in."""
+    rows = []
+    for name, t, labels in (("HetRec-2011", heard, lambda x: x.str.split("|").str[0]), ("related artists", near, lambda x: x)):
+        lists = corpora(t)
+        often = lists.artists.explode().value_counts()
+        known = labels(t.artists.set_index("artist_id").genres.dropna().astype("str"))
+        known = known[known.str.len() > 0]
+        vectors = {"default": Artist2Vec().fit(lists.artists, lists.weights).embeddings_, "paper": Artist2Vec("paper").fit(sentences(t, symmetric=False)).embeddings_}
+        shuffled = pd.Series(np.random.default_rng(0).permutation(known), known.index)
+        for method, e, l in [*((m, e, known) for m, e in vectors.items()), ("by chance", vectors["default"], shuffled)]:
+            same = agreement(e, l)
+            group = pd.cut(often.reindex(same.index).fillna(0), [0, *GROUPS.values()], labels=list(GROUPS))
+            rows += [{"data": name, "method": method, "lists": "all", "agreement": float(same.mean()), "artists": len(same)}]
+            rows += [{"data": name, "method": method, "lists": g, "agreement": float(x.mean()), "artists": len(x)} for g, x in same.groupby(group.to_numpy(), observed=True)]
+            print("neighbours", name, method, rows[-1 - group.nunique()], flush=True)
+    return {"neighbours": rows}
 
 
 def with_audio(t, others):
@@ -157,8 +180,8 @@ def newcomers(t, seeds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--only", nargs="*", default=["listeners", "links", "newcomers"])
-    parser.add_argument("--methods", nargs="*", help="of ranking listeners, default among them; what the file says of others is kept")
+    parser.add_argument("--only", nargs="*", default=["listeners", "links", "newcomers", "neighbours"])
+    parser.add_argument("--methods", nargs="*", help="default among them, of ranking listeners and links; what the file says of others is kept")
     parser.add_argument("--links", default=Path(os.environ.get("MUSICREC_DATA", "."), "spotify_related_artists_amat"), help="a collection with similar artists")
     parser.add_argument("--audio", nargs="*", default=[Path(os.environ.get("MUSICREC_DATA", "."), n) for n in ("tidytuesday_spotify_songs", "spotify_music_genre_50k", "spotify_hit_predictor")], help="collections with audio features")
     parser.add_argument("--json", type=Path, help="merge what was measured into this file")
@@ -169,13 +192,15 @@ def main():
     except ImportError:
         peers = {}
         print("implicit is not installed, so ALS and BPR are left out: pip install -e '.[bench]'")
-    parts = {"listeners": lambda: listeners(load_tables("hetrec"), args.seeds, {m: f for m, f in (ranking.RANKERS | peers).items() if not args.methods or m in args.methods}), "links": lambda: links(load_tables(args.links), args.seeds),
+    parts = {"listeners": lambda: listeners(load_tables("hetrec"), args.seeds, {m: f for m, f in (ranking.RANKERS | peers).items() if not args.methods or m in args.methods}), "links": lambda: links(load_tables(args.links), args.seeds, args.methods),
              "newcomers": lambda: newcomers(with_audio(load_tables("hetrec"), map(load_tables, args.audio)), args.seeds)}
+    parts["neighbours"] = lambda: neighbours(load_tables("hetrec"), load_tables(args.links))
     done = {}
     for name in args.only:
         with threadpool_limits(2): done |= parts[name]()
     if args.json:
         old = json.loads(args.json.read_text()) if args.json.exists() else {}
+        if args.methods and "links" in done: done["links"] += [r for r in old.get("links", []) if r["method"] not in {x["method"] for x in done["links"]}]
         if args.methods and old and "listeners" in done:
             done["listeners"] += [r for r in old["listeners"] if r["method"] not in args.methods]
             done["against"] += [r for r in old.get("against", []) if r["against"] not in args.methods]

@@ -27,8 +27,8 @@ from .tables import InputError, NotFoundError, Tables, atomic_path, input_error,
 __all__ = ['KINDS', 'CHUNK', 'ALIKE', 'FORMAT', 'ROWS', 'BLOCK', 'SOLVED', 'corpora', 'sentences', 'unit', 'Embeddings',
            'top_rows', 'nearest', 'tastes', 'affinity', 'save_arrays', 'load_arrays', 'save_embeddings',
            'load_embeddings', 'Reshuffled', 'word2vec', 'HeldOutLoss', 'deal', 'members', 'ppmi', 'eigenvectors',
-           'sweeps_for', 'refine', 'Artist2Vec', 'main_genre_of_artists', 'neighbours_agree', 'artist_audio',
-           'artist_genres', 'artist_inputs', 'infer_artists', 'plot_map']
+           'sweeps_for', 'refine', 'Artist2Vec', 'main_genre_of_artists', 'agreement', 'neighbours_agree',
+           'artist_audio', 'artist_genres', 'artist_inputs', 'infer_artists']
 
 # %% ../nbs/03_artist2vec.ipynb #383b8d36
 KINDS = ('listeners', 'playlists', 'similar')
@@ -531,20 +531,27 @@ def main_genre_of_artists(
     n = t.track_artists[['track_id', 'artist_id']].merge(t.track_genres[['track_id', 'genre']], on='track_id').groupby(['artist_id', 'genre']).size().rename('n').reset_index()
     return n.sort_values(['artist_id', 'n', 'genre'], ascending=[True, False, True]).drop_duplicates('artist_id').set_index('artist_id').genre
 
-def neighbours_agree(
+def agreement(
     e:Embeddings,
-    labels:pd.Series, # A label for each id that has one
+    labels:pd.Series, # Labels of each id that has some, several joined by `|`
     k:int=10
-)->float: # 0 to 1
-    "Share of the `k` nearest neighbours with the label of the id itself, over all labelled ids."
+)->pd.Series: # 0 to 1, by id
+    "Share of the `k` nearest labelled neighbours with which an id shares a label."
     known = [i for i in e.ids if i in labels.index]
-    x, y = unit(e.take(known)[0]), labels[known].to_numpy(object)
-    same = []
+    x, y, same = unit(e.take(known)[0]), csr_array(labels[known].astype('str').str.get_dummies('|').to_numpy('int32')), []
     for i in range(0, len(x), 1000):
         score = x[i:i + 1000] @ x.T
         score[np.arange(len(score)), i + np.arange(len(score))] = -np.inf
-        same.append(y[np.argpartition(-score, k, axis=1)[:, :k]] == y[i:i + 1000, None])
-    return float(np.concatenate(same).mean())
+        near = np.argpartition(-score, k, axis=1)[:, :k]
+        same.append(np.mean([y[i:i + 1000].multiply(y[column]).sum(axis=1) > 0 for column in near.T], axis=0))
+    return pd.Series(np.concatenate(same), known)
+
+def neighbours_agree(
+    e:Embeddings,
+    labels:pd.Series, k:int=10 # As in `agreement`
+)->float: # 0 to 1
+    "Mean of `agreement` over all labelled ids."
+    return float(agreement(e, labels, k).mean())
 
 # %% ../nbs/03_artist2vec.ipynb #1bed4859
 def artist_audio(
@@ -602,29 +609,3 @@ def _weights_by_length(e, vectors):
     if fine.sum() < 3 or np.ptp(np.log(own[fine])) < 1e-9: return np.full(len(vectors), np.median(e.weights))
     slope, start = np.polyfit(np.log(own[fine]), np.log(e.weights[fine]), 1)
     return np.exp(start) * np.maximum(length, np.quantile(own[fine], .01))**slope
-
-# %% ../nbs/03_artist2vec.ipynb #6db49a76
-def plot_map(
-    e:Embeddings,
-    labels:pd.Series, # A label for each id to be shown
-    names:dict|pd.Series, # Names by id
-    show:Iterable[str]=(), # Ids whose names are written
-    note:str='', # Written into the figure, for instance where the lists come from
-    seed:int=0
-):
-    "Artists in two dimensions by t-SNE of their cosines, the eight commonest labels in colour."
-    import matplotlib.pyplot as plt
-    from sklearn.manifold import TSNE
-    ids = [i for i in labels.index if i in e]
-    if len(ids) < 5: raise InputError(f'{len(ids)} labelled artists have vectors. A map needs at least 5.')
-    with threadpool_limits(1): xy = TSNE(metric='cosine', init='random', perplexity=min(30, len(ids) / 4), random_state=seed).fit_transform(unit(e.take(ids)[0]))
-    label = labels[ids]
-    often = label.value_counts().sort_index().sort_values(ascending=False, kind='stable').index[:8]
-    ax = plt.subplots(figsize=(7.2, 6), layout='constrained')[1]
-    ax.scatter(*xy.T, s=7, color='.8', lw=0)
-    for c, l in enumerate(often): ax.scatter(*xy[(label == l).to_numpy()].T, s=14, color=plt.cm.tab10(c), lw=0, label=l)
-    for i in show:
-        if i in ids: ax.annotate(names.get(i, i), xy[ids.index(i)], fontsize=6.5, ha='center', va='bottom', xytext=(0, 2), textcoords='offset points')
-    ax.set(xticks=[], yticks=[], title=note)
-    ax.legend(fontsize=7, loc='upper left', bbox_to_anchor=(1, 1), frameon=False, markerscale=1.5)
-    return ax
