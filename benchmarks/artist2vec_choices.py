@@ -94,10 +94,10 @@ STEPS = {
 }
 
 
-def steps(sets, seeds):
+def steps(sets, seeds, save):
     """One thing changed at a time, on validation parts."""
     found = {}
-    for name in ("HetRec", "HetRec, lists cut to 5–50", "TidyTuesday, playlists"):
+    for name in ("HetRec", "TidyTuesday, playlists", "HetRec, lists cut to 5–50"):
         for seed in range(seeds):
             cut = ranking.inner(ranking.hold_out(ranking.core(sets[name]), seed=seed), seed)
             for step, options in STEPS.items(): found.setdefault((step, name), []).append(by_vectors(fitted(cut, **options), cut))
@@ -105,10 +105,10 @@ def steps(sets, seeds):
                 found.setdefault(("profiles summed", name), []).append(by_vectors(fitted(cut), cut))
                 found.setdefault(("plain positive PMI", name), []).append(by_vectors(plain(cut), cut))
             print("steps", name, seed, {k[0]: round(v[-1][0], 4) for k, v in found.items() if k[1] == name}, flush=True)
-    return {"steps": [{"step": s, "data": d, **dict(zip(("ndcg@10", "recall@20", "coverage@20"), np.mean(v, 0).tolist())), "seeds": len(v)} for (s, d), v in found.items()]}
+        save(steps=[{"step": s, "data": d, **dict(zip(("ndcg@10", "recall@20", "coverage@20"), np.mean(v, 0).tolist())), "seeds": len(v)} for (s, d), v in found.items()])
 
 
-def per_seed(sets, seeds):
+def per_seed(sets, seeds, save):
     """Two settings chosen by every draw on its own validation part, among those that show enough of the catalogue."""
     rows, pairs = [], ranking.core(sets["HetRec"])
     for seed in range(seeds):
@@ -121,13 +121,14 @@ def per_seed(sets, seeds):
         noise, power = max((k for k, v in tried.items() if v[2] >= .6), key=lambda k: tried[k][0])
         rows.append({"seed": seed, "noise": noise, "norm_power": power, **dict(zip(("ndcg@10", "recall@20", "coverage@20"), by_vectors(fitted(cut, noise=noise, norm_power=power), cut)))})
         print("per seed", rows[-1], flush=True)
-    return {"per_seed": rows}
+        save(per_seed=rows)
 
 
-def every_set(sets, seeds):
+def every_set(sets, seeds, save):
     """The default beside EASE, ItemKNN and plain PPMI, tested."""
     rows = []
     for name, pairs in sets.items():
+        if name == "HetRec": continue # benchmarks/artist2vec_quality.py
         pairs = ranking.core(pairs)
         for seed in range(seeds):
             cut = ranking.hold_out(pairs, seed=seed)
@@ -136,7 +137,7 @@ def every_set(sets, seeds):
             size = {"data": name, "lists": len(cut.listeners), "artists": len(cut.items), "longest": int(np.diff((cut.train + cut.test).tocsr().indptr).max()), "seed": seed}
             rows += [{**size, "method": m, **dict(zip(("ndcg@10", "recall@20", "coverage@20"), v))} for m, v in got.items()]
             print("sets", name, seed, {m: np.round(v, 4).tolist() for m, v in got.items()}, flush=True)
-    return {"sets": rows}
+        save(sets=rows)
 
 
 def main():
@@ -146,12 +147,14 @@ def main():
     parser.add_argument("--json", type=Path, help="merge what was measured into this file")
     args = parser.parse_args()
     sets = {"HetRec": load_tables("hetrec").listener_artists, **dict(the_sets())}
-    parts, done = {"steps": steps, "per_seed": per_seed, "sets": every_set}, {}
-    for name in args.only: done |= parts[name](sets, args.seeds)
-    if args.json:
+
+    def save(**part):
+        if not args.json: return
         old = json.loads(args.json.read_text()) if args.json.exists() else {}
         made_by = "MUSICREC_DATA=… python benchmarks/artist2vec_choices.py --json results/artist2vec_choices.json"
-        args.json.write_text(json.dumps({"made_by": made_by} | old | done, indent=1) + "\n")
+        args.json.write_text(json.dumps({"made_by": made_by} | old | part, indent=1) + "\n")
+    parts = {"steps": steps, "per_seed": per_seed, "sets": every_set}
+    for name in args.only: parts[name](sets, args.seeds, save)
 
 
 if __name__ == "__main__":

@@ -89,7 +89,7 @@ def links(t, seeds, methods):
         cut = ranking.hold_out_links(t.similar_artists, seed=seed)
         both = ranking.symmetric_lists(cut)
         vectors = {"default": lambda: Artist2Vec().fit(both), "eigenvectors only, 100 dimensions": lambda: Artist2Vec(sweeps=0).fit(both),
-                   "default, 200 dimensions": lambda: Artist2Vec(dim=200).fit(both), "eigenvectors only, 400 dimensions": lambda: Artist2Vec(dim=400, sweeps=0).fit(both),
+                   "eigenvectors only, 400 dimensions": lambda: Artist2Vec(dim=400, sweeps=0).fit(both),
                    "the paper's recipe": lambda: Artist2Vec("paper", seed=seed).fit(cut.lists)}
         if methods and "paper" not in methods: del vectors["the paper's recipe"]
         for name, fit in vectors.items():
@@ -107,7 +107,7 @@ def links(t, seeds, methods):
 GROUPS = {"1": 1, "2": 2, "3–5": 5, "6–10": 10, "11–30": 30, "31–100": 100, "> 100": 10**9}
 
 
-def neighbours(heard, near):
+def neighbours(heard, near, methods):
     """How often the ten nearest share a tag (HetRec, the commonest one) or a genre (the graph, any), by how many lists an artist is in."""
     rows = []
     for name, t, labels in (("HetRec-2011", heard, lambda x: x.str.split("|").str[0]), ("related artists", near, lambda x: x)):
@@ -115,9 +115,9 @@ def neighbours(heard, near):
         often = lists.artists.explode().value_counts()
         known = labels(t.artists.set_index("artist_id").genres.dropna().astype("str"))
         known = known[known.str.len() > 0]
-        vectors = {"default": Artist2Vec().fit(lists.artists, lists.weights).embeddings_, "paper": Artist2Vec("paper").fit(sentences(t, symmetric=False)).embeddings_}
+        vectors = {"default": Artist2Vec().fit(lists.artists, lists.weights).embeddings_, "paper": None if methods and "paper" not in methods else Artist2Vec("paper").fit(sentences(t, symmetric=False)).embeddings_}
         shuffled = pd.Series(np.random.default_rng(0).permutation(known), known.index)
-        for method, e, l in [*((m, e, known) for m, e in vectors.items()), ("by chance", vectors["default"], shuffled)]:
+        for method, e, l in [*((m, e, known) for m, e in vectors.items() if e), ("by chance", vectors["default"], shuffled)]:
             same = agreement(e, l)
             group = pd.cut(often.reindex(same.index).fillna(0), [0, *GROUPS.values()], labels=list(GROUPS))
             rows += [{"data": name, "method": method, "lists": "all", "agreement": float(same.mean()), "artists": len(same)}]
@@ -194,7 +194,7 @@ def main():
         print("implicit is not installed, so ALS and BPR are left out: pip install -e '.[bench]'")
     parts = {"listeners": lambda: listeners(load_tables("hetrec"), args.seeds, {m: f for m, f in (ranking.RANKERS | peers).items() if not args.methods or m in args.methods}), "links": lambda: links(load_tables(args.links), args.seeds, args.methods),
              "newcomers": lambda: newcomers(with_audio(load_tables("hetrec"), map(load_tables, args.audio)), args.seeds)}
-    parts["neighbours"] = lambda: neighbours(load_tables("hetrec"), load_tables(args.links))
+    parts["neighbours"] = lambda: neighbours(load_tables("hetrec"), load_tables(args.links), args.methods)
     done = {}
     for name in args.only:
         with threadpool_limits(2): done |= parts[name]()

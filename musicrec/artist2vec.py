@@ -63,7 +63,7 @@ def _similar_lists(near, symmetric):
     pairs = near[near.artist_id != near.similar_id][['artist_id', 'similar_id', 'source']]
     if symmetric: pairs = pd.concat([pairs, pairs.rename(columns={'artist_id': 'similar_id', 'similar_id': 'artist_id'})])
     own = pairs.drop_duplicates('artist_id').assign(similar_id=lambda d: d.artist_id)
-    return _lists(pd.concat([own, pairs]), 'artist_id', 'similar_id')
+    return _lists(pd.concat([own, pairs]).drop_duplicates(['artist_id', 'similar_id']), 'artist_id', 'similar_id')
 
 def sentences(
     t:Tables,
