@@ -52,7 +52,7 @@ def fitted(cut, **options):
 
 
 def listeners(t, seeds, rankers):
-    """Every method on the same cuts; the dial and the dimensions beside them."""
+    """Every method on the same cuts."""
     pairs = t.listener_artists
     runs = ranking.rank_listeners(pairs, rankers, seeds, say=lambda line: print(line, flush=True))
     rows = ranking.ranking_rows(runs, SHOWN)
@@ -64,18 +64,24 @@ def listeners(t, seeds, rankers):
             difference = dict(zip(("difference", "low", "high"), paired(ours, theirs)))
             against.append({"against": other, "metric": m, "ratio": ours.mean() / theirs.mean(), "seeds": (ours.mean(1) / theirs.mean(1)).tolist(), **difference})
     print(pd.DataFrame(against).round(4).to_string())
-    dims, dial = {}, {}
-    for seed in range(seeds):
-        cut = ranking.hold_out(ranking.core(pairs), seed=seed)
-        for d in (12, 25, 50, 75, 100, 150, 200):
-            dims.setdefault(d, []).append(summary(ranking.vector_scores(fitted(cut, dim=d), cut), cut))
-        e = fitted(cut)
-        norms = np.maximum(np.linalg.norm(e.vectors, axis=1), 1e-12)
-        for a in (0, .25, .5, .7, .8, .9, 1):
-            dial.setdefault(a, []).append(summary(ranking.vector_scores(Embeddings(e.ids, e.vectors, norms**-a), cut), cut))
-    table = lambda parts, name: pd.DataFrame([{name: k, **pd.DataFrame(v).mean()} for k, v in parts.items()])
+    return {"listeners": rows.to_dict("records"), "against": against}
+
+
+def curves(t, seeds):
+    """The default by the number of dimensions, and by the power of the length that divides candidates."""
+    pairs, dims, dial = ranking.core(t.listener_artists), {}, {}
+    for seed in range(min(seeds, 2)):
+        cut = ranking.hold_out(pairs, seed=seed)
+        for d in (12, 25, 50, 100, 200):
+            e = fitted(cut, dim=d)
+            dims.setdefault(d, []).append(summary(ranking.vector_scores(e, cut), cut))
+            if d != 100: continue
+            norms = np.maximum(np.linalg.norm(e.vectors, axis=1), 1e-12)
+            for a in (0, .25, .5, .65, .8, .9, 1): dial.setdefault(a, []).append(summary(ranking.vector_scores(Embeddings(e.ids, e.vectors, norms**-a), cut), cut))
+        dial.setdefault("ease", []).append(summary(ranking.tuned_ease(cut, seed), cut))
+    table = lambda parts, name: pd.DataFrame([{name: k, **pd.DataFrame(v).mean(), "seeds": len(v)} for k, v in parts.items()])
     for frame in (table(dims, "dim"), table(dial, "norm_power")): print(frame.round(4).to_string())
-    return {"listeners": rows.to_dict("records"), "against": against, "by_dim": table(dims, "dim").to_dict("records"), "by_norm_power": table(dial, "norm_power").to_dict("records")}
+    return {"by_dim": table(dims, "dim").to_dict("records"), "by_norm_power": table(dial, "norm_power").to_dict("records")}
 
 
 def summary(score, cut):
@@ -180,7 +186,7 @@ def newcomers(t, seeds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--only", nargs="*", default=["listeners", "links", "newcomers", "neighbours"])
+    parser.add_argument("--only", nargs="*", default=["listeners", "curves", "links", "newcomers", "neighbours"])
     parser.add_argument("--methods", nargs="*", help="default among them, of ranking listeners and links; what the file says of others is kept")
     parser.add_argument("--links", default=Path(os.environ.get("MUSICREC_DATA", "."), "spotify_related_artists_amat"), help="a collection with similar artists")
     parser.add_argument("--audio", nargs="*", default=[Path(os.environ.get("MUSICREC_DATA", "."), n) for n in ("tidytuesday_spotify_songs", "spotify_music_genre_50k", "spotify_hit_predictor")], help="collections with audio features")
@@ -194,6 +200,7 @@ def main():
         print("implicit is not installed, so ALS and BPR are left out: pip install -e '.[bench]'")
     parts = {"listeners": lambda: listeners(load_tables("hetrec"), args.seeds, {m: f for m, f in (ranking.RANKERS | peers).items() if not args.methods or m in args.methods}), "links": lambda: links(load_tables(args.links), args.seeds, args.methods),
              "newcomers": lambda: newcomers(with_audio(load_tables("hetrec"), map(load_tables, args.audio)), args.seeds)}
+    parts["curves"] = lambda: curves(load_tables("hetrec"), args.seeds)
     parts["neighbours"] = lambda: neighbours(load_tables("hetrec"), load_tables(args.links), args.methods)
     done = {}
     for name in args.only:

@@ -3,12 +3,16 @@
     python benchmarks/artist2vec_speed.py [--json results/artist2vec_speed.json]
 
 Each size runs in a process of its own, so that its peak of memory is its own. gensim's 250 passes are
-extrapolated from the tokens per CPU-second of one epoch over part of the same lists.
+extrapolated from the tokens per CPU-second of one epoch over part of the same lists. At the end, vectors of
+3,000 artists are hashed in five processes with different hash seeds, with one thread and with two.
 """
 import argparse
 import json
 import multiprocessing
+import os
 import resource
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -38,7 +42,7 @@ def ours(n, results):
     lists = similar_lists(n)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     wall, cpu = time.perf_counter(), time.process_time()
-    Artist2Vec(sweeps=0).fit(lists)
+    Artist2Vec().fit(lists)
     results.put({"artists": n, "seconds": time.perf_counter() - wall, "cpu_seconds": time.process_time() - cpu,
                  "peak_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, "before_gib": before / 2**20})
 
@@ -67,6 +71,22 @@ def alone(f, *args):
     return got
 
 
+HASH = """
+import hashlib, sys
+sys.path.insert(0, sys.argv[1])
+from artist2vec_speed import similar_lists
+from musicrec.artist2vec import Artist2Vec
+print(hashlib.sha256(Artist2Vec().fit(map(set, similar_lists(3000))).embeddings_.vectors.tobytes()).hexdigest())
+"""
+
+
+def hashes():
+    """What five processes get: sets instead of lists, so that the hash seed changes their order."""
+    threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    run = lambda seed: subprocess.run([sys.executable, "-c", HASH, str(Path(__file__).parent)], env=os.environ | {"PYTHONHASHSEED": str(seed)} | dict.fromkeys(threads, str(1 + seed % 2)), capture_output=True, text=True, check=True).stdout.strip()
+    return sorted({run(seed) for seed in range(5)})
+
+
 def machine():
     """How fast this machine is just now: a matrix product and a copy."""
     a, b = np.random.default_rng(0).normal(size=(2, 2000, 2000)).astype("float32")
@@ -91,8 +111,9 @@ def main():
         print(done["sizes"][-1], flush=True)
     peer = alone(gensim, SIZES[-1])
     peer["cpu_seconds"] = peer["tokens"] / peer["tokens_per_cpu_second"]
-    done |= {"gensim": peer, "ratio": peer["cpu_seconds"] / done["sizes"][-1]["cpu_seconds"]}
+    done |= {"gensim": peer, "ratio": peer["cpu_seconds"] / done["sizes"][-1]["cpu_seconds"], "hashes_of_5_processes": hashes()}
     print(peer, f"\ngensim's {PASSES} passes over ours, CPU-seconds: {done['ratio']:.0f} times")
+    print("hashes of five processes:", done["hashes_of_5_processes"])
     if args.json: args.json.write_text(json.dumps(done, indent=1) + "\n")
 
 
