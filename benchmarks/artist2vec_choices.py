@@ -1,9 +1,8 @@
 """What each step of the default artist vectors is worth, and whether it holds on lists of other kinds.
 
-    MUSICREC_DATA=… python benchmarks/artist2vec_choices.py [--seeds 2] [--json results/artist2vec_choices.json] [--only steps]
+    MUSICREC_DATA=… python benchmarks/artist2vec_choices.py [--seeds 1] [--json results/artist2vec_choices.json] [--only steps]
 
-`steps` changes one thing at a time and looks only at validation: the training part of a cut, cut again. `per_seed` lets every
-draw choose two settings on its own validation part before it is tested. `sets` compares the default, with nothing chosen anew,
+`steps` changes one thing at a time and looks only at validation: the training part of a cut, cut again. `sets` compares the default, with nothing chosen anew,
 with EASE, whose penalty is chosen on each set's validation part, on sets of lists that differ in kind, number and length.
 """
 import argparse
@@ -97,7 +96,7 @@ STEPS = {
 def steps(sets, seeds, save):
     """One thing changed at a time, on validation parts."""
     found = {}
-    for name in ("HetRec", "TidyTuesday, playlists", "HetRec, lists cut to 5–50"):
+    for name in ("HetRec, 300 listeners", "TidyTuesday, playlists", "HetRec, lists cut to 5–50", "HetRec"):
         for seed in range(seeds):
             cut = ranking.inner(ranking.hold_out(ranking.core(sets[name]), seed=seed), seed)
             for step, options in STEPS.items(): found.setdefault((step, name), []).append(by_vectors(fitted(cut, **options), cut))
@@ -108,26 +107,10 @@ def steps(sets, seeds, save):
         save(steps=[{"step": s, "data": d, **dict(zip(("ndcg@10", "recall@20", "coverage@20"), np.mean(v, 0).tolist())), "seeds": len(v)} for (s, d), v in found.items()])
 
 
-def per_seed(sets, seeds, save):
-    """Two settings chosen by every draw on its own validation part, among those that show enough of the catalogue."""
-    rows, pairs = [], ranking.core(sets["HetRec"])
-    for seed in range(seeds):
-        cut = ranking.hold_out(pairs, seed=seed)
-        inner, tried = ranking.inner(cut, seed), {}
-        for noise in (0., .4, .7, 1.):
-            e = fitted(inner, noise=noise)
-            length = np.linalg.norm(e.vectors, axis=1)
-            for power in (.5, .65, .8, 1.): tried[noise, power] = by_vectors(Embeddings(e.ids, e.vectors, np.maximum(length, 1e-12)**-power), inner)
-        noise, power = max((k for k, v in tried.items() if v[2] >= .6), key=lambda k: tried[k][0])
-        rows.append({"seed": seed, "noise": noise, "norm_power": power, **dict(zip(("ndcg@10", "recall@20", "coverage@20"), by_vectors(fitted(cut, noise=noise, norm_power=power), cut)))})
-        print("per seed", rows[-1], flush=True)
-        save(per_seed=rows)
-
-
 def every_set(sets, seeds, save):
     """The default beside EASE, ItemKNN and plain PPMI, tested."""
     rows = []
-    for name, pairs in sets.items():
+    for name, pairs in sorted(sets.items(), key=lambda s: len(s[1])): # the quickest first
         if name == "HetRec": continue # benchmarks/artist2vec_quality.py
         pairs = ranking.core(pairs)
         for seed in range(seeds):
@@ -142,18 +125,21 @@ def every_set(sets, seeds, save):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=2, help="draws of each set; per_seed takes as many")
-    parser.add_argument("--only", nargs="*", default=["steps", "per_seed", "sets"])
+    parser.add_argument("--seeds", type=int, default=1, help="draws of each set")
+    parser.add_argument("--only", nargs="*", default=["steps", "sets"])
     parser.add_argument("--json", type=Path, help="merge what was measured into this file")
     args = parser.parse_args()
-    sets = {"HetRec": load_tables("hetrec").listener_artists, **dict(the_sets())}
+    sets = {"HetRec": load_tables("hetrec").listener_artists}
+    for name, pairs in the_sets():
+        sets[name] = pairs
+        if name.startswith("TidyTuesday") and "sets" not in args.only: break # the rest is for `sets` alone
 
     def save(**part):
         if not args.json: return
         old = json.loads(args.json.read_text()) if args.json.exists() else {}
         made_by = "MUSICREC_DATA=… python benchmarks/artist2vec_choices.py --json results/artist2vec_choices.json"
         args.json.write_text(json.dumps({"made_by": made_by} | old | part, indent=1) + "\n")
-    parts = {"steps": steps, "per_seed": per_seed, "sets": every_set}
+    parts = {"steps": steps, "sets": every_set}
     for name in args.only: parts[name](sets, args.seeds, save)
 
 

@@ -107,7 +107,7 @@ def links(t, seeds, methods):
         for name, graph in {"common neighbours": ranking.resource_allocation, "paths of two and three steps": ranking.three_steps}.items():
             rows.setdefault(name, []).append([np.nanmean(s) for s in ranking.link_scores(graph(cut), cut)] + [float("nan")])
             print("links", seed, name, rows[name][-1], flush=True)
-    return {"links": [dict(zip(("method", "recall@20", "ndcg@20", "cpu_seconds"), (m, *(None if np.isnan(x) else float(x) for x in np.mean(v, 0))))) for m, v in rows.items()]}
+    return {"links": [dict(zip(("method", "recall@20", "ndcg@20", "cpu_seconds", "seeds"), (m, *(None if np.isnan(x) else float(x) for x in np.mean(v, 0)), len(v)))) for m, v in rows.items()]}
 
 
 GROUPS = {"1": 1, "2": 2, "3–5": 5, "6–10": 10, "11–30": 30, "31–100": 100, "> 100": 10**9}
@@ -188,11 +188,12 @@ def main():
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--only", nargs="*", default=["listeners", "curves", "links", "newcomers", "neighbours"])
     parser.add_argument("--methods", nargs="*", help="default among them, of ranking listeners and links; what the file says of others is kept")
+    parser.add_argument("--penalties", nargs="*", type=float, default=ranking.PENALTIES, help="of EASE, from which validation chooses")
     parser.add_argument("--links", default=Path(os.environ.get("MUSICREC_DATA", "."), "spotify_related_artists_amat"), help="a collection with similar artists")
     parser.add_argument("--audio", nargs="*", default=[Path(os.environ.get("MUSICREC_DATA", "."), n) for n in ("tidytuesday_spotify_songs", "spotify_music_genre_50k", "spotify_hit_predictor")], help="collections with audio features")
     parser.add_argument("--json", type=Path, help="merge what was measured into this file")
     args = parser.parse_args()
-    peers = {"als": als, "bpr": bpr}
+    peers, ranking.PENALTIES = {"als": als, "bpr": bpr}, args.penalties
     try:
         import implicit  # noqa: F401
     except ImportError:
