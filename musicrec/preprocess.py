@@ -88,7 +88,10 @@ def main_genre(
     t:Tables
 )->pd.Series: # Genre, indexed by `track_id`
     "The most frequent genre of each track that has one, ties by name."
-    n = t.track_genres.groupby(['track_id', 'genre']).size().rename('n').reset_index()
+    return _main_genre(t.track_genres)
+
+def _main_genre(frame):
+    n = frame.groupby(['track_id', 'genre']).size().rename('n').reset_index()
     return n.sort_values(['track_id', 'n', 'genre'], ascending=[True, False, True]).drop_duplicates('track_id').set_index('track_id').genre
 
 def label_matrix(
@@ -260,7 +263,8 @@ class _Draw:
 
     def even_sides(self, shares, seed, classes):
         "A side for each track, drawn by home groups so that each side has its share of every class."
-        label = main_genre(merge_duplicates(self.t)) if classes is None else pd.Series(classes).dropna().groupby(self.best).first()
+        if classes is None: label = _main_genre(self.t.track_genres.assign(track_id=self.t.track_genres.track_id.map(self.best)).drop_duplicates(['track_id', 'genre', 'source']))
+        else: label = pd.Series(classes).dropna().groupby(self.best).first()
         codes = pd.factorize(label.reindex(self.ids).to_numpy(object), use_na_sentinel=False)[0]
         if codes.max() == 0: return self.sides(shares, seed)
         rng = np.random.default_rng(seed)
