@@ -139,10 +139,10 @@ class Maker:
             elif how == "guest, then version": i = self.add(band, guest(rng, title, "Zed Nobody") + [" - Remix", " (Acoustic)", " - Live", " [Demo]"][rng.integers(4)], self.features())
             elif how == "version": i = self.add(band, title + [" - Acoustic", " (Demo)", " - Radio Edit", " (Instrumental)", " - Extended Mix", " - Club Remix", " (Take 2)", " II", " - Pt. 2"][rng.integers(9)], self.features())
             elif how == "cover": i = self.add(self.artist(f"Cover Band {len(self.tracks)}"), title, self.features())
-            elif how == "half a step out": # one value is a step and a half away, all others the same
+            elif how == "three steps out": # one value is three steps away, all others the same
                 c = rng.integers(8)
                 y = x.copy()
-                y[c] += STEP[c] * 1.5 * (-1 if x[c] > (LOW + HIGH)[c] / 2 else 1)
+                y[c] += STEP[c] * 3 * (-1 if x[c] > (LOW + HIGH)[c] / 2 else 1)
                 i = self.add(band, self.title(), y)
             else: i = self.add(self.artist(f"Stranger {len(self.tracks)}"), self.title(), x) # the same sound alone is no proof
             self.alike.append((how, t["track_id"], i))
@@ -170,7 +170,7 @@ class Maker:
 
 
 HOWS = ["other id", "spelling", "remaster", "guest in title", "guest and remaster", "artist under another id", "other title, same sound", "other artist, same sound", "no features", "isrc", "chain"]
-ALIKE = ["live", "live, remastered", "version", "guest, then version", "cover", "half a step out", "same sound alone"]
+ALIKE = ["live", "live, remastered", "version", "guest, then version", "cover", "three steps out", "same sound alone"]
 BY = ["track", "artist", "album", "playlist"]
 
 

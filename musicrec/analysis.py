@@ -108,7 +108,7 @@ def beside_paper_correlations(
 )->pd.DataFrame: # Columns `paper`, `ours`, `low`, `high`, one row per quoted pair
     "The correlations that the paper quotes with those of these tables, and their 95 % intervals over artists."
     r, x = correlations(t), measures(t).astype('float64').replace([np.inf, -np.inf], np.nan)
-    artist = pd.Series(x.index, x.index).map(main_artists(t)).fillna(pd.Series(x.index, x.index))
+    artist = main_artists(t).reindex(x.index).astype('str').fillna(pd.Series(x.index, x.index, dtype='str'))
     rows = []
     for a, b in PAPER_CORRELATIONS.index:
         if not {a, b} <= set(r):
@@ -180,7 +180,7 @@ def between_genres(
     "The share of each measure's variance that lies between genres, with 95 % intervals over artists."
     if t.track_genres.empty: raise InputError('these tables have no genres. Load a file with a column for them.')
     x = t.track_genres[['track_id', 'genre']].drop_duplicates().merge(measures(t).astype('float64').replace([np.inf, -np.inf], np.nan), left_on='track_id', right_index=True)
-    unit = pd.factorize(x.track_id.map(main_artists(t)).fillna(x.track_id))[0]
+    unit = pd.factorize(x.track_id.map(main_artists(t)).astype('str').fillna(x.track_id))[0]
     genre, names = pd.factorize(x.genre)
     draws = np.random.default_rng(seed).multinomial(unit.max() + 1, np.full(unit.max() + 1, 1 / (unit.max() + 1)), n)
     rows = {}

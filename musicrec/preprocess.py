@@ -22,7 +22,7 @@ __all__ = ['BY', 'audio_matrix', 'Standardize', 'merge_duplicates', 'main_genre'
 # %% ../nbs/02_preprocess.ipynb #54b8a8ef
 def _numbers(x):
     "`x` as a float64 matrix."
-    try: x = np.asarray(x, dtype='float64')
+    try: x = x.to_numpy('float64', na_value=np.nan) if isinstance(x, pd.DataFrame) else np.asarray(x, dtype='float64')
     except (ValueError, TypeError) as e: raise InputError(f'x holds what is no number ({e}). Correct it or leave it empty.') from None
     if x.ndim != 2: raise InputError(f'x has shape {x.shape}. Give a matrix, one row per track.')
     return x
@@ -273,7 +273,7 @@ class _Draw:
     def time_sides(self, shares):
         "A side for each track, the newest for the test; -1 where the date is missing, or too coarse to say."
         days = _dates(self.t, self.best).reindex(self.ids)
-        first, last, left = days['first'].to_numpy(), days['last'].to_numpy(), days['first'].notna().to_numpy()
+        first, last, left = days['first'].to_numpy(), days['last'].to_numpy(), days['first'].notna().to_numpy().copy()
         side, n = np.full(len(left), -1), left.sum()
         if not n: raise InputError('these tables have no time to split by. Give a file with release dates, or split by track.')
         for i in (2, 1):

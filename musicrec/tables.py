@@ -63,7 +63,7 @@ _NOTES = re.compile(r"""[\(\[]\s*(?:feat\.?|ft\.?|featuring|with)\s[^\)\]]*[\)\]
     |\s(?:feat\.|ft\.|featuring)\s(?:(?!\s-\s)[^()\[\]])*                             # feat. X, but not the "- Live" after it
     |[\(\[](?![^\)\]]*\blive\b)[^\)\]]*\bremaster(?:ed)?\b[^\)\]]*[\)\]]                # (2011 Remaster)
     |\s-\s(?![^-]*\blive\b)[^-()\[\]]*\bremaster(?:ed)?\b(?:(?!\s-\s)[^()\[\]])*      # - Remastered 2011
-    |\s*[/;,]\s*[^-/;,()\[\]]*\bremaster(?:ed)?\b[^()\[\]]*$                           # - Live / 2011 Remaster: still live
+    |\s*[/;,]\s*[^-/;,()\[\]]*\bremaster(?:ed)?\b[^()\[\]]*(?=$|[(\[])                    # - Live / 2011 Remaster: still live
     """, re.I | re.X)
 
 _DASHES = str.maketrans(dict.fromkeys('‐‑‒–—', '-'))
