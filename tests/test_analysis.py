@@ -71,7 +71,7 @@ def test_card_counts_gaps_odd_values_and_piles():
     card = describe_audio(table(4, loudness=[1., -5, -70, np.nan], liveness=[.2, .2, .2, .9], energy=[np.inf, .1, .2, .3]))
     assert card.missing["loudness"] == .25 and card.odd["loudness"] == pytest.approx(2 / 3) and card.commonest["liveness"] == .75
     assert card.odd["energy"] == .25 and card.highest["energy"] == .3
-    assert card.missing["key"] == 1 and np.isnan(card.median["key"])
+    assert card.missing["key"] == 1 and np.isnan(card.loc["key", "median"])
 
 
 def test_every_description_of_the_paper_is_looked_at(t):
