@@ -8,11 +8,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
-from .tables import AUDIO, RANGES, InputError, Tables
+from .tables import AUDIO, RANGES, InputError, Tables, main_artists
 
 # %% auto #0
-__all__ = ['COLOURS', 'PAPER_CORRELATIONS', 'use_style', 'measures', 'describe_audio', 'correlations', 'plot_correlations',
-           'beside_paper_correlations', 'plot_by_genre']
+__all__ = ['COLOURS', 'PAPER_MEASURES', 'PAPER_CORRELATIONS', 'use_style', 'measures', 'describe_audio', 'correlations',
+           'plot_correlations', 'beside_paper_correlations', 'plot_beside_paper', 'redundancy', 'plot_by_genre',
+           'between_genres']
 
 # %% ../nbs/01_analysis.ipynb #54a9b17d
 COLOURS = ['#0072B2', '#E69F00', '#009E73', '#D55E00', '#CC79A7', '#56B4E9', '#F0E442', '#000000'] # Okabe and Ito: safe for colour-blind readers
@@ -24,31 +25,55 @@ def use_style()->None:
         'svg.hashsalt': 'musicrec', 'font.family': 'DejaVu Sans'})
 
 # %% ../nbs/01_analysis.ipynb #e9091632
-_MEANING = {'acousticness': 'confidence that the track is acoustic', 'liveness': 'presence of an audience', 'danceability': 'fit for dancing', 'energy': 'perceived intensity',
-    'loudness': 'mean volume, dB', 'speechiness': 'spoken words', 'tempo': 'beats per minute', 'valence': 'positivity: high is cheerful',
-    'instrumentalness': 'confidence that nobody sings', 'key': 'pitch class, C = 0', 'mode': '1 major, 0 minor', 'time_signature': 'beats per bar', 'duration_ms': 'length, ms', 'popularity': 'Spotify popularity, 0–100'}
+_MEASURES = pd.DataFrame([('acousticness', 'confidence that the track is acoustic', '0–1', 0, 1), ('liveness', 'confidence that an audience is present', '0–1', 0, 1),
+    ('danceability', 'fit for dancing', '0–1', 0, 1), ('energy', 'perceived intensity', '0–1', 0, 1), ('loudness', 'mean volume', 'dB', -60, 0),
+    ('speechiness', 'spoken words', '0–1', 0, 1), ('tempo', 'speed; 0 is read as missing', 'beats/min', 30, 260), ('valence', 'positivity: high is cheerful', '0–1', 0, 1),
+    ('instrumentalness', 'confidence that nobody sings', '0–1', 0, 1), ('key', 'pitch class, C = 0; −1 is read as missing', 'semitone', 0, 11), ('mode', '1 major, 0 minor', 'class', 0, 1),
+    ('time_signature', 'beats in a bar', 'beats', 3, 7), ('duration_ms', 'length', 'ms', 0, 10**9), ('popularity', 'of the track, now, on Spotify', 'points', 0, 100)],
+    columns=['measure', 'meaning', 'unit', 'least', 'most']).set_index('measure') # As Spotify documents them
 
 def measures(
     t:Tables
 )->pd.DataFrame: # Measured columns, one row per track with features
     "The measures of every track, popularity included."
-    return t.audio()[[c for c in _MEANING if c != 'popularity']].assign(popularity=lambda d: t.tracks.set_index('track_id').popularity.reindex(d.index))
+    return t.audio()[[c for c in _MEASURES.index if c != 'popularity']].assign(popularity=lambda d: t.tracks.set_index('track_id').popularity.reindex(d.index))
 
 def describe_audio(
     t:Tables
-)->pd.DataFrame: # One row per measure: meaning, allowed range, lowest, median and highest value, share missing
+)->pd.DataFrame: # One row per measure: meaning, unit, documented range, lowest, median and highest value, shares missing, odd, and of the commonest value
     "A data card of the audio measures of any tables."
     x = measures(t).astype('float64')
     if x.empty: raise InputError('these tables have no audio features. Load a file that has them.')
-    allowed = {c: '{:g} … {:g}'.format(*RANGES[c]) if c in RANGES and c != 'duration_ms' else '' for c in x}
-    return pd.DataFrame({'meaning': pd.Series(_MEANING), 'range': pd.Series(allowed), 'lowest': x.min(), 'median': x.median(), 'highest': x.max(), 'missing': x.isna().mean()}).loc[list(x)]
+    m = _MEASURES.loc[list(x)]
+    allowed = [f'{a:g} … {b:g}' if c != 'duration_ms' else '' for c, a, b in zip(m.index, m.least, m.most)]
+    odd = (x.notna() & ~((x >= m.least) & (x <= m.most))).sum() / x.notna().sum()
+    commonest = pd.Series({c: v.value_counts(normalize=True).max() for c, v in x.items()})
+    known = x.replace([np.inf, -np.inf], np.nan)
+    return pd.DataFrame({'meaning': m.meaning, 'unit': m.unit, 'range': allowed, 'lowest': known.min(), 'median': known.median(), 'highest': known.max(), 'missing': x.isna().mean(), 'odd': odd, 'commonest': commonest})
+
+# %% ../nbs/01_analysis.ipynb #24f2bbba
+PAPER_MEASURES = pd.DataFrame([
+    ('popularity', 'The popularity of an artist is determined by the popularity of all the artist\'s songs', 'the column is of the track'),
+    ('acousticness', 'A confidence level of 0.0 to 1.0 indicates if the track is acoustic', ''),
+    ('danceability', 'A rating of 0.0 indicates that it is the least danceable', ''),
+    ('duration_ms', 'The track\'s duration in milliseconds', ''),
+    ('energy', 'A scale from 0 to 1.0', ''),
+    ('instrumentalness', 'Instrumentality Predict whether a track contains voices', 'whether it contains none: near 1, nobody sings'),
+    ('key', 'The value is -1 if no key is found', ''),
+    ('liveness', 'A value greater than 0.8 indicates a high likelihood that the track will be operational', 'that it is live'),
+    ('loudness', 'ranges from 60 to 0 db', '−60 to 0 dB'),
+    ('mode', 'The greatest is represented by 1 and the smallest by 0', 'major by 1, minor by 0'),
+    ('speechiness', 'the closer the value of the attribute is to 1.0, the more exclusively spoken', ''),
+    ('tempo', 'derived directly from the average duration of times', 'of beats'),
+    ('time_signature', 'how many times each bar is repeated', 'how many beats a bar has'),
+    ('valence', 'Tracks with a low valence sound more positive', 'with a high valence: the paper\'s own "musical positivity"')], columns=['measure', 'the paper says', 'it means']).set_index('measure')
 
 # %% ../nbs/01_analysis.ipynb #7a97d163
 def correlations(
     t:Tables
 )->pd.DataFrame: # Square, Pearson's r
-    "Correlations between the measures of all tracks; constant or absent measures are left out."
-    x = measures(t).astype('float64')
+    "Correlations between the measures of all tracks; constant or absent measures are left out, infinite values too."
+    x = measures(t).astype('float64').replace([np.inf, -np.inf], np.nan)
     return x[[c for c in x if x[c].nunique() > 1]].corr()
 
 def plot_correlations(
@@ -57,6 +82,7 @@ def plot_correlations(
 )->plt.Axes:
     "Heat map of the correlations, lower triangle (the paper's figure 1)."
     r = correlations(t) if isinstance(t, Tables) else t.corr()
+    if len(r) < 2: raise InputError(f'{len(r)} of the measures vary, and a map needs two. Give more tracks.')
     if ax is None: ax = plt.subplots(figsize=(6.2, 5.2), layout='constrained')[1]
     upper = np.triu(np.ones(r.shape, bool))
     sns.heatmap(r.iloc[1:, :-1], mask=upper[1:, :-1], cmap='RdBu_r', vmin=-1, vmax=1, annot=True, fmt='.2f', annot_kws={'size': 6}, square=True,
@@ -68,12 +94,63 @@ def plot_correlations(
 PAPER_CORRELATIONS = pd.Series({('loudness', 'energy'): .82, ('popularity', 'loudness'): .36, ('popularity', 'danceability'): .26, ('popularity', 'energy'): .25,
                                 ('valence', 'danceability'): .55, ('valence', 'energy'): .44, ('valence', 'loudness'): .40}, name='paper')
 
+def _resampled(x, y, unit, n, rng):
+    "`n` values of Pearson's r, units drawn anew each time."
+    x, y = x - x.mean(), y - y.mean()
+    sums = np.column_stack([np.bincount(unit, v) for v in (np.ones(len(x)), x, y, x * x, y * y, x * y)])
+    m, mx, my, xx, yy, xy = (rng.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), n) @ sums).T
+    with np.errstate(divide='ignore', invalid='ignore'): return (xy - mx * my / m) / np.sqrt((xx - mx**2 / m) * (yy - my**2 / m))
+
 def beside_paper_correlations(
+    t:Tables,
+    n:int=300, # Bootstrap draws
+    seed:int=0
+)->pd.DataFrame: # Columns `paper`, `ours`, `low`, `high`, one row per quoted pair
+    "The correlations that the paper quotes with those of these tables, and their 95 % intervals over artists."
+    r, x = correlations(t), measures(t).astype('float64').replace([np.inf, -np.inf], np.nan)
+    artist = main_artists(t).reindex(x.index).astype('str').fillna(pd.Series(x.index, x.index, dtype='str'))
+    rows = []
+    for a, b in PAPER_CORRELATIONS.index:
+        if not {a, b} <= set(r):
+            rows.append((np.nan,) * 3)
+            continue
+        known = (x[a].notna() & x[b].notna()).to_numpy()
+        draws = _resampled(x[a].to_numpy()[known], x[b].to_numpy()[known], pd.factorize(artist[known])[0], n, np.random.default_rng(seed))
+        rows.append((r.loc[a, b], *np.nanquantile(draws, [.025, .975])))
+    return PAPER_CORRELATIONS.to_frame().assign(**dict(zip(['ours', 'low', 'high'], zip(*rows))))
+
+# %% ../nbs/01_analysis.ipynb #f3f65ae7
+def plot_beside_paper(
+    every:pd.DataFrame # `beside_paper_correlations` of several tables, their names as first index level
+)->plt.Axes:
+    "The quoted correlations in several data sets; the paper's value is the grey bar."
+    pairs, names = list(PAPER_CORRELATIONS.index), list(dict.fromkeys(every.index.get_level_values(0)))
+    ax = plt.subplots(figsize=(6.2, .55 * len(pairs) + 1), layout='constrained')[1]
+    for y, pair in enumerate(pairs): ax.vlines(PAPER_CORRELATIONS[pair], y - .42, y + .42, color='.6', lw=3, label='the paper' if not y else None)
+    for i, name in enumerate(names):
+        d = every.loc[name].reindex(PAPER_CORRELATIONS.index)
+        y = np.arange(len(pairs)) + .7 * ((i + .5) / len(names) - .5)
+        ax.hlines(y, d.low, d.high, color=COLOURS[i % len(COLOURS)], lw=1.5)
+        ax.plot(d.ours, y, 'o', ms=4, color=COLOURS[i % len(COLOURS)], label=name)
+    ax.axvline(0, color='.85', lw=1, zorder=0)
+    ax.set(yticks=range(len(pairs)), yticklabels=[' – '.join(p) for p in pairs], xlabel="Pearson's r")
+    ax.invert_yaxis()
+    ax.legend(loc='upper center', bbox_to_anchor=(.4, 1.2), ncols=3, fontsize=7)
+    return ax
+
+# %% ../nbs/01_analysis.ipynb #92479398
+def redundancy(
     t:Tables
-)->pd.DataFrame: # Columns `paper` and `ours`, one row per quoted pair
-    "The correlations that the paper quotes with those of these tables."
-    r = correlations(t)
-    return PAPER_CORRELATIONS.to_frame().assign(ours=[r.loc[a, b] if {a, b} <= set(r) else np.nan for a, b in PAPER_CORRELATIONS.index])
+)->pd.DataFrame: # One row per measure that varies: `kept` by the paper, `vif`, `r2_from_kept`
+    "How far each measure can be foretold linearly from the others; rows with a gap are left out."
+    x = measures(t).astype('float64').replace([np.inf, -np.inf], np.nan)
+    x = x[[c for c in x if x[c].nunique() > 1]].dropna()
+    if len(x) <= max(x.shape[1], 2): raise InputError(f'{len(x)} tracks without gaps are too few for {x.shape[1]} measures. Give more tracks.')
+    r = x.corr()
+    def foretold(c, by): return float(np.clip(r.loc[c, by] @ np.linalg.pinv(r.loc[by, by], hermitian=True) @ r.loc[by, c], 0, 1))
+    explained = {c: foretold(c, [d for d in r if d != c]) for c in r}
+    return pd.DataFrame({'kept': [c in AUDIO for c in r], 'vif': [1 / (1 - e) if e < 1 - 1e-9 else np.inf for e in explained.values()],
+                         'r2_from_kept': [foretold(c, [d for d in AUDIO if d in r and d != c]) for c in r]}, index=list(r)).sort_values('vif', ascending=False)
 
 # %% ../nbs/01_analysis.ipynb #0f2ea632
 def plot_by_genre(
@@ -81,12 +158,41 @@ def plot_by_genre(
     columns=('energy', 'acousticness', 'danceability', 'speechiness') # Measures to draw
 )->plt.Figure:
     "Medians and quartiles of some measures for every genre."
+    if t.track_genres.empty: raise InputError('these tables have no genres. Load a file with a column for them.')
     x = t.track_genres[['track_id', 'genre']].drop_duplicates().merge(measures(t)[list(columns)].astype('float64'), left_on='track_id', right_index=True)
     order = x.groupby('genre')[columns[0]].median().sort_values().index
-    fig, axes = plt.subplots(1, len(columns), figsize=(2 * len(columns), 2.6), sharey=True, layout='constrained')
-    for ax, c in zip(np.atleast_1d(axes), columns):
+    rows = -(-len(columns) // 4)
+    fig, axes = plt.subplots(rows, per := min(4, len(columns)), figsize=(2 * per, (1.1 + .25 * len(order)) * rows), sharey=True, layout='constrained', squeeze=False)
+    for ax in axes.flat[len(columns):]: ax.set_visible(False)
+    for ax, c in zip(axes.flat, columns):
         q = x.groupby('genre')[c].quantile([.25, .5, .75]).unstack().loc[order]
         ax.hlines(range(len(q)), q[.25], q[.75], color='.75', lw=4)
         ax.plot(q[.5], range(len(q)), 'o', color=COLOURS[0])
         ax.set(title=c, yticks=range(len(q)), yticklabels=q.index)
     return fig
+
+# %% ../nbs/01_analysis.ipynb #e988adcb
+def between_genres(
+    t:Tables,
+    n:int=200, # Bootstrap draws
+    seed:int=0
+)->pd.DataFrame: # `eta2`, `low`, `high` by measure, largest first
+    "The share of each measure's variance that lies between genres, with 95 % intervals over artists."
+    if t.track_genres.empty: raise InputError('these tables have no genres. Load a file with a column for them.')
+    x = t.track_genres[['track_id', 'genre']].drop_duplicates().merge(measures(t).astype('float64').replace([np.inf, -np.inf], np.nan), left_on='track_id', right_index=True)
+    unit = pd.factorize(x.track_id.map(main_artists(t)).astype('str').fillna(x.track_id))[0]
+    genre, names = pd.factorize(x.genre)
+    draws = np.random.default_rng(seed).multinomial(unit.max() + 1, np.full(unit.max() + 1, 1 / (unit.max() + 1)), n)
+    rows = {}
+    for c in measures(t):
+        known = x[c].notna().to_numpy()
+        if x[c].nunique() < 2: continue
+        v = x[c].to_numpy()[known] - x[c].mean()
+        cell = unit[known] * len(names) + genre[known]
+        m, s, q = (np.bincount(cell, w, (unit.max() + 1) * len(names)).reshape(-1, len(names)) for w in (np.ones(len(v)), v, v * v))
+        w = np.vstack([np.ones(len(m)), draws])
+        M, S, Q = w @ m, w @ s, (w @ q).sum(1)
+        whole = Q - S.sum(1)**2 / M.sum(1)
+        eta = ((S**2 / np.maximum(M, 1)).sum(1) - S.sum(1)**2 / M.sum(1)) / whole
+        rows[c] = (eta[0], *np.quantile(eta[1:], [.025, .975]))
+    return pd.DataFrame(rows, ['eta2', 'low', 'high']).T.sort_values('eta2', ascending=False)

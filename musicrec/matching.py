@@ -39,7 +39,7 @@ def _near_pairs(features, same):
     x = features[list(AUDIO)].to_numpy() / np.array([NEAR[c] for c in AUDIO])
     rows = np.flatnonzero(np.isfinite(x).all(1) & (code >= 0))
     points, first = np.unique(np.column_stack([code[rows] * 10., x[rows]]), axis=0, return_index=True)
-    pairs = cKDTree(points).query_pairs(1, p=np.inf, output_type='ndarray') if len(points) > 1 else np.empty((0, 2), int)
+    pairs = cKDTree(points).query_pairs(1 + 1e-9, p=np.inf, output_type='ndarray') if len(points) > 1 else np.empty((0, 2), int)
     return rows[first][pairs].T
 
 def recordings(

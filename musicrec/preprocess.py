@@ -8,17 +8,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 import numpy as np
 import pandas as pd
-from scipy.sparse import csr_array
+from scipy.sparse import coo_array, csr_array
+from scipy.sparse.csgraph import connected_components
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from .matching import recordings
 from .tables import AUDIO, InputError, LeakError, Tables, credits_of, fold, main_artists
 
 # %% auto #0
-__all__ = ['audio_matrix', 'Standardize', 'merge_duplicates', 'main_genre', 'label_matrix', 'Split', 'track_groups', 'leaks',
-           'check_split', 'split', 'folds']
+__all__ = ['BY', 'audio_matrix', 'Standardize', 'merge_duplicates', 'main_genre', 'label_matrix', 'Split', 'track_groups',
+           'leaks', 'check_split', 'split', 'folds']
 
 # %% ../nbs/02_preprocess.ipynb #54b8a8ef
+def _numbers(x):
+    "`x` as a float64 matrix."
+    try: x = x.to_numpy('float64', na_value=np.nan) if isinstance(x, pd.DataFrame) else np.asarray(x, dtype='float64')
+    except (ValueError, TypeError) as e: raise InputError(f'x holds what is no number ({e}). Correct it or leave it empty.') from None
+    if x.ndim != 2: raise InputError(f'x has shape {x.shape}. Give a matrix, one row per track.')
+    return x
+
 def audio_matrix(
     tracks:pd.DataFrame|Tables # One row per track, or tables
 )->np.ndarray: # float32, one row per track, columns in `AUDIO` order; missing values are NaN
@@ -26,7 +34,7 @@ def audio_matrix(
     if isinstance(tracks, Tables): tracks = tracks.audio()
     if missing := [c for c in AUDIO if c not in tracks]:
         raise InputError(f'tracks has no {missing}. Take `Tables.audio()`; columns here: {list(tracks)}')
-    return tracks[list(AUDIO)].to_numpy('float32')
+    return _numbers(tracks[list(AUDIO)]).astype('float32')
 
 # %% ../nbs/02_preprocess.ipynb #2595bac3
 @dataclass(eq=False)
@@ -51,8 +59,7 @@ class Standardize(BaseEstimator):
         return np.nan_to_num((x - self.mean_) / self.scale_).astype('float32')
 
 def _finite(x):
-    x = np.asarray(x, dtype='float64')
-    if x.ndim != 2: raise InputError(f'x has shape {x.shape}. Give a matrix, one row per track.')
+    x = _numbers(x)
     if np.isinf(x).any(): raise InputError(f'row {int(np.isinf(x).any(1).argmax()) + 1} of x is infinite. Correct it or leave it empty.')
     return x
 
@@ -81,7 +88,10 @@ def main_genre(
     t:Tables
 )->pd.Series: # Genre, indexed by `track_id`
     "The most frequent genre of each track that has one, ties by name."
-    n = t.track_genres.groupby(['track_id', 'genre']).size().rename('n').reset_index()
+    return _main_genre(t.track_genres)
+
+def _main_genre(frame):
+    n = frame.groupby(['track_id', 'genre']).size().rename('n').reset_index()
     return n.sort_values(['track_id', 'n', 'genre'], ascending=[True, False, True]).drop_duplicates('track_id').set_index('track_id').genre
 
 def label_matrix(
@@ -95,26 +105,42 @@ def label_matrix(
     frame, column = (t.track_genres, 'genre') if target == 'genre' else (t.track_artists, 'artist_id')
     rows = pd.Index(ids)
     if rows.has_duplicates: raise InputError(f'{rows[rows.duplicated()][0]!r} is twice among ids. Give each track once.')
-    frame = frame[frame.track_id.isin(rows)].drop_duplicates(['track_id', column])
+    frame = frame[frame.track_id.isin(rows)].dropna(subset=column).drop_duplicates(['track_id', column])
     classes = np.array(sorted(frame[column].unique()) if classes is None else list(classes), dtype=object)
-    columns = pd.Index(classes).get_indexer(frame[column])
+    if (names := pd.Index(classes)).has_duplicates: raise InputError(f'{names[names.duplicated()][0]!r} is twice among classes. Give each label once.')
+    columns = names.get_indexer(frame[column])
     keep = columns >= 0
     return csr_array((np.ones(keep.sum(), 'float32'), (rows.get_indexer(frame.track_id)[keep], columns[keep])), shape=(len(rows), len(classes))), classes
 
 # %% ../nbs/02_preprocess.ipynb #34eb5969
+BY = ('track', 'artist', 'album', 'playlist', 'time')
+
 @dataclass(frozen=True, eq=False)
 class Split:
     "Track ids of three disjoint sides, one id per recording."
     train:np.ndarray # Track ids
     valid:np.ndarray # For early stopping and choices
     test:np.ndarray # For the final number alone
-    by:str # `track`, `artist`, `album` or `playlist`
+    by:str # `track`, `artist`, `album`, `playlist` or `time`
     seed:int
-    dropped:int=0 # Tracks left out of train or valid because they share a group with another side
+    dropped:int=0 # Tracks left out of train or valid because they share a group with another side, or because their date is unclear
     merged:int=0 # Further ids of recordings that are in
     def __repr__(self): return f'Split(by={self.by!r}, train={len(self.train)}, valid={len(self.valid)}, test={len(self.test)}, dropped={self.dropped}, merged={self.merged})'
 
 # %% ../nbs/02_preprocess.ipynb #ccdf4216
+def _albums(t):
+    "An album for each track that has one: equal ids, or equal folded names and main artists, are one album."
+    artist = t.tracks.track_id.map(main_artists(t))
+    named = (t.tracks.album_name.map(fold, na_action='ignore').astype('str') + '|' + artist.astype('str')).to_numpy(object, na_value=None)
+    label = t.tracks.album_id.fillna(pd.Series(named, t.tracks.index).astype('str'))
+    both = np.flatnonzero(t.tracks.album_id.notna() & pd.notna(named))
+    codes, labels = pd.factorize(np.concatenate([t.tracks.album_id.to_numpy(object, na_value=None), named]), sort=True) # ids and names
+    n = len(t.tracks)
+    part = connected_components(coo_array((np.ones(len(both)), (codes[both], codes[both + n])), shape=(len(labels),) * 2), directed=False)[1]
+    place = pd.Index(labels).get_indexer(label.to_numpy(object, na_value=None))
+    frame = pd.DataFrame({'track_id': t.tracks.track_id, 'group': label, 'part': np.where(place >= 0, part[place] if len(part) else -1, -1)}).dropna(subset='group')
+    return frame.assign(group=frame.groupby('part').group.transform('min'))[['track_id', 'group']]
+
 def track_groups(
     t:Tables,
     by:str # `track`, `artist`, `album` or `playlist`
@@ -124,10 +150,8 @@ def track_groups(
     if by == 'track': return ids.assign(group=ids.track_id)
     if by == 'artist': groups = credits_of(t)[['track_id', 'artist_id']]
     elif by == 'playlist': groups = t.playlist_tracks.sort_values(['track_id', 'playlist_id'])[['track_id', 'playlist_id']]
-    elif by == 'album':
-        named = t.tracks.album_name.map(fold, na_action='ignore').astype('str') + '|' + t.tracks.track_id.map(main_artists(t)).astype('str')
-        groups = ids.assign(group=t.tracks.album_id.fillna(named)).dropna()
-    else: raise InputError(f'by={by!r} is no way to split. Choose track, artist, album or playlist.')
+    elif by == 'album': groups = _albums(t)
+    else: raise InputError(f'by={by!r} is no way to split by groups. Choose track, artist, album or playlist.')
     if groups.empty: raise InputError(f'these tables have no {by} to split by. Split by track, or give a file with a column for it.')
     groups = groups.set_axis(['track_id', 'group'], axis=1)
     return pd.concat([groups[groups.track_id.isin(ids.track_id)], (alone := ids[~ids.track_id.isin(groups.track_id)]).assign(group=alone.track_id)], ignore_index=True)
@@ -145,23 +169,65 @@ def _sides(sizes, shares, rng):
         room[side[g]] -= sizes[g]
     return side
 
+def _even_sides(classes, shares, rng):
+    "A side for each track: tracks stand in random order within their class, and every stretch of the row has each side's share."
+    n, rest = len(classes), shares[1] + shares[2]
+    steps = lambda n, share: np.diff(np.floor(np.arange(n + 1) * share + .5)) > 0
+    place, side, order = steps(n, rest).astype(int), np.empty(n, int), rng.permutation(n)
+    if rest: place[place == 1] += steps(place.sum(), shares[2] / rest)
+    side[order[np.argsort(rng.permutation(classes.max() + 1)[classes[order]], kind='stable')]] = place
+    return side
+
+def _balanced_sides(groups, classes, shares, rng):
+    "A side for each group: groups come in random order, and each goes where the classes of its tracks are most wanted."
+    counts = coo_array((np.ones(len(groups)), (groups, classes))).tocsr()
+    open_ = np.flatnonzero(np.array(shares) > 0)
+    due = np.outer(np.array(shares)[open_], counts.sum(0))
+    have, side = np.zeros_like(due), np.empty(counts.shape[0], int)
+    for g in rng.permutation(len(side)):
+        cut = slice(*counts.indptr[g:g + 2])
+        k, c = counts.indices[cut], counts.data[cut]
+        at = ((2 * (have[:, k] - due[:, k]) + c) * c / due[:, k]).sum(1).argmin() # by how much the squared distance, in shares, would grow
+        have[at, k] += c
+        side[g] = open_[at]
+    return side
+
 # %% ../nbs/02_preprocess.ipynb #d07c51fe
+def _dates(t, best):
+    "First and last day on which each recording may have come out: `first`, `last` by recording; a year alone is all its days."
+    text = t.tracks.release_date.str.extract(r'^(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T.*)?)?)?$')
+    first = pd.to_datetime(text[0] + '-' + text[1].fillna('01') + '-' + text[2].fillna('01'), format='%Y-%m-%d', errors='coerce').to_numpy('datetime64[D]')
+    end = lambda unit: (first.astype(f'datetime64[{unit}]') + 1).astype('datetime64[D]') - 1
+    last = np.where(text[1].isna(), end('Y'), np.where(text[2].isna(), end('M'), first))
+    days = pd.DataFrame({'first': first.astype('datetime64[s]'), 'last': last.astype('datetime64[s]')})
+    return days.groupby(best.loc[t.tracks.track_id].to_numpy()).min()
+
 def leaks(
     t:Tables,
     train, valid, test, # Track ids
     by:str='track', # What must not stand on two sides
     best:pd.Series|None=None # `recordings(t)`, if known
 )->pd.DataFrame: # `what`, `group`, `sides`: one row per leak
-    "Recordings and groups that stand on two sides."
-    best = recordings(t) if best is None else best
-    side = pd.concat([pd.Series(name, index=pd.Index(ids), dtype='str') for name, ids in [('train', train), ('valid', valid), ('test', test)]]).rename('side').rename_axis('track_id').reset_index()
-    keys = [('recording', best.rename('group').rename_axis('track_id').reset_index())]
-    if by != 'track': keys.append((by, track_groups(t, by)))
-    rows = []
-    for what, groups in keys:
-        both = side.merge(groups, on='track_id')
-        on = both.groupby('group').side.agg(lambda s: ' and '.join(sorted(set(s))))
-        rows += [(what, g, s) for g, s in on.items() if ' and ' in s]
+    "Recordings, and groups of any of their ids, that stand on two sides; by time, recordings that may be older than one on an earlier side."
+    best, rows = recordings(t) if best is None else best, []
+    side = pd.DataFrame([(i, name) for name, ids in [('train', train), ('valid', valid), ('test', test)] for i in ids], columns=['track_id', 'side'], dtype='str')
+    if len(lost := side[~side.track_id.isin(best.index)]): raise InputError(f'{lost.track_id.iloc[0]!r} is not among the tracks. Give ids of these tables.')
+    side = side.assign(recording=side.track_id.map(best))
+    keys = [('recording', side.assign(group=side.recording))]
+    if by not in ('track', 'time'):
+        groups = track_groups(t, by)
+        keys.append((by, side.merge(groups.assign(recording=groups.track_id.map(best))[['recording', 'group']].drop_duplicates(), on='recording')))
+    for what, both in keys:
+        both = both[['group', 'side']].drop_duplicates()
+        on = both[both.duplicated('group', keep=False)].groupby('group').side.agg(lambda s: ' and '.join(sorted(s)))
+        rows += [(what, g, s) for g, s in on.items()]
+    if by == 'time':
+        dated, newest = side.merge(_dates(t, best), left_on='recording', right_index=True, how='left'), pd.NaT
+        rows += [('time', i, f'{s}, without a date') for i, s in dated[dated['first'].isna()][['track_id', 'side']].itertuples(index=False)]
+        for name in ('train', 'valid', 'test'):
+            own = dated[dated.side == name]
+            rows += [('time', i, f'{name}, though an earlier side may be newer') for i in own.track_id[own['first'] <= newest]]
+            newest = max((d for d in (newest, own['last'].max()) if not pd.isna(d)), default=pd.NaT)
     return pd.DataFrame(rows, columns=['what', 'group', 'sides'])
 
 def check_split(t:Tables, s:Split, best:pd.Series|None=None)->Split:
@@ -174,15 +240,17 @@ def check_split(t:Tables, s:Split, best:pd.Series|None=None)->Split:
 
 # %% ../nbs/02_preprocess.ipynb #ac1d4e08
 class _Draw:
-    "Merged tracks with their groups, ready to be cut."
+    "Recordings with their groups, ready to be cut."
     def __init__(self, t, by, among):
-        best = recordings(t)
-        among = best.index if among is None else pd.Index(among)
-        if not among.isin(best.index).all(): raise InputError(f'{among[~among.isin(best.index)][0]!r} is not among the tracks. Give ids of these tables.')
-        best = best[best.index.isin(among)]
+        self.t, self.by, self.best = t, by, recordings(t)
+        among = self.best.index if among is None else pd.Index(among)
+        if not among.isin(self.best.index).all(): raise InputError(f'{among[~among.isin(self.best.index)][0]!r} is not among the tracks. Give ids of these tables.')
+        best = self.best[self.best.index.isin(among)]
         if best.nunique() < 3: raise InputError(f'{best.nunique()} recordings cannot be cut into three sides. Give at least 3.')
-        self.by, self.t, self.merged = by, merge_duplicates(t), len(best) - best.nunique()
-        groups = track_groups(self.t, by)
+        self.merged = len(best) - best.nunique()
+        groups = track_groups(t, 'track' if by == 'time' else by)
+        own, groups = groups.track_id.isin(best).to_numpy(), groups.assign(track_id=groups.track_id.map(self.best))
+        groups = pd.concat([groups[own], groups[~own]]).drop_duplicates() # the home of the id that stands for all comes first
         self.groups = groups[groups.track_id.isin(best)]
         home = self.groups.drop_duplicates('track_id').sort_values('track_id')
         self.ids, self.home = home.track_id.to_numpy(object), pd.factorize(home.group, sort=True)[0]
@@ -193,6 +261,32 @@ class _Draw:
         codes = np.unique(self.home[among], return_inverse=True)[1]
         return _sides(np.bincount(codes), shares, np.random.default_rng(seed))[codes]
 
+    def even_sides(self, shares, seed, classes):
+        "A side for each track, drawn by home groups so that each side has its share of every class."
+        if classes is None: label = _main_genre(self.t.track_genres.assign(track_id=self.t.track_genres.track_id.map(self.best)).drop_duplicates(['track_id', 'genre', 'source']))
+        else: label = pd.Series(classes).dropna().groupby(self.best).first()
+        codes = pd.factorize(label.reindex(self.ids).to_numpy(object), use_na_sentinel=False)[0]
+        if codes.max() == 0: return self.sides(shares, seed)
+        rng = np.random.default_rng(seed)
+        return _even_sides(codes, shares, rng) if self.by == 'track' else _balanced_sides(self.home, codes, shares, rng)[self.home]
+
+    def time_sides(self, shares):
+        "A side for each track, the newest for the test; -1 where the date is missing, or too coarse to say."
+        days = _dates(self.t, self.best).reindex(self.ids)
+        first, last, left = days['first'].to_numpy(), days['last'].to_numpy(), days['first'].notna().to_numpy().copy()
+        side, n = np.full(len(left), -1), left.sum()
+        if not n: raise InputError('these tables have no time to split by. Give a file with release dates, or split by track.')
+        for i in (2, 1):
+            if not shares[i] or not left.any(): continue
+            dates, before = np.unique(np.sort(first[left]), return_index=True)
+            start = dates[np.abs(left.sum() - before - shares[i] * n).argmin()] # one date stays whole, so shares are met as near as dates allow
+            side[left & (first >= start)] = i
+            left &= last < start
+        side[left] = 0
+        if empty := [name for i, name in enumerate(('train', 'valid', 'test')) if shares[i] and not (side == i).any()]:
+            raise InputError(f'the release dates leave nothing for {empty[0]}. Give other shares, or split by track.')
+        return side
+
     def split(self, side, seed):
         "The split of sides 0, 1, 2: the test keeps everything, validation gives way to it, training to both."
         keep = np.ones(len(self.ids), bool)
@@ -201,33 +295,40 @@ class _Draw:
             taken = self.groups.group[at == later]
             lost = self.groups.track_id[self.groups.group.isin(taken) & (at < later)]
             keep &= ~pd.Index(self.ids).isin(lost)
-        train, valid, test = (self.ids[(side == i) & keep] for i in range(3))
-        return check_split(self.t, Split(train, valid, test, self.by, seed, int((~keep).sum()), self.merged), pd.Series(self.ids, index=self.ids))
+        return self.checked(np.where(keep, side, -1), seed)
+
+    def checked(self, side, seed):
+        "The split of sides 0, 1, 2 without the tracks on no side, if nothing leaks."
+        return check_split(self.t, Split(*(self.ids[side == i] for i in range(3)), self.by, seed, int((side < 0).sum()), self.merged), self.best)
 
 # %% ../nbs/02_preprocess.ipynb #48db0bc0
 def split(
     t:Tables,
-    by:str='track', # What must be new in the test set: `track`, `artist`, `album` or `playlist`
-    seed:int=0,
+    by:str='track', # What must be new in the test set: `track`, `artist`, `album`, `playlist`, or `time`: all that came out later
+    seed:int=0, # Decides what the dates do not
     valid:float=.1, # Share of tracks for validation
     test:float=.1, # Share of tracks for the test
-    among=None # Track ids to split; all by default
+    among=None, # Track ids to split; all by default
+    classes:pd.Series|None=None # Class of each track, indexed by `track_id`, whose proportions all sides keep; by default its main genre
 )->Split:
     "Cut tracks into train, valid and test so that no recording and no group is on two sides."
+    if by not in BY: raise InputError(f"by={by!r} is no way to split. Choose {', '.join(BY[:-1])} or {BY[-1]}.")
     if not (valid >= 0 and test >= 0 and valid + test < 1): raise InputError(f'valid={valid} and test={test} leave no room for training. Give shares that sum to less than 1.')
-    draw = _Draw(t, by, among)
-    return draw.split(draw.sides([1 - valid - test, valid, test], [seed, 2]), seed)
+    draw, shares = _Draw(t, by, among), [1 - valid - test, valid, test]
+    if by == 'time': return draw.checked(draw.time_sides(shares), seed)
+    return draw.split(draw.even_sides(shares, [seed, 2], classes), seed)
 
 # %% ../nbs/02_preprocess.ipynb #02a45fe3
 def folds(
     t:Tables,
-    by:str='track', # As in `split`
+    by:str='track', # As in `split`, but for `time`
     k:int=5, # How many test sides
     seed:int=0,
     valid:float=.1, # Share of the training tracks kept for validation
     among=None # Track ids to split; all by default
 )->Iterator[Split]:
     "`k` splits whose test sides cover all recordings once."
+    if by == 'time': raise InputError("folds by='time' would train on what came later. Take `split(by='time')`.")
     draw = _Draw(t, by, among)
     n = len(np.unique(draw.home))
     if not 2 <= k <= n: raise InputError(f'{len(draw.ids)} recordings in {n} groups cannot be cut into {k} folds. Give 2 to {n}.')

@@ -60,17 +60,21 @@ def fold(
 
 # %% ../nbs/base/tables.ipynb #8e940fca
 _NOTES = re.compile(r"""[\(\[]\s*(?:feat\.?|ft\.?|featuring|with)\s[^\)\]]*[\)\]]      # (feat. X)
-    |\s(?:feat\.|ft\.|featuring)\s.*$                                                  # feat. X
-    |[\(\[][^\)\]]*\bremaster(?:ed)?\b[^\)\]]*[\)\]]                                   # (2011 Remaster)
-    |\s-\s[^-]*\bremaster(?:ed)?\b.*$                                                  # - Remastered 2011
+    |\s(?:feat\.|ft\.|featuring)\s(?:(?!\s-\s)[^()\[\]])*                             # feat. X, but not the "- Live" after it
+    |[\(\[](?![^\)\]]*\blive\b)[^\)\]]*\bremaster(?:ed)?\b[^\)\]]*[\)\]]                # (2011 Remaster)
+    |\s-\s(?![^-]*\blive\b)[^-()\[\]]*\bremaster(?:ed)?\b(?:(?!\s-\s)[^()\[\]])*      # - Remastered 2011
+    |\s*[/;,]\s*[^-/;,()\[\]]*\bremaster(?:ed)?\b[^()\[\]]*(?=$|[(\[])                    # - Live / 2011 Remaster: still live
     """, re.I | re.X)
+
+_DASHES = str.maketrans(dict.fromkeys('‐‑‒–—', '-'))
 
 @lru_cache(maxsize=1<<18)
 def fold_title(
     title:str # A track's title
 )->str: # Equal for titles of the same recording
     "`title` folded, without featured guests and remaster notes."
-    return fold(_NOTES.sub(' ', str(title))) or fold(title)
+    plain = unicodedata.normalize('NFKC', str(title)).translate(_DASHES)
+    return fold(_NOTES.sub(' ', plain)) or fold(title)
 
 # %% ../nbs/base/tables.ipynb #d0fe40fd
 def make_id(

@@ -1,5 +1,8 @@
 """Planted leaks, properties of splits, merging of duplicates, scaling against scikit-learn."""
 import itertools
+import os
+import subprocess
+import sys
 from functools import lru_cache
 
 import numpy as np
@@ -11,10 +14,11 @@ from hypothesis.extra.numpy import arrays
 from sklearn.exceptions import NotFittedError
 from sklearn.preprocessing import MultiLabelBinarizer, StandardScaler
 
+from planted_leaks import judge
 from musicrec.collect import AUDIO, InputError, LeakError, MusicrecError, Tables, load_tables
 from musicrec.matching import NEAR, recordings
-from musicrec.preprocess import Split, Standardize, audio_matrix, check_split, folds, label_matrix, leaks, main_genre, merge_duplicates, split, track_groups
-from musicrec.tables import RANGES
+from musicrec.preprocess import Split, Standardize, _even_sides, audio_matrix, check_split, folds, label_matrix, leaks, main_genre, merge_duplicates, split, track_groups
+from musicrec.tables import RANGES, fold_title
 
 QUICK = settings(derandomize=True, deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 LOW, HIGH = (np.array([RANGES[c][side] for c in AUDIO]) for side in (0, 1))
@@ -285,3 +289,124 @@ def test_main_genre_is_the_most_frequent_and_ties_go_by_name():
 
 def test_audio_matrix_names_what_is_missing():
     with pytest.raises(InputError, match="valence"): audio_matrix(pd.DataFrame({c: [.5] for c in AUDIO if c != "valence"}))
+
+
+# Planted leaks, generated apart from the implementation
+
+
+def wrong(seeds):
+    found = pd.concat([judge(seed) for seed in seeds])
+    return found[~found.right].drop_duplicates(["kind", "what"]).to_string(index=False) if not found.right.all() else ""
+
+
+def test_planted_leaks_are_found_and_lookalikes_left_apart(): assert not wrong(range(24))
+
+
+@pytest.mark.slow
+def test_planted_leaks_are_found_in_2000_tables(): assert not wrong(range(2000))
+
+
+# Proportions, time, other ids
+
+
+def shares_off(labels, s):
+    whole = labels.value_counts(normalize=True)
+    return max((labels[side].value_counts(normalize=True).reindex(whole.index).fillna(0) - whole).abs().max() for side in (s.train, s.valid, s.test))
+
+
+@QUICK
+@given(st.lists(st.integers(0, 6), min_size=3, max_size=80), st.floats(0, .45), st.floats(0, .45), st.integers(0, 99))
+def test_classes_are_spread_within_two_tracks(classes, valid, test, seed):
+    classes = np.unique(classes, return_inverse=True)[1]
+    side = _even_sides(classes, [1 - valid - test, valid, test], np.random.default_rng(seed))
+    for i, share in enumerate([1 - valid - test, valid, test]):
+        assert abs((side == i).sum() - share * len(side)) <= 1 + 1e-9
+        assert (np.abs(np.bincount(classes[side == i], minlength=classes.max() + 1) - share * np.bincount(classes)) < 2 + 1e-9).all()
+
+
+def test_split_keeps_the_shares_of_genres_and_of_classes_given():
+    t = world(2, 60, 8)
+    genre = main_genre(merge_duplicates(t))
+    assert all(abs(side - share) <= 2 / 40 for s in [split(t, valid=.2, test=.2)] for ids in (s.valid, s.test) for side, share in
+               zip(genre[ids].value_counts(normalize=True).sort_index(), genre.value_counts(normalize=True).sort_index()))
+    liked = pd.Series(np.arange(len(t.tracks)) % 5 == 0, t.tracks.track_id)
+    s = split(t, valid=.2, test=.2, classes=liked)
+    assert shares_off(liked, s) < .04
+    assert shares_off(genre, split(t, "album", valid=.2, test=.2)) < .1
+
+
+def dated(**dates): return Tables(tracks=pd.DataFrame({"track_id": list(dates), "release_date": list(dates.values())}))
+
+
+def test_split_by_time_puts_nothing_older_into_the_test():
+    rng = np.random.default_rng(0)
+    days = [f"{y}-{m:02}-{d:02}"[:rng.choice([4, 7, 10])] for y, m, d in zip(rng.integers(1960, 2020, 300), rng.integers(1, 13, 300), rng.integers(1, 29, 300))]
+    t = dated(**{f"t{i:03}": d for i, d in enumerate(days)})
+    s, again = split(t, "time", 0, .2, .2), split(shuffled(t, 1), "time", 9, .2, .2)
+    latest = lambda ids: max(days[int(i[1:])] + "-12-31"[len(days[int(i[1:])]) - 4:] for i in ids)
+    earliest = lambda ids: min(days[int(i[1:])] for i in ids)
+    assert latest(s.train) < earliest(s.valid) and latest(s.valid) < earliest(s.test)
+    assert all(np.array_equal(getattr(s, x), getattr(again, x)) for x in ("train", "valid", "test")) # dates decide, no seed
+    assert abs(len(s.test) - 60) < 20 and len(s.train) + len(s.valid) + len(s.test) + s.dropped == 300
+
+
+def test_a_rerelease_is_as_old_as_the_first_release():
+    t = dated(a="1960", b="1970", c="1980", d="1990", e="2000", again="2011")
+    t = t.replace(tracks=t.tracks.assign(isrc=t.tracks.track_id.map({"a": "X", "again": "X"}), popularity=t.tracks.track_id.map({"again": 99.}).fillna(1)))
+    assert "again" in split(t, "time", valid=.2, test=.2).train
+
+
+@pytest.mark.parametrize("dates", [dict(a=None, b=None, c=None), dict(a="1990", b="1990", c="1990"), dict(a="soon", b="1990-99-99", c="")], ids=["none", "one", "no dates"])
+def test_dates_that_cannot_be_split_are_refused(dates):
+    with pytest.raises(InputError): split(dated(**dates), "time", valid=.3, test=.3)
+
+
+def test_an_album_with_and_without_an_id_is_one():
+    t = Tables(tracks=pd.DataFrame({"track_id": list("abcd"), "album_id": ["1", "2", None, None], "album_name": ["Élan", "ELAN", "Elan ", "Elan"]}), artists=pd.DataFrame({"artist_id": ["x", "y"], "name": ["X", "Y"]}),
+               track_artists=pd.DataFrame({"track_id": list("abcd"), "artist_id": list("xxxy"), "position": 0}))
+    assert track_groups(t, "album").set_index("track_id").group.map({"1": 1}).fillna(0).to_dict() == dict(a=1, b=1, c=1, d=0)
+
+
+def test_groups_of_all_ids_of_a_recording_count():
+    t = world(3, 10, 4)
+    like, other = t.tracks.track_id[0], t.tracks.track_id[20]
+    t = copied(t, np.random.default_rng(0), "other id", like)
+    t = t.replace(tracks=t.tracks.assign(popularity=1., album_id=t.tracks.album_id.mask(t.tracks.track_id.isin(["copy", other]), "a compilation")))
+    assert "a compilation" in set(leaks(t, [like], [], [other], "album").group)
+
+
+SPLITS = """import hashlib, numpy as np, test_preprocess as p
+for by in ("track", "artist", "album", "playlist"):
+    s = p.split(p.shuffled(p.world(1), {seed}), by, 3)
+    print(by, hashlib.sha256(" ".join([*s.train, "|", *s.valid, "|", *s.test]).encode()).hexdigest())"""
+
+
+def test_processes_hash_seeds_and_row_orders_make_no_difference(top):
+    lines = [subprocess.run([sys.executable, "-c", SPLITS.format(seed=seed)], cwd=top / "tests", env=dict(os.environ, PYTHONHASHSEED=str(seed), PYTHONPATH=os.pathsep.join([str(top), str(top / "tests"), str(top / "benchmarks")])),
+                            capture_output=True, text=True, check=True).stdout for seed in (1, 2)]
+    assert lines[0] == lines[1] and len(lines[0].splitlines()) == 4
+
+
+def test_labels_of_other_tracks_and_repeated_classes():
+    t = world()
+    m, _ = label_matrix(t, t.tracks.track_id, "artist", t.artists.artist_id[:3]) # labels seen only in test have no column
+    assert m.shape == (len(t.tracks), 3) and (m.sum(1) == 0).any()
+    with pytest.raises(InputError, match="twice among classes"): label_matrix(t, t.tracks.track_id[:2], classes=["a", "a"])
+
+
+def test_what_is_no_number_is_refused():
+    frame = pd.DataFrame({c: ["x"] for c in AUDIO})
+    with pytest.raises(InputError, match="no number"): audio_matrix(frame)
+    with pytest.raises(InputError, match="no number"): Standardize().fit(frame)
+    assert audio_matrix(pd.DataFrame({c: pd.array([None], "Float64") for c in AUDIO})).shape == (1, 8)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2])
+def test_tables_of_hardly_any_rows_are_refused(rows):
+    t = world()
+    with pytest.raises(InputError, match="at least 3"): split(t, among=t.tracks.track_id[:rows])
+
+
+@pytest.mark.parametrize("title, same", [("Song (Remastered 2011)", True), ("SONG – 2011 Remaster", True), ("Ｓｏｎｇ （Ｒｅｍａｓｔｅｒｅｄ）", True), ("Song feat. X", True), ("Song - Live", False), ("Song - Live (Remastered 2011)", False),
+                                         ("Song feat. X - Remix", False), ("Song - Extended Mix (2011 Remaster)", False), ("Song - Live / 2011 Remaster", False), ("Song (Live) [Remastered]", False)])
+def test_which_titles_are_one(title, same): assert (fold_title(title) == fold_title("Song")) == same
