@@ -32,6 +32,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:You're using:DeprecationWarning"
 START = 1_790_500_000.0
 PLAN = Plan(max_depth=1, max_artists=9, min_similar=5, min_tracks=12)
 SMALL = dict(artists=12, playlists=5, saved=60, listens=30)
+SHORT, TINY = Plan(max_depth=1, max_artists=3, min_similar=5, min_tracks=8), dict(artists=7, playlists=3, saved=52, listens=9)  # some fifty requests
 MODES = ("dev2026", "dev2026_strict", "extended", "drift")
 USER = {"SPOTIPY_CLIENT_ID": "client-of-tests", "LISTENBRAINZ_USER": "standin", "LASTFM_API_KEY": "key-that-nobody-may-see", "LASTFM_USER": "standin"}
 
@@ -107,7 +108,7 @@ def references(world):
     for mode in MODES:
         world.fresh(mode)
         with tempfile.TemporaryDirectory(dir=FAST) as d, world.library(d) as library:
-            world.whole(library)
+            world.whole(library, SHORT)
             found[mode] = content(library), len(world.server.log)
     return found
 
@@ -119,7 +120,7 @@ def check(world, known, seed):
     plan = schedule(seed, length)
     world.fresh(mode, plan)
     with tempfile.TemporaryDirectory(dir=FAST) as d, world.library(d) as library:
-        runs = world.whole(library)
+        runs = world.whole(library, SHORT)
         assert not (wrong := difference(expected, content(library))), (seed, mode, plan, wrong)
     assert len(world.server.log) >= 40
     assert sum(n in plan for n in range(1, len(world.server.log) + 1)) >= 3
@@ -128,7 +129,7 @@ def check(world, known, seed):
 
 @pytest.mark.parametrize("n", [100, pytest.param(400, marks=pytest.mark.slow)])
 def test_random_faults_lose_no_row_and_double_none(n):
-    with World() as world:
+    with World(**TINY) as world:
         known = references(world)
         assert min(length for _, length in known.values()) >= 40
         for seed in range(n):
@@ -369,7 +370,7 @@ def test_a_collection_by_three_commands_killed_and_resumed(tmp_path):
 def _share(seeds):
     """Some schedules, in a process of their own."""
     kinds, runs = Counter(), Counter()
-    with World() as world:
+    with World(**TINY) as world:
         known = references(world)
         for seed in seeds:
             n, some = check(world, known, seed)
