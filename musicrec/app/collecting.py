@@ -106,7 +106,7 @@ def _names(text, known):
 def _cost(c, say):
     "Print what a run costs."
     from musicrec.sources.crawl import estimate
-    for name, calls, minutes in (some := estimate(c)): say(f'{name}: about {calls:,} calls, {minutes:,.0f} min')
+    for name, calls, minutes in (some := estimate(c)): say(f'{name}: about {calls:,} call{"s" * (calls != 1)}, {minutes:,.0f} min')
     if not any(name == 'spotify' for name, *_ in some): say('spotify: 0 calls')
 
 # %% ../../nbs/app/collecting.ipynb #40e34274

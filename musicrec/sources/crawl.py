@@ -89,6 +89,7 @@ def store_rows(db:sqlite3.Connection, rows:Rows)->None:
         db.executemany(_upsert(name), [[v if (v := r.get(c)) is None or type(v) in types and (low is None or low <= v <= high) else _odd(c, v, types) for c, types, low, high in _columns(name)] for r in some])
 
 def _odd(column, value, types):
+    if type(value) is float and int in types and value.is_integer(): return int(value) # some answers write whole numbers so
     if type(value) not in types: raise TypeError(f'{column} is {str(value)[:40]!r}')
 
 def commit(db:sqlite3.Connection, stage:str, done:Done)->None:

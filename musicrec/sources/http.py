@@ -279,6 +279,7 @@ class Http:
         self.base_url = self.base_url or service_url(self.name)
         self.pace = Pace(*SERVICES[self.name][1:], self.clock)
         self.session, self.failures, self.counts, self.random, self.used = requests.Session(), 0, Counter(), random.Random(0), []
+        self.last = '' # what the last failure was
         self.session.trust_env = urlsplit(self.base_url).scheme == 'https' # no proxy, no .netrc for a stand-in
         self.session.headers['User-Agent'] = user_agent()
 
@@ -341,7 +342,7 @@ def _allowed(h, bucket):
     now = h.clock.now()
     row = h.db.execute('SELECT until, reason FROM collect_blocks WHERE host = ? AND bucket = ? AND until > ?', (h.name, bucket, now)).fetchone()
     if row: raise Blocked(h.name, bucket, *row)
-    if h.failures >= BREAKER: raise ServiceError(h.name, 'down', f'{h.failures} failures in a row; left alone for this run. Try `musicrec collect resume` later')
+    if h.failures >= BREAKER: raise ServiceError(h.name, 'down', f'{h.failures} failures in a row ({h.last}); left alone for this run. Try `musicrec collect resume` later')
     if h.budget is not None and spent(h.db, h.name, now) >= h.budget:
         raise Blocked(h.name, 'all', (now // DAY + 1) * DAY, f'our own limit of {h.budget} requests a day is used up')
     h.db.execute('INSERT INTO collect_requests VALUES (?, ?, ?, 1) ON CONFLICT DO UPDATE SET n = n + 1', (h.name, bucket, iso(now)[:10]))
@@ -382,7 +383,7 @@ def _send(h, method, url, ttl, request):
     tries = h.max_tries if method == 'GET' or h.retry_posts else 1
     for k in range(tries):
         response, fault = _attempt(h, method, url, request)
-        h.failures = h.failures + 1 if fault and fault.kind == 'again' else 0
+        h.failures, h.last = (h.failures + 1, fault.message) if fault and fault.kind == 'again' else (0, '')
         if fault and fault.kind == 'login' and h.renew and not renewed:
             renewed, request = True, request | {'headers': request['headers'] | h.renew()}
             response, fault = _attempt(h, method, url, request)

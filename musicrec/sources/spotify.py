@@ -76,7 +76,7 @@ def track_row(
                                ('duration_ms', item.get('duration_ms')), ('explicit', item.get('explicit')), ('popularity', item.get('popularity')),
                                ('isrc', ((item.get('external_ids') or {}).get('isrc') or '').upper() or None)) if v is not None}
     if album.get('id'):
-        rows.add('albums', album_id=_id('album', album), title=album.get('name'), kind=album.get('album_type'), release_date=album.get('release_date'), main_artist_id=artists[0][0] if artists else None)
+        rows.add('albums', album_id=_id('album', album), title=album.get('name'), kind=(album.get('album_type') or '').lower() or None, release_date=album.get('release_date'), main_artist_id=artists[0][0] if artists else None)
         about['album_id'] = _id('album', album)
     return rows.track(_id('track', item), item['name'], artists, **about)
 

@@ -149,7 +149,7 @@ class World:
             long.rows[3:3] = ['local', 'null', 'episode', long.rows[0]]
             self.playlists[1].owner, self.playlists[2].owner, self.playlists[2].id = 'somebodyelse', 'spotify', '37i9dQZF1DX' + self.key()[:11]
         self.saved = r.sample(self.tracks, min(saved, len(self.tracks)))
-        self.followed, self.top = self.artists[:23], r.sample(self.artists, min(30, len(self.artists)))
+        self.followed, self.top, self.top_tracks = self.artists[:23], r.sample(self.artists, min(30, len(self.artists))), self.saved[:40]
         favourites = r.sample(self.tracks, 60)
         self.plays = [(1_790_000_000 - 400 * i, r.choice(favourites)) for i in range(listens)] # newest first
         self.kept = [*self.playlists], [(p, [*p.rows], p.version) for p in self.playlists], [*self.saved]
@@ -296,7 +296,7 @@ def _(s, req):
 def _(s, req):
     if req.query.get('time_range', 'medium_term') not in ('short_term', 'medium_term', 'long_term'): return _error(400, 'Invalid time range')
     if 'artists' in req.path: return page(s, req, s.world.top, lambda i: sp_artist(s, req, s.world.top[i]))
-    return page(s, req, s.world.saved[:40], lambda i: sp_track(s, req, s.world.saved[i]))
+    return page(s, req, s.world.top_tracks, lambda i: sp_track(s, req, s.world.top_tracks[i]))
 
 # %% ../../nbs/sources/standin.ipynb #157f7b6a
 def _when(seconds, fraction='.000'): return datetime.fromtimestamp(seconds, timezone.utc).strftime('%Y-%m-%dT%H:%M:%S') + fraction + 'Z'
