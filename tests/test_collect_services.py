@@ -12,6 +12,8 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
+import zipfile
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import replace
@@ -294,6 +296,12 @@ def test_no_secret_is_kept_or_said(tmp_path, capsys):
             said += summary(c) + [repr(p) for p in c.providers.values()] + [repr(p.http) for p in c.providers.values()]
             exported(library, tmp_path / "out")
             rows = "\n".join(library.db.iterdump())
+            world.server.set_modes(["closed_host(lastfm)"])
+            try:
+                c["lastfm"].similar("Somebody new", c["lastfm"].rows())
+            except MusicrecError:
+                said.append(traceback.format_exc())
+            assert "in similar" in said[-1]
         secrets = [*world.server.tokens, *world.server.refresh, USER["LASTFM_API_KEY"]]
         assert len(secrets) >= 4
         files = b"".join(p.read_bytes() for p in tmp_path.rglob("*") if p.is_file() and not p.name.startswith("spotify-"))
@@ -302,6 +310,13 @@ def test_no_secret_is_kept_or_said(tmp_path, capsys):
             assert secret not in rows and secret not in "\n".join(said) + streams.out + streams.err and secret.encode() not in files
         token = next((tmp_path / "config").glob("spotify-*.json"))
         assert token.stat().st_mode & 0o777 == 0o600
+
+
+def test_no_notebook_shows_a_token(top):
+    """Nothing like the tokens of Spotify, or of the stand-in, in any notebook or result."""
+    for file in [*top.glob("nbs/**/*.ipynb"), *top.glob("results/*.json")]:
+        text = re.sub(r'"image/png": "[^"]*"|base64,[0-9A-Za-z+/=]*', "", file.read_text(encoding="utf-8"))
+        assert not re.search(r"\b[AB]Q[0-9A-Za-z_-]{40,}", text), file
 
 
 # --- what spotipy sends ------------------------------------------------------------------------
@@ -429,6 +444,44 @@ def test_without_a_clock_only_dates_differ(tmp_path):
         assert stamps[0] != stamps[1]
 
 
+OTHERS = {"labs": ["--similar", "labs", "--genres"], "filled": ["--similar", "labs,lastfm,deezer", "--fill", "--isrc"], "lastfm": ["--similar", "lastfm"],
+          "spotify": ["--similar", "spotify,deezer", "--spotify-albums"], "old app": ["--similar", "spotify", "--spotify-albums"]}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_every_provider_gives_a_whole_and_valid_collection(tmp_path, name):
+    with by_command(tmp_path) as (server, here, _), patch.dict(os.environ, {"MUSICREC_CONTACT": "me@example.org", "LASTFM_API_KEY": "key", "LASTFM_USER": "standin"}):
+        server.reset("extended" if name == "old app" else "dev2026")
+        agree(server, here)
+        result = here(*RUN, *OTHERS[name])
+        assert result.exit_code == 0 and "failed" not in result.output and "nothing is left to collect" in result.output, result.output
+        assert ("closed to this app" in result.output) == (name != "old app")
+        assert not [e for e in server.log if e["unknown"]]
+        with Library(tmp_path / "home") as library:
+            t = library.stored().validate()
+        sources = {"labs": {"lb_labs"}, "filled": {"lb_labs", "lastfm"}, "lastfm": {"lastfm"}, "spotify": {"deezer"}, "old app": {"spotify_api"}}[name]
+        assert sources <= set(t.similar_artists.source) and len(t.audio_features) and (name != "labs" or t.artists.genres[t.artists.source == "musicbrainz"].notna().any())
+        assert name != "old app" or "spotify_api" in set(t.audio_features.source)
+
+
+def test_an_imported_history_is_a_start(tmp_path):
+    """No account at all: artists of a privacy export lead to similar ones, their tracks and features."""
+    with by_command(tmp_path) as (server, here, _), patch.dict(os.environ, {"SPOTIPY_CLIENT_ID": ""}):
+        plays = [{"endTime": f"2026-03-{1 + i % 28:02} 18:04", "artistName": t.artists[0].name, "trackName": t.title, "msPlayed": 201_000} for i, t in enumerate(server.world.tracks[:40])]
+        with zipfile.ZipFile(tmp_path / "my_spotify_data.zip", "w") as z:
+            z.writestr("Spotify Account Data/StreamingHistory_music_0.json", json.dumps(plays))
+        from musicrec.sources.readers import read_unit, units
+        with Library(tmp_path / "home") as library:
+            for unit in units(tmp_path / "my_spotify_data.zip"):
+                library.add(read_unit(unit))
+        result = here(*RUN)
+        assert result.exit_code == 0 and "nothing is left to collect" in result.output and "spotify: 0 calls" in result.output, result.output
+        assert {e["service"] for e in server.log} == {"deezer", "reccobeats"}
+        assert here("collect", "export", str(tmp_path / "out")).exit_code == 0
+        t = Tables.load(tmp_path / "out").validate()
+        assert len(t.listens) == 40 and len(t.similar_artists) and t.audio_features.track_id.isin(t.listens.track_id).any(), "plays got features"
+
+
 def test_terms_come_before_the_first_call_and_nothing_is_known_without_a_start(tmp_path):
     with by_command(tmp_path) as (server, here, _):
         refused = agree(server, here, accept=False)
@@ -450,8 +503,8 @@ def test_terms_come_before_the_first_call_and_nothing_is_known_without_a_start(t
 
 def test_training_leaves_out_what_came_from_spotifys_api(tmp_path, monkeypatch):
     from musicrec.collect import load_tables
-    with World() as world, world.library(tmp_path / "home") as library:
-        world.crawl(library)
+    with World(**TINY) as world, world.library(tmp_path / "home") as library:
+        world.crawl(library, SHORT)
         rows = library.sources()["spotify_api"]
         exported(library, tmp_path / "out")
     monkeypatch.setenv("MUSICREC_HOME", str(tmp_path / "home"))

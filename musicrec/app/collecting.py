@@ -89,12 +89,12 @@ def _crawl(library, plan, spotify, say):
 
 def _finish(c, say):
     "Run, say what came of it, and leave with the code that fits."
-    from musicrec.sources.crawl import summary
+    from musicrec.sources.crawl import seeds_known, summary
     c.run()
     for line in summary(c): say(line)
-    if not c.left(): say('nothing is left to collect. Next: `musicrec collect export FOLDER`')
+    if not c.left(): say('nothing is left to collect. Next: `musicrec collect export FOLDER`' if seeds_known(c.db) else 'no artist of yours was found, so there was nothing to collect')
     if c.blocks: raise typer.Exit(3)
-    if c.off or c.held: raise typer.Exit(1)
+    if c.off or c.held or not seeds_known(c.db): raise typer.Exit(1)
 
 # %% ../../nbs/app/collecting.ipynb #2e06119f
 def _names(text, known):
@@ -140,6 +140,7 @@ def run_command(
         if accept: accept_terms(db := open_state(library.db), clock_of(db), True)
         c = _crawl(library, plan, spotify, _say(quiet))
         if missing := [n for n in plan.similar if not c[n]]: raise _wrong(f'{missing[0]} is not set up. For lastfm set LASTFM_API_KEY; for spotify log in first with `musicrec auth login`.')
+        if 'labs' in plan.similar and not c['musicbrainz']: _say(quiet)('labs knows artists by MusicBrainz ids alone. Set MUSICREC_CONTACT to a mail or web address of yours, and MusicBrainz is asked for them')
         _cost(c, _say(quiet))
         if not dry_run: _finish(c, _say(quiet))
 

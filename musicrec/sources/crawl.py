@@ -322,10 +322,10 @@ def look_up(
     given = {i: Match(i.split(':', 2)[2], 'given', 1.) for i in ids if i.startswith(namespace + ':')}
     rest = [i for i in ids if i not in given]
     if namespace == 'name': return given | {i: Match(make_id('name', 'artist', _folded(c.db, i)).split(':', 2)[2], 'name', 1.) for i in rest if _folded(c.db, i)}
-    if namespace == 'deezer': return given | {i: find_artist(c['deezer'], name_of(c.db, i), _isrcs(c.db, i)) for i in rest}
+    if namespace == 'deezer': return given | {i: find_artist(c['deezer'], name, _isrcs(c.db, i)) for i in rest if (name := name_of(c.db, i))}
     if namespace != 'mb' or not c['musicbrainz']: return given
     linked = c['musicbrainz'].by_address(some) if (some := [i for i in rest if i.startswith(('spotify:', 'deezer:'))]) else {}
-    return given | {i: linked.get(i) or c['musicbrainz'].by_name(name_of(c.db, i)) for i in rest}
+    return given | {i: linked.get(i) or c['musicbrainz'].by_name(name) for i in rest if (name := name_of(c.db, i))}
 
 def _folded(db, i): return (db.execute('SELECT name_folded FROM artists WHERE artist_id = ? AND name_folded IS NOT NULL LIMIT 1', (i,)).fetchone() or [None])[0]
 
@@ -579,7 +579,8 @@ def _lists_line(c, states):
     skipped = Counter()
     for (at,) in c.db.execute("SELECT at FROM collect_frontier WHERE stage = 'lists'"): skipped.update(json.loads(at or '{}').get('skipped') or {})
     left = f"; left out {', '.join(f'{n:,} {what}' for what, n in sorted(skipped.items()))}" if skipped else ''
-    return f"own lists: {states.get('done', 0):,} read, {states.get('missing', 0):,} not ours to read{left}"
+    why = [r[0] for r in c.db.execute("SELECT last_error FROM collect_frontier WHERE stage = 'lists' AND state = 'missing' AND key NOT LIKE 'spotify:%' ORDER BY key")]
+    return '; '.join([f"own lists: {states.get('done', 0):,} read, {states.get('missing', 0):,} not ours to read{left}", *why])
 
 def _feature_lines(c):
     total = c.db.execute('SELECT count(DISTINCT track_id) FROM tracks').fetchone()[0]
