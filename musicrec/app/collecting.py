@@ -180,6 +180,7 @@ def export_command(
     if not t.frames(): raise _wrong('the library is empty. Begin with `musicrec collect run` or `musicrec import`.')
     export_tables(t, folder, csv)
     _say(quiet)(f'written to {folder}: {len(t.tracks):,} tracks, {len(t.artists):,} artists, {len(t.audio_features):,} with features')
+    if n := sum(int((f.source == 'spotify_api').sum()) for f in t.frames().values()): _say(quiet)(f"{n:,} rows are from Spotify's API; no model is trained on them, and --without spotify_api writes the rest alone")
 
 # %% ../../nbs/app/collecting.ipynb #b4bb5f35
 def forget_service(

@@ -491,6 +491,7 @@ def begin_features(c):
     "Features from ReccoBeats, then from Spotify for an app that may."
     if not c.plan.features: return
     ask_features(c, 'reccobeats', lambda p, some, rows: p.features(some, rows))
+    if c.plan.wait and c.db.execute("SELECT 1 FROM collect_frontier WHERE stage = 'features' AND state IN ('new', 'blocked', 'failed')").fetchone(): return # Spotify is asked for what ReccoBeats lacks, not for what it was not asked
     left = {i: k for i, k in silent(c, 'spotify').items() if i.startswith('spotify:')} if c['spotify'] and 'spotify' not in c.off else {}
     if left and may_hear(c, next(iter(left.values()))): ask_features(c, 'spotify', audio_features, left)
 
