@@ -906,7 +906,9 @@ def _serve(s, handler):
     path, _, query = handler.path.partition('?')
     with s.lock:
         if path == '/_log': return _write(handler, 200, s.log, {})
-        if path == '/_control': return _write(handler, 200, control(s, req.json() or {}), {})
+        if path == '/_control':
+            try: return _write(handler, 200, control(s, req.json() or {}), {})
+            except (ValueError, SyntaxError, TypeError, AttributeError) as e: return _write(handler, 400, {'error': str(e)}, {})
         entry = {'n': len(s.log) + 1, 'method': handler.command, 'path': path, 'query': query, 'time': s.clock(), 'service': req.service}
         s.log.append(entry)
         answer, entry['unknown'] = respond(s, req, entry['n'])
