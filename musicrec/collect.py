@@ -78,7 +78,9 @@ def left_out(t:Tables, without)->Tables:
     kept = connected(Tables(t.notes, **{name: f[~f.source.isin(without).to_numpy()] for name, f in t.frames().items()}))
     return Tables([*kept.notes, _left(n, without)], **kept.frames())
 
-def _left(n, without): return f"left out {n:,} rows of {', '.join(without)}, whose terms forbid training on them (load_tables(…, without=()) keeps them)"
+def _left(n, without):
+    why = "; Spotify's terms forbid training on what its API gives" if 'spotify_api' in without else ''
+    return f"left out {n:,} rows of {', '.join(without)}{why}; load_tables(…, without=()) keeps them"
 
 def _library(without):
     "What the listener imported and collected."
@@ -94,10 +96,11 @@ def load_tables(
     **options # `seed`, `n_listeners`, and for `synthetic` also `n_artists`, `tracks_per_artist`
 )->Tables: # What was dropped or chosen is in `notes`
     "Load a collection by name or from a file."
+    without = (without,) if isinstance(without, str) else tuple(without)
     if isinstance(name_or_path, str) and name_or_path in ('demo', 'synthetic'): _check_options(name_or_path, options)
     if name_or_path in ('demo', 'synthetic'): t = (_demo if name_or_path == 'demo' else synthetic)(**options)
     elif options: raise InputError(f'{sorted(options)} go with demo and synthetic only. Leave them out.')
-    elif name_or_path == 'library': t = _library(tuple(without))
+    elif name_or_path == 'library': t = _library(without)
     elif name_or_path in OPEN_SETS: t = _open_set(name_or_path, strict=strict, label=label)
-    else: t = _path(name_or_path, strict, label, tuple(without))
+    else: t = _path(name_or_path, strict, label, without)
     return t.validate() if strict else t
