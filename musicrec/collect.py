@@ -4,6 +4,7 @@
 
 # %% ../nbs/00_collect.ipynb #9b1f5cf8
 from __future__ import annotations
+from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
 import musicrec
@@ -13,10 +14,10 @@ from .sources.library import Library
 from .sources.listening import once, with_listening
 from .sources.readers import read_unit, units
 from .sources.simulate import Simulation, Synthetic, simulate, synthetic
-from .tables import AUDIO, TABLES, InputError, LeakError, MusicrecError, NotFoundError, Tables, input_error
+from .tables import AUDIO, TABLES, InputError, LeakError, MusicrecError, NotFoundError, Tables, connected, input_error
 
 # %% auto #0
-__all__ = ['data_folder', 'load_tables']
+__all__ = ['NOT_FOR_TRAINING', 'data_folder', 'left_out', 'load_tables']
 
 # %% ../nbs/00_collect.ipynb #b2b310e3
 __all__ = ['AUDIO', 'TABLES', 'OPEN_SETS', 'InputError', 'LeakError', 'Library', 'MusicrecError', 'NotFoundError', 'Tables', 'data_folder', 'load_tables', 'open_sets']
@@ -43,12 +44,12 @@ def _joined(t, kinds):
     if len(kinds) > 1: t = unify(once(t))
     return with_listening(t) if len(t.listens) or t.playlists.owner_is_me.fillna(False).any() else t
 
-def _path(path, strict=False, label=None):
+def _path(path, strict=False, label=None, without=()):
     "Tables of a file, of a folder of files, or of a folder that `Tables.save` wrote."
     try: there = (path := Path(path).expanduser()).exists()
     except (OSError, RuntimeError, TypeError, ValueError): there = False
     if not there: raise NotFoundError(f'{str(path)[:200]!r} is neither a file nor a data set. Check the path, or choose: demo, synthetic, library, {", ".join(OPEN_SETS)}.')
-    if (path/'manifest.json').exists(): return Tables.load(path)
+    if (path/'manifest.json').exists(): return left_out(Tables.load(path), without)
     some = units(path)
     kinds = {kind.partition(':')[0] for u in some for kind, _ in u.parts}
     if label and 'features' not in kinds: raise input_error(path, f'has no column {label!r}', 'Labels are read from tables with audio features.')
@@ -68,21 +69,38 @@ def _check_options(name, options):
     for k, v in options.items():
         if not isinstance(v, str) and v < 0: raise InputError(f'{name}: {k} is {v}. Give 0 or more.')
 
-def _library():
-    "What the listener imported."
-    with Library() as library: return library.tables()
+NOT_FOR_TRAINING = ('spotify_api',) # Sources whose terms forbid training a model on their rows
+
+def left_out(t:Tables, without)->Tables:
+    "`t` without the rows of some sources, which its notes then say."
+    n = sum(int(f.source.isin(without).sum()) for f in t.frames().values())
+    if not n: return t
+    kept = connected(Tables(t.notes, **{name: f[~f.source.isin(without).to_numpy()] for name, f in t.frames().items()}))
+    return Tables([*kept.notes, _left(n, without)], **kept.frames())
+
+def _left(n, without):
+    why = "; Spotify's terms forbid training on what its API gives" if 'spotify_api' in without else ''
+    return f"left out {n:,} rows of {', '.join(without)}{why}; load_tables(…, without=()) keeps them"
+
+def _library(without):
+    "What the listener imported and collected."
+    with Library() as library:
+        n, t = sum(k for s, k in library.sources().items() if s in without), library.tables(without)
+    return Tables([*t.notes, _left(n, without)], **t.frames()) if n else t
 
 def load_tables(
     name_or_path='demo', # `demo`, `synthetic`, `library`, an open set, or a path
     *, strict:bool=False, # Raise at the first bad row?
     label:str|None=None, # Column with likes and dislikes, for a file
+    without:Iterable[str]=NOT_FOR_TRAINING, # Sources to leave out of a library or of saved tables
     **options # `seed`, `n_listeners`, and for `synthetic` also `n_artists`, `tracks_per_artist`
 )->Tables: # What was dropped or chosen is in `notes`
     "Load a collection by name or from a file."
+    without = (without,) if isinstance(without, str) else tuple(without)
     if isinstance(name_or_path, str) and name_or_path in ('demo', 'synthetic'): _check_options(name_or_path, options)
     if name_or_path in ('demo', 'synthetic'): t = (_demo if name_or_path == 'demo' else synthetic)(**options)
     elif options: raise InputError(f'{sorted(options)} go with demo and synthetic only. Leave them out.')
-    elif name_or_path == 'library': t = _library()
+    elif name_or_path == 'library': t = _library(without)
     elif name_or_path in OPEN_SETS: t = _open_set(name_or_path, strict=strict, label=label)
-    else: t = _path(name_or_path, strict, label)
+    else: t = _path(name_or_path, strict, label, without)
     return t.validate() if strict else t

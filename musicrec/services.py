@@ -10,7 +10,7 @@ import pandas as pd
 import musicrec
 from .sources.crawl import Crawl, Plan, estimate, status, summary
 from .sources.login import accept_terms
-from .tables import AUDIO, Tables, atomic_path, input_error, main_artists, save_tables
+from .tables import AUDIO, Tables, atomic_path, input_error, main_artists, plain_text, save_tables
 
 # %% auto #0
 __all__ = ['wide', 'export_tables']
@@ -48,9 +48,7 @@ def export_tables(
     if folder.exists() and not (folder/'manifest.json').exists() and (not folder.is_dir() or any(folder.iterdir())): raise input_error(folder, 'holds files that are not an export of ours', 'Choose an empty or new folder.')
     with atomic_path(folder) as new:
         save_tables(t, new)
-        wide(t).to_csv(new/'tracks_wide.csv', index=False, lineterminator='\n')
-        if csv:
-            for name, frame in t.frames().items(): frame.to_csv(new/f'{name}.csv', index=False, lineterminator='\n')
+        for name, frame in {'tracks_wide': wide(t), **(t.frames() if csv else {})}.items(): plain_text(frame).to_csv(new/f'{name}.csv', index=False, lineterminator='\n')
         saved = json.loads((new/'manifest.json').read_text(encoding='utf-8'))
         (new/'manifest.json').write_text(json.dumps(saved | _manifest(t, new), indent=1, ensure_ascii=False), encoding='utf-8')
     return folder

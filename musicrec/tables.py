@@ -16,8 +16,8 @@ import pandas as pd
 # %% auto #0
 __all__ = ['AUDIO', 'TABLES', 'RANGES', 'NOT_FOUND', 'FORMAT', 'MusicrecError', 'InputError', 'NotFoundError', 'LeakError',
            'ServiceError', 'input_error', 'fold', 'fold_title', 'make_id', 'Table', 'conform', 'out_of_range',
-           'atomic_path', 'check_table', 'Tables', 'save_tables', 'read_tables', 'credits_of', 'main_artists',
-           'track_names', 'find_artist', 'find_ids', 'audio_rows']
+           'atomic_path', 'check_table', 'Tables', 'connected', 'save_tables', 'read_tables', 'plain_text',
+           'credits_of', 'main_artists', 'track_names', 'find_artist', 'find_ids', 'audio_rows']
 
 # %% ../nbs/base/tables.ipynb #492fef1a
 class MusicrecError(Exception):
@@ -268,6 +268,16 @@ class Tables:
         "One row of features per track, indexed by `track_id`, from the first source in `order` that has it."
         return audio_rows(self, order)
 
+# %% ../nbs/base/tables.ipynb #5bec1c36
+def connected(
+    t:Tables
+)->Tables:
+    "`t` without rows that name a track or an artist that is not there."
+    frames = t.frames()
+    for name, column, _, known in _links(t):
+        if name in frames: frames[name] = frames[name][frames[name][column].isin(known).to_numpy() | frames[name][column].isna().to_numpy()]
+    return Tables(t.notes, **frames)
+
 # %% ../nbs/base/tables.ipynb #63fbc5df
 FORMAT = 1 # Version of the folder layout
 
@@ -307,6 +317,15 @@ def read_tables(
         except Exception as e: raise input_error(file, f'cannot be read as Parquet ({type(e).__name__})', 'Save the tables again.') from e
         if len(frames[name]) != n: raise input_error(file, f'has {len(frames[name])} rows where the manifest says {n}', 'Save the tables again.')
     return Tables(manifest.get('notes'), **frames)
+
+# %% ../nbs/base/tables.ipynb #b08b87fb
+def plain_text(
+    frame:pd.DataFrame
+)->pd.DataFrame:
+    "`frame` with no text that a spreadsheet takes for a formula."
+    unsafe = lambda v: "'" + v if isinstance(v, str) and v[:1] in ('=', '+', '-', '@', '\t', '\r') else v
+    text = [c for c in frame if not pd.api.types.is_numeric_dtype(frame[c]) and not pd.api.types.is_bool_dtype(frame[c])]
+    return frame.assign(**{c: frame[c].map(unsafe) for c in text})
 
 # %% ../nbs/base/tables.ipynb #39941a14
 def credits_of(

@@ -9,8 +9,8 @@ from typing import Annotated, Optional
 import typer
 
 # %% auto #0
-__all__ = ['auth_app', 'collect_app', 'Home', 'Accept', 'Quiet', 'login_command', 'login_status_command', 'logout_command',
-           'run_command', 'resume_command', 'status_command', 'export_command', 'forget_service']
+__all__ = ['auth_app', 'collect_app', 'Home', 'Accept', 'Quiet', 'SOON', 'login_command', 'login_status_command',
+           'logout_command', 'run_command', 'resume_command', 'status_command', 'export_command', 'forget_service']
 
 # %% ../../nbs/app/collecting.ipynb #d425a8fa
 auth_app = typer.Typer(no_args_is_help=True, help='Log in to Spotify without a secret; everything else needs no account.')
@@ -71,25 +71,30 @@ def logout_command(home:Home=None):
     typer.echo('the token is deleted. To withdraw the permission itself: spotify.com/account/apps' if gone else 'nobody was logged in')
 
 # %% ../../nbs/app/collecting.ipynb #5ec47718
+SOON = 15 * 86_400 # Seconds before a login ends in which we say so
+
 def _crawl(library, plan, spotify, say):
     "A crawl with what this listener has set up."
-    from musicrec.sources.crawl import Crawl
-    from musicrec.sources.http import note, open_state
+    from musicrec.sources.crawl import Crawl, own_lists, seeds_known
+    from musicrec.sources.http import iso, note, open_state
     from musicrec.sources.login import accept_terms, setting
     db = open_state(library.db)
     if spotify is None: spotify = bool(setting('SPOTIPY_CLIENT_ID') and note(db, 'spotify_terms') and _login(library).cache_handler.get_cached_token())
     if spotify: accept_terms(db, _login(library).clock)
     note(db, 'spotify', spotify)
-    return Crawl(library, plan, spotify=spotify, say=say)
+    c = Crawl(library, plan, spotify=spotify, say=say)
+    if not seeds_known(db) and not own_lists(c): raise _wrong('nothing is known of your artists yet. Bring in files with `musicrec import`, or log in with `musicrec auth login`, or set LISTENBRAINZ_USER, or LASTFM_USER and LASTFM_API_KEY.')
+    if spotify and (ends := _login(library).cache_handler.ends()) and ends - c.clock.now() < SOON: say(f'your login to Spotify ends on {iso(ends)[:10]}; `musicrec auth login` renews it')
+    return c
 
 def _finish(c, say):
     "Run, say what came of it, and leave with the code that fits."
-    from musicrec.sources.crawl import summary
+    from musicrec.sources.crawl import seeds_known, summary
     c.run()
     for line in summary(c): say(line)
-    if not c.left(): say('nothing is left to collect. Next: `musicrec collect export FOLDER`')
+    if not c.left(): say('nothing is left to collect. Next: `musicrec collect export FOLDER`' if seeds_known(c.db) else 'no artist of yours was found, so there was nothing to collect')
     if c.blocks: raise typer.Exit(3)
-    if c.off or c.held: raise typer.Exit(1)
+    if c.off or c.held or not seeds_known(c.db): raise typer.Exit(1)
 
 # %% ../../nbs/app/collecting.ipynb #2e06119f
 def _names(text, known):
@@ -101,7 +106,7 @@ def _names(text, known):
 def _cost(c, say):
     "Print what a run costs."
     from musicrec.sources.crawl import estimate
-    for name, calls, minutes in (some := estimate(c)): say(f'{name}: about {calls:,} calls, {minutes:,.0f} min')
+    for name, calls, minutes in (some := estimate(c)): say(f'{name}: about {calls:,} call{"s" * (calls != 1)}, {minutes:,.0f} min')
     if not any(name == 'spotify' for name, *_ in some): say('spotify: 0 calls')
 
 # %% ../../nbs/app/collecting.ipynb #40e34274
@@ -114,7 +119,7 @@ def run_command(
     max_artists:Annotated[int, typer.Option(min=1, help='Artists to keep.')]=5_000,
     max_depth:Annotated[int, typer.Option(min=0, help='Steps from your own artists.')]=2,
     max_requests:Annotated[Optional[int], typer.Option(min=1, help='Stop after this many requests; resume goes on.')]=None,
-    minutes:Annotated[Optional[float], typer.Option(help='Stop after this long; resume goes on.')]=None,
+    minutes:Annotated[Optional[float], typer.Option(min=0, help='Stop after this long; resume goes on.')]=None,
     isrc:Annotated[bool, typer.Option('--isrc', help='Ask Deezer for the ISRC of each track: one call each.')]=False,
     genres:Annotated[bool, typer.Option('--genres', help='Ask MusicBrainz for genres (needs MUSICREC_CONTACT).')]=False,
     albums:Annotated[bool, typer.Option('--spotify-albums', help='Take missing tracks from Spotify, within its daily budget.')]=False,
@@ -135,6 +140,7 @@ def run_command(
         if accept: accept_terms(db := open_state(library.db), clock_of(db), True)
         c = _crawl(library, plan, spotify, _say(quiet))
         if missing := [n for n in plan.similar if not c[n]]: raise _wrong(f'{missing[0]} is not set up. For lastfm set LASTFM_API_KEY; for spotify log in first with `musicrec auth login`.')
+        if 'labs' in plan.similar and not c['musicbrainz']: _say(quiet)('labs knows artists by MusicBrainz ids alone. Set MUSICREC_CONTACT to a mail or web address of yours, and MusicBrainz is asked for them')
         _cost(c, _say(quiet))
         if not dry_run: _finish(c, _say(quiet))
 
@@ -174,6 +180,7 @@ def export_command(
     if not t.frames(): raise _wrong('the library is empty. Begin with `musicrec collect run` or `musicrec import`.')
     export_tables(t, folder, csv)
     _say(quiet)(f'written to {folder}: {len(t.tracks):,} tracks, {len(t.artists):,} artists, {len(t.audio_features):,} with features')
+    if n := sum(int((f.source == 'spotify_api').sum()) for f in t.frames().values()): _say(quiet)(f"{n:,} rows are from Spotify's API; no model is trained on them, and --without spotify_api writes the rest alone")
 
 # %% ../../nbs/app/collecting.ipynb #b4bb5f35
 def forget_service(
@@ -185,4 +192,6 @@ def forget_service(
     n = forget_answers(library.db, source)
     tokens = sorted(library.home.config.glob('spotify-*.json')) if source == 'spotify_api' and library.home.config.is_dir() else []
     for file in tokens: file.unlink()
-    return [f'{n:,} remembered answers'] * bool(n) + [f'{len(tokens)} tokens'] * bool(tokens)
+    gone = [f'{n:,} remembered answers'] * bool(n) + [f'{len(tokens)} token{"s" * (len(tokens) > 1)}'] * bool(tokens)
+    if gone: typer.echo(f'{" and ".join(gone)} of {source} removed')
+    return gone

@@ -19,16 +19,17 @@ from .login import pkce, setting
 from .musicbrainz import MusicBrainz
 from .reccobeats import ReccoBeats
 from .records import Rows
-from .spotify import Spotify, artist_tracks, audio_features, can, related
-from ..tables import TABLES, InputError, MusicrecError, make_id
+from .spotify import Spotify, artist_tracks, audio_features, can, capability, related
+from ..tables import RANGES, TABLES, InputError, MusicrecError, make_id
 
 # %% auto #0
-__all__ = ['STAGES', 'DRIFTS', 'BEGIN', 'HOSTS', 'Plan', 'Job', 'add_jobs', 'Done', 'store_rows', 'commit', 'Enough', 'Crawl',
-           'providers', 'take', 'attempt', 'work_through', 'progress', 'begin_lists', 'read_list', 'name_of',
-           'main_source', 'begin_match', 'match_seeds', 'look_up', 'same_artist', 'similar_counts', 'begin_similar',
-           'similar_to', 'similar_from', 'may_relate', 'settle_similar', 'begin_tracks', 'tracks_of', 'collect_until',
-           'spotify_key', 'begin_identify', 'identify', 'begin_isrc', 'isrc_of', 'silent', 'begin_features', 'may_hear',
-           'ask_features', 'begin_genres', 'genres_of', 'estimate', 'summary', 'status', 'forget_answers']
+__all__ = ['STAGES', 'SHAPES', 'DRIFTS', 'BEGIN', 'FANCY', 'HOSTS', 'Plan', 'Job', 'add_jobs', 'Done', 'store_rows', 'commit',
+           'Enough', 'Crawl', 'providers', 'take', 'attempt', 'work_through', 'progress', 'begin_lists', 'read_list',
+           'name_of', 'main_source', 'begin_match', 'match_seeds', 'look_up', 'same_artist', 'similar_counts',
+           'begin_similar', 'similar_to', 'similar_from', 'may_relate', 'settle_similar', 'begin_tracks', 'tracks_of',
+           'collect_until', 'spotify_key', 'begin_identify', 'identify', 'begin_isrc', 'isrc_of', 'silent',
+           'begin_features', 'may_hear', 'ask_features', 'begin_genres', 'genres_of', 'own_lists', 'seeds_known',
+           'estimate', 'summary', 'status', 'forget_answers']
 
 # %% ../../nbs/sources/crawl.ipynb #5ce60eb4
 @dataclass(frozen=True)
@@ -79,12 +80,17 @@ class Done:
 
 # %% ../../nbs/sources/crawl.ipynb #cb3eaaaf
 _upsert = lru_cache(_library._upsert)
+_TYPES = {'Int64': {int, bool}, 'float64': {int, float}, 'boolean': {bool, int}, 'str': {str}}
+_columns = lru_cache(lambda name: [(c, _TYPES[d], *RANGES.get(c, (None, None))) for c, d in TABLES[name].dtypes.items()])
 
 def store_rows(db:sqlite3.Connection, rows:Rows)->None:
-    "Write plain rows into the library's tables."
+    "Write plain rows into the library's tables; a number that cannot be is left empty, a value of another type is an error."
     for name, some in rows.items():
-        columns = list(TABLES[name].dtypes)
-        db.executemany(_upsert(name), [[r.get(c) for c in columns] for r in some])
+        db.executemany(_upsert(name), [[v if (v := r.get(c)) is None or type(v) in types and (low is None or low <= v <= high) else _odd(c, v, types) for c, types, low, high in _columns(name)] for r in some])
+
+def _odd(column, value, types):
+    if type(value) is float and int in types and value.is_integer(): return int(value) # some answers write whole numbers so
+    if type(value) not in types: raise TypeError(f'{column} is {str(value)[:40]!r}')
 
 def commit(db:sqlite3.Connection, stage:str, done:Done)->None:
     "Write what came of some jobs."
@@ -181,6 +187,8 @@ def take(
         ORDER BY depth, priority DESC, key LIMIT ?""", (stage, c.clock.now(), n + len(skip)))
     return [Job(*r[:4], json.loads(r[4] or '{}')) for r in rows if r[1] not in skip][:n]
 
+SHAPES = KeyError, TypeError, AttributeError, IndexError, ValueError, sqlite3.InterfaceError, sqlite3.ProgrammingError # What an answer of another shape does to its reader
+
 def attempt(
     c:Crawl,
     stage:str,
@@ -188,6 +196,7 @@ def attempt(
     work # Takes the crawl and the jobs; returns `Done`
 )->bool: # Whether the stage may go on
     "Do some jobs; errors are written down, not raised."
+    for p in c.providers.values(): p.http.used.clear()
     try: commit(c.db, stage, work(c, jobs))
     except Blocked as e:
         c.blocks.append(e)
@@ -199,6 +208,10 @@ def attempt(
             if e.kind in ('down', 'login'): c.held.add(stage)
             return stage == 'lists'
         _fail(c, jobs, 'failed', e)
+    except SHAPES as e:
+        if isinstance(e, MusicrecError): raise
+        for p in c.providers.values(): p.http.unlearn() # such an answer is not to be remembered
+        _fail(c, jobs, 'failed', f'an answer has another shape ({type(e).__name__}: {e})')
     return True
 
 def _fail(c, jobs, state, e, until=0.):
@@ -309,10 +322,10 @@ def look_up(
     given = {i: Match(i.split(':', 2)[2], 'given', 1.) for i in ids if i.startswith(namespace + ':')}
     rest = [i for i in ids if i not in given]
     if namespace == 'name': return given | {i: Match(make_id('name', 'artist', _folded(c.db, i)).split(':', 2)[2], 'name', 1.) for i in rest if _folded(c.db, i)}
-    if namespace == 'deezer': return given | {i: find_artist(c['deezer'], name_of(c.db, i), _isrcs(c.db, i)) for i in rest}
+    if namespace == 'deezer': return given | {i: find_artist(c['deezer'], name, _isrcs(c.db, i)) for i in rest if (name := name_of(c.db, i))}
     if namespace != 'mb' or not c['musicbrainz']: return given
     linked = c['musicbrainz'].by_address(some) if (some := [i for i in rest if i.startswith(('spotify:', 'deezer:'))]) else {}
-    return given | {i: linked.get(i) or c['musicbrainz'].by_name(name_of(c.db, i)) for i in rest}
+    return given | {i: linked.get(i) or c['musicbrainz'].by_name(name) for i in rest if (name := name_of(c.db, i))}
 
 def _folded(db, i): return (db.execute('SELECT name_folded FROM artists WHERE artist_id = ? AND name_folded IS NOT NULL LIMIT 1', (i,)).fetchone() or [None])[0]
 
@@ -478,6 +491,7 @@ def begin_features(c):
     "Features from ReccoBeats, then from Spotify for an app that may."
     if not c.plan.features: return
     ask_features(c, 'reccobeats', lambda p, some, rows: p.features(some, rows))
+    if c.plan.wait and c.db.execute("SELECT 1 FROM collect_frontier WHERE stage = 'features' AND state IN ('new', 'blocked', 'failed')").fetchone(): return # Spotify is asked for what ReccoBeats lacks, not for what it was not asked
     left = {i: k for i, k in silent(c, 'spotify').items() if i.startswith('spotify:')} if c['spotify'] and 'spotify' not in c.off else {}
     if left and may_hear(c, next(iter(left.values()))): ask_features(c, 'spotify', audio_features, left)
 
@@ -486,6 +500,7 @@ def may_hear(c, key):
     try: return can(c['spotify'], 'audio_features', key)
     except Blocked as e: c.blocks.append(e)
     except ServiceError as e: c.off.setdefault('spotify', str(e))
+    except SHAPES: pass
     c.held.add('features')
     return False
 
@@ -520,17 +535,27 @@ def genres_of(c, jobs):
 BEGIN = {'lists': begin_lists, 'match': begin_match, 'similar': begin_similar, 'tracks': begin_tracks, 'identify': begin_identify, 'isrc': begin_isrc, 'features': begin_features, 'genres': begin_genres}
 
 # %% ../../nbs/sources/crawl.ipynb #7de4a527
+FANCY = 50 # Artists and playlists of a listener of whom nothing is known yet
+
+def own_lists(c:Crawl)->bool:
+    "Whether a service is set up that knows the listener."
+    return any(p.lists() for p in c.providers.values() if hasattr(p, 'lists'))
+
+def seeds_known(db:sqlite3.Connection)->int:
+    "How many artists of the listener's own the library knows."
+    return db.execute(f'SELECT count(*) FROM ({_SEEDS})').fetchone()[0]
+
 def estimate(
     c:Crawl
 )->list[tuple[str,int,float]]: # Service, calls, minutes
     "About what a run will cost."
-    seeds = c.db.execute(f'SELECT count(*) FROM ({_SEEDS})').fetchone()[0]
+    seeds = seeds_known(c.db) or (FANCY if own_lists(c) else 0)
     todo = lambda stage: c.db.execute("SELECT count(*) FROM collect_frontier WHERE stage = ? AND state NOT IN ('done', 'few', 'missing')", (stage,)).fetchone()[0]
     asked = similar_counts(c.db, c.plan.max_depth)[0]
-    kept = max(min(c.plan.max_artists, max(seeds, 1) * 10 ** min(c.plan.max_depth, 3)) - asked, 0)
+    kept = max(min(c.plan.max_artists, seeds * 10 ** min(c.plan.max_depth, 3)) - asked, 0)
     matches = max(seeds - c.db.execute("SELECT count(*) FROM collect_frontier WHERE stage = 'match' AND state IN ('done', 'missing')").fetchone()[0], 0)
     tracks = 1 + -(-c.plan.min_tracks // 100) * 5 * (c.plan.min_tracks > 50)
-    calls = {'spotify': max(todo('lists'), 12) if c['spotify'] else 0, 'listenbrainz': 1 if c['listenbrainz'] else 0, 'lastfm': 12 if c['lastfm'] else 0,
+    calls = {'spotify': (todo('lists') or 12 + FANCY) if c['spotify'] else 0, 'listenbrainz': 1 if c['listenbrainz'] else 0, 'lastfm': 12 if c['lastfm'] else 0,
              'deezer': 2 * matches + kept * (1 + tracks + c.plan.isrc * c.plan.min_tracks), 'reccobeats': c.plan.features * kept * (1 + 2 * -(-c.plan.min_tracks // 40)), 'musicbrainz': c.plan.genres * 2 * kept}
     return [(name, n, n / SERVICES[name][1] / 60) for name, n in calls.items() if n]
 
@@ -555,18 +580,26 @@ def _lists_line(c, states):
     skipped = Counter()
     for (at,) in c.db.execute("SELECT at FROM collect_frontier WHERE stage = 'lists'"): skipped.update(json.loads(at or '{}').get('skipped') or {})
     left = f"; left out {', '.join(f'{n:,} {what}' for what, n in sorted(skipped.items()))}" if skipped else ''
-    return f"own lists: {states.get('done', 0):,} read, {states.get('missing', 0):,} not ours to read{left}"
+    why = [r[0] for r in c.db.execute("SELECT last_error FROM collect_frontier WHERE stage = 'lists' AND state = 'missing' AND key NOT LIKE 'spotify:%' ORDER BY key")]
+    return '; '.join([f"own lists: {states.get('done', 0):,} read, {states.get('missing', 0):,} not ours to read{left}", *why])
 
 def _feature_lines(c):
     total = c.db.execute('SELECT count(DISTINCT track_id) FROM tracks').fetchone()[0]
     by = dict(c.db.execute('SELECT source, count(DISTINCT track_id) FROM audio_features WHERE track_id IN (SELECT track_id FROM tracks) GROUP BY source'))
     have = c.db.execute('SELECT count(DISTINCT track_id) FROM audio_features WHERE track_id IN (SELECT track_id FROM tracks)').fetchone()[0]
     parts = [f'{n:,} {source}' for source, n in sorted(by.items())] + [f'{total - have:,} none']
-    return [f"audio features for {have:,} of {total:,} track ids ({have / max(total, 1):.0%}): {', '.join(parts)}"]
+    return [f"audio features for {have:,} of {total:,} track ids ({have / max(total, 1):.0%}): {', '.join(parts)}"] + _closed_lines(c)
+
+def _closed_lines(c):
+    "Which doors are closed to this app, and who was asked instead."
+    instead = {'audio_features': 'ReccoBeats', 'related_artists': ' and '.join(n for n in c.plan.similar if n != 'spotify') or 'nobody'}
+    closed = [n for n in instead if c['spotify'] and capability(c['spotify'], n) == 'no']
+    return [f"Spotify's {n.replace('_', ' ')} are closed to this app, as to all made after 27 November 2024; {instead[n]} is asked instead" for n in closed]
 
 def _trouble(c, states):
     failed = sum(s.get('failed', 0) for s in states.values())
     lines = [f'{failed:,} pieces of work failed; `musicrec collect resume` tries them again'] if failed else []
+    if c.held and c.plan.wait: lines.append('the steps after that wait for it; `musicrec collect run --no-wait` goes on with what is there')
     return lines + [f'{message}' for message in c.off.values()] + sorted({str(b) for b in c.blocks}) + ([f'{c.stopped}; `musicrec collect resume` goes on'] if c.stopped else [])
 
 # %% ../../nbs/sources/crawl.ipynb #d0cc75c9
@@ -580,6 +613,7 @@ def status(
     for stage in STAGES:
         states = dict(db.execute('SELECT state, count(*) FROM collect_frontier WHERE stage = ? GROUP BY state ORDER BY state', (stage,)))
         if states: lines.append(f"{stage}: {', '.join(f'{n:,} {s}' for s, n in states.items())}")
+    for source, n, none in db.execute('SELECT source, count(*), sum(NOT found) FROM collect_asked GROUP BY source ORDER BY source'): lines.append(f'{source}: knows no features of {none:,} of the {n:,} tracks it was asked about')
     for host, n in db.execute('SELECT host, sum(n) FROM collect_requests WHERE day = ? GROUP BY host ORDER BY host', (iso(now)[:10],)): lines.append(f'{host}: {n:,} requests today')
     for host, bucket, until, reason in db.execute('SELECT * FROM collect_blocks WHERE until > ? ORDER BY host, bucket', (now,)): lines.append(f'{host} ({bucket}) is blocked until {iso(until)}: {reason}')
     return lines or ['nothing was collected yet. Begin with `musicrec collect run`']
@@ -599,5 +633,13 @@ def forget_answers(
         db.execute("DELETE FROM collect_frontier WHERE stage = 'lists' AND key LIKE ?", (host + ':%',))
         db.execute('DELETE FROM collect_asked WHERE source = ?', (host,))
         db.execute('DELETE FROM collect_notes WHERE name LIKE ?', (host + '%',))
-        if host == 'spotify': db.execute('DELETE FROM collect_capabilities')
+        if host == 'spotify': _forget_spotify(db)
     return n
+
+def _forget_spotify(db):
+    "What else names ids that only Spotify's API told us, and what this app may do."
+    own = "LIKE 'spotify:%'", "NOT IN (SELECT artist_id FROM artists WHERE source != 'spotify_api' UNION SELECT track_id FROM tracks WHERE source != 'spotify_api')"
+    db.execute('DELETE FROM collect_capabilities')
+    db.execute(f"DELETE FROM collect_frontier WHERE key {own[0]} OR at LIKE '%spotify:track:%'")
+    db.execute(f'DELETE FROM collect_asked WHERE track_id {own[0]} AND track_id {own[1]}')
+    for column in ('from_id', 'to_id'): db.execute(f'DELETE FROM id_map WHERE {column} {own[0]} AND {column} {own[1]}')

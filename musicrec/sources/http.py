@@ -44,6 +44,7 @@ class Clock:
     "The time of the day, or one that stands still until somebody sleeps."
     start:float|None=None # Where a stopped clock stands, in seconds since 1970; None for the real time
     slept:float=0. # How far sleeping has moved a stopped clock
+    first:float|None=None # What `fetched_at` says instead of `start`
 
     def now(self)->float:
         "Seconds since 1970."
@@ -56,7 +57,7 @@ class Clock:
 
     def stamp(self)->str:
         "What `fetched_at` says for a row that arrives now."
-        return iso(time.time() if self.start is None else self.start)
+        return iso(self.now() if self.start is None else self.start if self.first is None else self.first)
 
 # %% ../../nbs/sources/http.ipynb #fa9af728
 @dataclass
@@ -66,6 +67,10 @@ class Pace:
     burst:int
     clock:Clock
     free:float=0. # When the next request would be due if all were evenly spread
+
+    def hold(self, seconds:float)->None:
+        "Let nothing leave for so long."
+        self.free = max(self.free, self.clock.now() + seconds + (self.burst - 1) / self.rate)
 
     def wait(self)->float:
         "Sleep until a request is allowed; the seconds slept."
@@ -119,10 +124,11 @@ def note(
 
 def clock_of(
     db:sqlite3.Connection
-)->Clock: # Stopped where `MUSICREC_CLOCK` says, which the library then remembers
+)->Clock: # Stopped where `MUSICREC_CLOCK` says; the library keeps what it said first, for `fetched_at`
     "The clock that a library is collected by."
-    if text := os.environ.get('MUSICREC_CLOCK'): note(db, 'clock', epoch(text))
-    return Clock(note(db, 'clock'))
+    text, kept = os.environ.get('MUSICREC_CLOCK'), note(db, 'clock')
+    if text and kept is None: kept = note(db, 'clock', epoch(text))
+    return Clock(epoch(text) if text else kept, first=kept)
 
 # %% ../../nbs/sources/http.ipynb #2ab9e413
 _SECRET = {'api_key', 'token', 'access_token', 'refresh_token', 'code', 'code_verifier', 'client_secret', 'sk'}
@@ -178,7 +184,7 @@ def decoded(
     "The body of an answer, read once."
     if not hasattr(response, 'decoded'):
         try: response.decoded = response.json()
-        except ValueError: response.decoded = None
+        except (ValueError, RecursionError): response.decoded = None
     return response.decoded
 
 # %% ../../nbs/sources/http.ipynb #9d69cb44
@@ -272,7 +278,8 @@ class Http:
     def __post_init__(self):
         self.base_url = self.base_url or service_url(self.name)
         self.pace = Pace(*SERVICES[self.name][1:], self.clock)
-        self.session, self.failures, self.counts, self.random = requests.Session(), 0, Counter(), random.Random(0)
+        self.session, self.failures, self.counts, self.random, self.used = requests.Session(), 0, Counter(), random.Random(0), []
+        self.last = '' # what the last failure was
         self.session.trust_env = urlsplit(self.base_url).scheme == 'https' # no proxy, no .netrc for a stand-in
         self.session.headers['User-Agent'] = user_agent()
 
@@ -287,6 +294,10 @@ class Http:
     def post(self, path:str, body, ttl:float|None=None):
         "The decoded JSON of a POST with a JSON body."
         return self.final(self.send('POST', self.base_url + path, ttl, json=body))
+
+    def unlearn(self)->None:
+        "Forget the remembered answers since `used` was emptied: whoever read them could not."
+        self.db.executemany('DELETE FROM collect_responses WHERE key = ?', [(k,) for k in self.used])
 
     def final(self, response:requests.Response):
         "The JSON of an answer, or its fault raised."
@@ -306,10 +317,12 @@ def _remembered(h, key):
     row = h.db.execute('SELECT status, body, url FROM collect_responses WHERE key = ? AND expires > ?', (key, h.clock.now())).fetchone()
     return answer(*row) if row else None
 
+def _nothing(body): return body == [] or isinstance(body, dict) and any(body.get(k) == [] for k in ('data', 'artists', 'urls', 'content'))
+
 def _remember(h, key, response, fault, ttl):
     if fault and fault.kind != 'missing': return
     now = h.clock.now()
-    row = key, h.name, redact(response.url), response.status_code, response.text, now, now + (min(ttl, MISSES) if fault else ttl)
+    row = key, h.name, redact(response.url), response.status_code, response.text, now, now + (min(ttl, MISSES) if fault or _nothing(decoded(response)) else ttl)
     h.db.execute('INSERT OR REPLACE INTO collect_responses VALUES (?, ?, ?, ?, ?, ?, ?)', row)
 
 # %% ../../nbs/sources/http.ipynb #ece2e3be
@@ -329,7 +342,7 @@ def _allowed(h, bucket):
     now = h.clock.now()
     row = h.db.execute('SELECT until, reason FROM collect_blocks WHERE host = ? AND bucket = ? AND until > ?', (h.name, bucket, now)).fetchone()
     if row: raise Blocked(h.name, bucket, *row)
-    if h.failures >= BREAKER: raise ServiceError(h.name, 'down', f'{h.failures} failures in a row; left alone for this run. Try `musicrec collect resume` later')
+    if h.failures >= BREAKER: raise ServiceError(h.name, 'down', f'{h.failures} failures in a row ({h.last}); left alone for this run. Try `musicrec collect resume` later')
     if h.budget is not None and spent(h.db, h.name, now) >= h.budget:
         raise Blocked(h.name, 'all', (now // DAY + 1) * DAY, f'our own limit of {h.budget} requests a day is used up')
     h.db.execute('INSERT INTO collect_requests VALUES (?, ?, ?, 1) ON CONFLICT DO UPDATE SET n = n + 1', (h.name, bucket, iso(now)[:10]))
@@ -347,6 +360,7 @@ def _attempt(h, method, url, request):
     _allowed(h, h.group(url))
     try: response = h.session.request(method, url, timeout=request.get('timeout') or 20, **{k: v for k, v in request.items() if k != 'timeout'})
     except requests.RequestException as e: return None, Fault('again', type(e).__name__)
+    if response.headers.get('X-RateLimit-Remaining') == '0' and (reset := response.headers.get('X-RateLimit-Reset-In', '')).isdigit(): h.pace.hold(min(float(reset), h.max_wait))
     return response, h.judge(response, h.clock.now())
 
 def _pause(h, fault, k, bucket):
@@ -358,16 +372,18 @@ def _pause(h, fault, k, bucket):
 
 # %% ../../nbs/sources/http.ipynb #899ba14e
 def _send(h, method, url, ttl, request):
-    whole = requests.Request(method, url, params=request.get('params'), data=request.get('data'), json=request.get('json')).prepare()
-    key, bucket, renewed, fault = cache_key(method, whole.url, whole.body), h.group(url), False, None
-    if ttl and (hit := _remembered(h, key)) is not None:
-        h.counts['remembered'] += 1
-        return hit
+    bucket, renewed, fault = h.group(url), False, None
+    if ttl:
+        whole = requests.Request(method, url, params=request.get('params'), data=request.get('data'), json=request.get('json')).prepare()
+        h.used.append(key := cache_key(method, whole.url, whole.body))
+        if (hit := _remembered(h, key)) is not None:
+            h.counts['remembered'] += 1
+            return hit
     request = request | {'headers': dict(request.get('headers') or {}) | h.headers}
     tries = h.max_tries if method == 'GET' or h.retry_posts else 1
     for k in range(tries):
         response, fault = _attempt(h, method, url, request)
-        h.failures = h.failures + 1 if fault and fault.kind == 'again' else 0
+        h.failures, h.last = (h.failures + 1, fault.message) if fault and fault.kind == 'again' else (0, '')
         if fault and fault.kind == 'login' and h.renew and not renewed:
             renewed, request = True, request | {'headers': request['headers'] | h.renew()}
             response, fault = _attempt(h, method, url, request)

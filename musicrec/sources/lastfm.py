@@ -79,4 +79,4 @@ class LastFm:
         unique = {named_artist(a['name']): a for a in reversed(found)}
         for rank, (id, a) in enumerate(reversed(unique.items()), 1):
             rows.add('similar_artists', artist_id=named_artist(key), similar_id=rows.artist(id, a['name']), rank=rank, score=float(a.get('match') or 0), score_norm=min(float(a.get('match') or 0), 1.))
-        return [a['name'] for a in reversed(unique.values())]
+        return [id.split(':', 2)[2] for id in reversed(unique)]

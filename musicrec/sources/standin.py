@@ -149,9 +149,15 @@ class World:
             long.rows[3:3] = ['local', 'null', 'episode', long.rows[0]]
             self.playlists[1].owner, self.playlists[2].owner, self.playlists[2].id = 'somebodyelse', 'spotify', '37i9dQZF1DX' + self.key()[:11]
         self.saved = r.sample(self.tracks, min(saved, len(self.tracks)))
-        self.followed, self.top = self.artists[:23], r.sample(self.artists, min(30, len(self.artists)))
+        self.followed, self.top, self.top_tracks = self.artists[:23], r.sample(self.artists, min(30, len(self.artists))), self.saved[:40]
         favourites = r.sample(self.tracks, 60)
         self.plays = [(1_790_000_000 - 400 * i, r.choice(favourites)) for i in range(listens)] # newest first
+        self.kept = [*self.playlists], [(p, [*p.rows], p.version) for p in self.playlists], [*self.saved]
+
+    def restore(self):
+        "Put back what requests have changed."
+        self.playlists, self.saved = [*self.kept[0]], [*self.kept[2]]
+        for p, rows, version in self.kept[1]: p.rows, p.version = [*rows], version
 
 # %% ../../nbs/sources/standin.ipynb #2ae2282c
 @dataclass
@@ -250,9 +256,9 @@ def sp_row(s, req, p, i):
     return {'added_at': added, 'added_by': _links(req, 'user', p.owner), 'is_local': row == 'local', 'item': item} | ({} if s.strict else {'track': item})
 
 # %% ../../nbs/sources/standin.ipynb #fa0862d2
-def page(s, req, items, make, limit=20, top=50):
+def page(s, req, items, make, limit=20, top=50, furthest=10**9):
     "One page of a list, or 400 for a limit above the service's own."
-    limit, offset = req.number('limit', limit, 1, top), req.number('offset', 0)
+    limit, offset = req.number('limit', limit, 1, top), req.number('offset', 0, 0, furthest)
     if limit is None: return _error(400, 'Invalid limit')
     if offset is None: return _error(400, 'Invalid offset')
     here = f'{req.base}{PREFIX["spotify"]}{req.path}'
@@ -284,13 +290,13 @@ def _(s, req):
 @route('spotify', r'me/albums/?', 'limit offset market', scopes=_LIBRARY)
 def _(s, req):
     albums = s.world.albums[::9]
-    return page(s, req, albums, lambda i: {'added_at': '2025-01-01T00:00:00Z', 'album': sp_album(s, req, albums[i]) | {'genres': []}})
+    return page(s, req, albums, lambda i: {'added_at': '2025-01-01T00:00:00Z', 'album': _whole_album(s, req, albums[i])})
 
 @route('spotify', r'me/top/(artists|tracks)/?', 'limit offset time_range', scopes='user-top-read')
 def _(s, req):
     if req.query.get('time_range', 'medium_term') not in ('short_term', 'medium_term', 'long_term'): return _error(400, 'Invalid time range')
     if 'artists' in req.path: return page(s, req, s.world.top, lambda i: sp_artist(s, req, s.world.top[i]))
-    return page(s, req, s.world.saved[:40], lambda i: sp_track(s, req, s.world.saved[i]))
+    return page(s, req, s.world.top_tracks, lambda i: sp_track(s, req, s.world.top_tracks[i]))
 
 # %% ../../nbs/sources/standin.ipynb #157f7b6a
 def _when(seconds, fraction='.000'): return datetime.fromtimestamp(seconds, timezone.utc).strftime('%Y-%m-%dT%H:%M:%S') + fraction + 'Z'
@@ -351,9 +357,12 @@ def _(s, req):
 
 @route('spotify', r'albums/[^/]+/?', 'market')
 def _(s, req):
-    if not (a := _by(s.world.albums, 'spotify', req.path.split('/')[1])): return _GONE
-    whole = {'copyrights': [], 'external_ids': {'upc': '000'}, 'genres': [], 'tracks': _album_tracks(s, req, a, 50)[1]}
-    return 200, sp_album(s, req, a) | whole | ({'label': 'Stand-in Records', 'popularity': 1} if s.extended else {})
+    return (200, _whole_album(s, req, a)) if (a := _by(s.world.albums, 'spotify', req.path.split('/')[1])) else _GONE
+
+def _whole_album(s, req, a):
+    inner = Request(**{**vars(req), 'query': {}}) # its first fifty tracks, whatever was asked of the list it stands in
+    whole = {'copyrights': [], 'external_ids': {'upc': '000'}, 'genres': [], 'tracks': _album_tracks(s, inner, a, 50)[1]}
+    return sp_album(s, req, a) | whole | ({'label': 'Stand-in Records', 'popularity': 1} if s.extended else {})
 
 def _album_tracks(s, req, a, limit=20):
     inner = Request(**{**vars(req), 'path': f'albums/{a.spotify}/tracks'})
@@ -373,7 +382,7 @@ def _(s, req):
     hit = {'track': [t for t in s.world.tracks if (t.isrc or '').lower() == words or not q.lower().startswith('isrc:') and words in t.title.lower()],
            'artist': [a for a in s.world.artists if words in a.name.lower()], 'album': [a for a in s.world.albums if words in a.title.lower()]}
     make, top = {'track': sp_track, 'artist': sp_artist, 'album': sp_album}, (20, 50) if s.extended else (5, 10)
-    pages = {k + 's': page(s, req, hit[k], lambda i, k=k: make[k](s, req, hit[k][i]), *top) for k in kinds}
+    pages = {k + 's': page(s, req, hit[k], lambda i, k=k: make[k](s, req, hit[k][i]), *top, 1000) for k in kinds}
     bad = next((p for p in pages.values() if p[0] != 200), None)
     return bad or (200, {k: p[1] for k, p in pages.items()})
 
@@ -415,6 +424,7 @@ def _(s, req):
     if not (p := _playlist(s, req)): return _GONE
     if p.owner != s.world.me: return _error(403, 'Forbidden')
     body = req.json()
+    if req.method == 'PUT' and isinstance(body, dict) and 'range_start' in body: return _reorder(p, body)
     uris = body if isinstance(body, list) else [i['uri'] for i in body['items']] if isinstance(body, dict) and 'items' in body else (body or {}).get('uris')
     if uris is None or len(uris) > 100: return _error(400, 'Invalid uris' if uris is None else 'Too many uris')
     tracks = [_by(s.world.tracks, 'spotify', u.rpartition(':')[2]) for u in uris]
@@ -424,12 +434,25 @@ def _(s, req):
     p.version += 1
     return 201 if req.method == 'POST' else 200, {'snapshot_id': f'snap{p.version}'}
 
-@route('spotify', r'me/library(/contains)?/?', 'uris', 'GET PUT DELETE')
+def _reorder(p, body):
+    start, to, n = body['range_start'], body.get('insert_before'), body.get('range_length', 1)
+    if not all(isinstance(x, int) and x >= 0 for x in (start, to, n)) or max(start + n, to) > len(p.rows): return _error(400, 'Index out of bounds')
+    if body.get('snapshot_id', f'snap{p.version}') != f'snap{p.version}': return _error(400, 'Invalid snapshot id')
+    moved, rest = p.rows[start:start + n], p.rows[:start] + p.rows[start + n:]
+    at = to if to <= start else max(to - n, start)
+    p.rows, p.version = rest[:at] + moved + rest[at:], p.version + 1
+    return 200, {'snapshot_id': f'snap{p.version}'}
+
+def _uris(req): return [u for u in req.query.get('uris', '').split(',') if u]
+
+@route('spotify', r'me/library/contains/?', 'uris', 'GET', 'user-library-read user-follow-read playlist-read-private')
+def _(s, req): return (200, [u in s.liked for u in _uris(req)]) if 1 <= len(_uris(req)) <= 40 else _error(400, 'Between 1 and 40 uris')
+
+@route('spotify', r'me/library/?', 'uris', 'PUT DELETE', 'user-library-modify user-follow-modify playlist-modify-public')
 def _(s, req):
-    uris = [u for u in req.query.get('uris', '').split(',') if u]
+    uris = set(_uris(req))
     if not 1 <= len(uris) <= 40: return _error(400, 'Between 1 and 40 uris')
-    if req.method == 'GET': return 200, [u in s.liked for u in uris]
-    s.liked = s.liked | set(uris) if req.method == 'PUT' else s.liked - set(uris)
+    s.liked = s.liked | uris if req.method == 'PUT' else s.liked - uris
     return 200, {}
 
 # %% ../../nbs/sources/standin.ipynb #c6730e59
@@ -573,6 +596,11 @@ def _(s, req):
         for a in filter(None, (_by(s.world.artists, 'mbid', i) for i in ids)):
             rows += [{'artist_mbid': b.mbid, 'name': b.name, 'comment': '', 'type': 'Group', 'gender': None, 'score': 1000 - 17 * k, 'reference_mbid': a.mbid} for k, b in enumerate(a.similar)]
     return 200, rows
+
+@route('labs', r'spotify-id-from-metadata/json/?', methods='POST')
+def _(s, req):
+    same = lambda t, one: (t.title, t.artists[0].name) == (one.get('track_name'), one.get('artist_name'))
+    return 200, [one | {'spotify_track_ids': [t.spotify for t in s.world.tracks if same(t, one)]} for one in req.json() or []]
 
 @route('labs', r'spotify-id-from-mbid/json/?', methods='POST')
 def _(s, req):
@@ -719,7 +747,9 @@ def parse_mode(
     return name, _DEFAULTS.get(name, {}) | given
 
 # %% ../../nbs/sources/standin.ipynb #2b957b23
-FAULTS = ('429', 'quota', '500', '502', '503', '504', 'reset', 'truncated', 'wrong', 'html', 'empty', '401')
+FAULTS = ('429', 'quota', '500', '502', '503', '504', 'reset', 'truncated', 'wrong', 'html', 'empty', '401', 'odd')
+_ODD = {k: [7] for k in ('items', 'data', 'content', 'artists', 'albums', 'audio_features', 'urls')} | {'id': 7, 'access_token': 7, 'payload': {'listens': [7]},
+        'recenttracks': {'track': [{'artist': 7, 'date': {'uts': 'noon'}}]}, 'similarartists': {'artist': [{'name': 7}]}, 'tracks': None, 'genres': [7]} # the right keys, and nonsense behind them
 _HTML = '<html><head><title>Bad gateway</title></head><body>nginx</body></html>'
 
 def fault_answer(
@@ -732,10 +762,10 @@ def fault_answer(
     if kind in ('429', 'quota'):
         if service == 'deezer' and kind == '429' and not after: return *dz_error(4), {}
         body = {'error': {'status': 429, 'message': 'Too many requests', 'reason': 'QUOTA_EXCEEDED'}} if kind == 'quota' else {'error': {'status': 429, 'message': 'API rate limit exceeded'}}
-        return 429, body, {'Retry-After': after or '1'}
+        return 429, body if after else 'Too many requests', {'Retry-After': after or '1'}
     if kind in ('500', '502', '503', '504'): return int(kind), {'500': {'error': {'status': 500, 'message': 'Server error'}}, '502': _HTML, '503': '', '504': _HTML}[kind], {}
     if kind == '401': return *_error(401, 'The access token expired'), {}
-    return {'wrong': (200, {'unexpected': ['shape']}, {}), 'html': (200, _HTML, {}), 'empty': (200, '', {})}.get(kind, kind)
+    return {'wrong': (200, {'unexpected': ['shape']}, {}), 'html': (200, _HTML, {}), 'empty': (200, '', {}), 'odd': (200, [7] if service == 'labs' else _ODD, {})}.get(kind, kind)
 
 # %% ../../nbs/sources/standin.ipynb #237d09c1
 _RATES = {'musicbrainz': (1., 1), 'deezer': (5., 50)} # seconds and requests that a service counts when `enforce_rates`
@@ -744,7 +774,7 @@ class StandIn:
     "All services on a port of 127.0.0.1."
     def __init__(self, mode:str|list='dev2026', seed:int=0, port:int=0, clock:Callable[[], float]=time.time, enforce_rates:bool=False, **world):
         self.clock, self.enforce_rates, self.seed, self.options = clock, enforce_rates, seed, world
-        self.lock = threading.Lock()
+        self.lock, self.made = threading.Lock(), None
         self.reset(mode)
         self.server = ThreadingHTTPServer(('127.0.0.1', port), _handler(self))
         self.server.daemon_threads = True
@@ -753,7 +783,9 @@ class StandIn:
     def reset(self, mode='dev2026', seed=None, **world):
         "A fresh world, an empty log, nobody logged in."
         self.seed, self.options = self.seed if seed is None else seed, self.options | world
-        self.world, self.log, self.plan, self.codes, self.refresh, self.tokens = World(self.seed, **self.options), [], {}, {}, {}, {}
+        if self.made == (made := (self.seed, self.options)): self.world.restore()
+        else: self.world, self.made = World(self.seed, **self.options), made
+        self.log, self.plan, self.codes, self.refresh, self.tokens = [], {}, {}, {}, {}
         self.liked, self.drifted, self.labs, self.random = set(), set(), list(LABS), random.Random(self.seed)
         self.set_modes([mode] if isinstance(mode, str) else mode)
 
@@ -856,6 +888,7 @@ def control(
     if modes: s.set_modes([m if not (extra := [f'{k}={wish[k]!r}' for k in MODES.get(m, '').split() if k in wish]) else f'{m}({", ".join(extra)})' for m in modes])
     s.plan |= {int(k): v for k, v in wish.get('plan', {}).items()}
     s.enforce_rates, s.labs = wish.get('enforce_rates', s.enforce_rates), wish.get('labs', s.labs)
+    if 'clock' in wish: s.clock = lambda: wish['clock']
     if wish.get('expire_tokens'): s.tokens = {k: (scope, 0) for k, (scope, _) in s.tokens.items()}
     return {'modes': s.modes}
 
@@ -873,7 +906,9 @@ def _serve(s, handler):
     path, _, query = handler.path.partition('?')
     with s.lock:
         if path == '/_log': return _write(handler, 200, s.log, {})
-        if path == '/_control': return _write(handler, 200, control(s, req.json() or {}), {})
+        if path == '/_control':
+            try: return _write(handler, 200, control(s, req.json() or {}), {})
+            except (ValueError, SyntaxError, TypeError, AttributeError) as e: return _write(handler, 400, {'error': str(e)}, {})
         entry = {'n': len(s.log) + 1, 'method': handler.command, 'path': path, 'query': query, 'time': s.clock(), 'service': req.service}
         s.log.append(entry)
         answer, entry['unknown'] = respond(s, req, entry['n'])
@@ -919,9 +954,10 @@ def main(args=None)->None:
     parser.add_argument('--port', type=int, default=0, help='0 takes a free one')
     parser.add_argument('--mode', action='append', help=f'may be repeated; one of {", ".join(MODES)}, with arguments as in "quota(10, after=86400)"')
     parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--clock', type=float, help='seconds since 1970 at which its clock stands; by default it runs')
     parser.add_argument('--enforce-rates', action='store_true', help='answer as Deezer and MusicBrainz do when asked too fast')
     o = parser.parse_args(args)
-    s = StandIn(o.mode or 'dev2026', o.seed, o.port, enforce_rates=o.enforce_rates)
+    s = StandIn(o.mode or 'dev2026', o.seed, o.port, time.time if o.clock is None else lambda: o.clock, o.enforce_rates)
     print(json.dumps({'base': s.base, 'env': s.env()}), flush=True)
     try: s.server.serve_forever()
     except KeyboardInterrupt: s.server.server_close()
