@@ -55,7 +55,7 @@ def dense_rate(batch, steps=3):
 
 def apart(*words):
     """One measurement in a process of its own."""
-    return json.loads(subprocess.run([sys.executable, __file__, "--inside", *map(str, words)], stdout=subprocess.PIPE, text=True, check=True).stdout)
+    return json.loads(subprocess.run([sys.executable, __file__, "--threads", str(torch.get_num_threads()), "--inside", *map(str, words)], stdout=subprocess.PIPE, text=True, check=True).stdout)
 
 
 def speed(steps):
@@ -110,9 +110,10 @@ def main():
     parser.add_argument("--tracks", type=int, default=60)
     parser.add_argument("--exact-epochs", type=int, default=40)
     parser.add_argument("--json", help="merge what was measured into this file")
+    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--inside", nargs=2, help=argparse.SUPPRESS)
     args = parser.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(args.threads)
     if args.inside:
         print(json.dumps({"sampled": sampled_rate, "dense": dense_rate}[args.inside[0]](int(args.inside[1]))))
         return

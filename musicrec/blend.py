@@ -22,7 +22,7 @@ from .tables import AUDIO, InputError, Tables, credits_of, main_artists
 from .track_embeddings import Training, features_of, learning_sides, main_classes, temperature, tempered, train_net
 
 # %% auto #0
-__all__ = ['TWELVE', 'MANY', 'guess_usual', 'guess_nearest', 'company', 'known_for', 'pool_weights', 'Blend']
+__all__ = ['TWELVE', 'MANY', 'guess_usual', 'guess_nearest', 'company', 'known_for', 'forest_tuned', 'pool_weights', 'Blend']
 
 # %% ../nbs/04b_blend.ipynb #2fb49f9d
 def guess_usual(
@@ -85,30 +85,37 @@ def known_for(
 # %% ../nbs/04b_blend.ipynb #ed6afcc0
 MANY = 300 # Classes above which trees predict codes and boosting is left out
 
-def _net_member(x, y, xv, yv, k, seed, nets, width):
-    "Mean log-probabilities of nets of two hidden layers."
+class _Member:
+    "Scores of rows, and what the validation side chose."
+    def __init__(self, scores, chosen=None): self.scores, self.chosen = scores, chosen
+    def __call__(self, x): return self.scores(x)
+
+def _net_member(x, y, xv, yv, k, seed, nets, width, chosen):
+    "Mean log-probabilities of nets of two hidden layers; `chosen` are their numbers of epochs."
     scale = FeatureScale().fit(x)
     inputs = [torch.from_numpy(scale.transform(a)) for a in (x, xv)]
     hot = [torch.from_numpy(b) for b in (y, yv)]
     wide = [width, 64] if k > MANY else [width, width]
     make = lambda: nn.Sequential(nn.Linear(x.shape[1], wide[0]), nn.ReLU(), nn.Dropout(.2), nn.Linear(wide[0], wide[1]), nn.ReLU(), nn.Dropout(.2), nn.Linear(wide[1], k))
-    fitted = [train_net(make, F.cross_entropy, inputs[0], hot[0], inputs[1], hot[1], Training(lr=3e-3, batch=512 if len(x) > 5000 else 128, max_epochs=80, patience=7, seed=seed * 100 + i))[0] for i in range(nets)]
+    how = lambda i: Training(lr=3e-3, batch=512 if len(x) > 5000 else 128, max_epochs=chosen[i] if chosen else 80, patience=80 if chosen else 7, seed=seed * 100 + i)
+    side = 0 if chosen else 1
+    fitted, histories = zip(*[train_net(make, F.cross_entropy, inputs[0], hot[0], inputs[side], hot[side], how(i)) for i in range(nets)])
     @torch.no_grad()
     def scores(x):
         z = torch.from_numpy(scale.transform(x))
         return np.concatenate([torch.stack([net(part).log_softmax(1) for net in fitted]).mean(0).numpy() for part in z.split(8192)])
-    return scores
+    return _Member(scores, [int(h.valid.idxmin()) + 1 for h in histories])
 
-def _boosting_member(x, y, xv, yv, k, seed, rounds=160):
-    "Boosted trees, cut off after the round that validation likes best."
+def _boosting_member(x, y, xv, yv, k, seed, chosen, rounds=160):
+    "Boosted trees, cut off after the round that validation likes best, or `chosen`."
     from sklearn.ensemble import HistGradientBoostingClassifier
-    model = HistGradientBoostingClassifier(learning_rate=.07, max_iter=rounds, max_leaf_nodes=20, min_samples_leaf=15, l2_regularization=1., max_features=.5, early_stopping=False, random_state=seed).fit(x, y)
+    model = HistGradientBoostingClassifier(learning_rate=.07, max_iter=chosen or rounds, max_leaf_nodes=20, min_samples_leaf=15, l2_regularization=1., max_features=.5, early_stopping=False, random_state=seed).fit(x, y)
     log = lambda p: np.log(_all_classes(p, model.classes_, k))
-    best = int(np.argmin([-log(p)[np.arange(len(yv)), yv].mean() for p in model.staged_predict_proba(xv)])) + 1 if len(yv) else rounds
+    best = chosen or int(np.argmin([-log(p)[np.arange(len(yv)), yv].mean() for p in model.staged_predict_proba(xv)])) + 1
     def scores(x):
         for i, p in enumerate(model.staged_predict_proba(x), 1):
             if i == best: return log(p)
-    return scores
+    return _Member(scores, best)
 
 def _all_classes(p, classes, k):
     full = np.zeros((len(p), k))
@@ -123,21 +130,40 @@ def _forest_member(x, y, k, seed, extra, trees=120):
     fill = lambda x: np.where(np.isfinite(x), x, middle)
     if k <= MANY:
         model = (ExtraTreesClassifier if extra else RandomForestClassifier)(**options).fit(fill(x), y)
-        return lambda x: np.log(_all_classes(model.predict_proba(fill(x)), model.classes_, k))
+        return _Member(lambda x: np.log(_all_classes(model.predict_proba(fill(x)), model.classes_, k)))
     code = np.random.default_rng([seed, 6]).choice([-1., 1.], (k, 16))
     model = (ExtraTreesRegressor if extra else RandomForestRegressor)(**options | dict(min_samples_leaf=2, max_features=.5)).fit(fill(x), code[y])
     prior = np.log(np.bincount(y, minlength=k) + .5)
-    return lambda x: 2 * model.predict(fill(x)) @ code.T + prior
+    return _Member(lambda x: 2 * model.predict(fill(x)) @ code.T + prior)
 
-def _gaussian_member(x, y, xv, yv, k):
-    scale = FeatureScale().fit(x)
-    model = Gaussian().fit(scale.transform(x), y, k, (scale.transform(xv), yv))
-    return lambda x: np.log(model.predict_proba(scale.transform(x)) + 1e-9)
+def _gaussian_member(x, y, xv, yv, k, own, chosen):
+    "Bell curves over the track's own measures, of the kind that validation likes best, or `chosen`."
+    scale = FeatureScale().fit(x[:, :own])
+    inputs = lambda x: scale.transform(x[:, :own])
+    model = Gaussian(chosen or 'auto').fit(inputs(x), y, k, (inputs(xv), yv))
+    return _Member(lambda x: np.log(model.predict_proba(inputs(x)) + 1e-9), model.kind_)
+
+def forest_tuned(
+    x:np.ndarray, y:np.ndarray, x_valid:np.ndarray, y_valid:np.ndarray, # Inputs and class numbers
+    k:int, seed:int=0, trees:int=200
+): # Function of inputs that gives probabilities
+    "The rival: a random forest whose leaf size and number of features validation chooses, on random codes for many classes."
+    from sklearn.ensemble import RandomForestClassifier
+    if k > MANY:
+        member = _forest_member(x, y, k, seed, False, trees)
+        heat = temperature(member(x_valid), y_valid)
+        return lambda x: tempered(member(x), heat)
+    fill = lambda x: np.where(np.isfinite(x), x, np.nan_to_num(np.nanmean(x, 0)))
+    make = lambda leaf, share, n: RandomForestClassifier(n, min_samples_leaf=leaf, max_features=share, random_state=seed, n_jobs=1).fit(fill(x), y)
+    right = {g: (lambda m: (m.classes_[m.predict_proba(fill(x_valid)).argmax(1)] == y_valid).mean())(make(*g, trees // 4)) for g in [(1, 'sqrt'), (3, 'sqrt'), (8, 'sqrt'), (3, .6)]}
+    model = make(*max(right, key=right.get), trees)
+    return lambda x: _all_classes(model.predict_proba(fill(x)), model.classes_, k)
 
 # %% ../nbs/04b_blend.ipynb #f15e261f
 def pool_weights(
     scores:np.ndarray, # Members × rows × classes
-    y:np.ndarray # Class numbers of the rows
+    y:np.ndarray, # Class numbers of the rows
+    trust_from:int=1500 # So many rows take the weights half-way from equal ones to the best
 )->np.ndarray: # float64, one per member, none negative
     "Weights for a logarithmic pool, from validation rows."
     m, rows = len(scores), np.arange(len(y))
@@ -149,8 +175,8 @@ def pool_weights(
         slope = [(np.einsum('rk,rk->r', p, a) - a[rows, y]).mean() for a in scores]
         return -np.log(p[rows, y].clip(1e-12)).mean(), np.array(slope)
     w = minimize(loss, np.full(m, 1 / m), jac=True, bounds=[(0, 5)] * m, method='L-BFGS-B').x
-    kept = w > .02 * w.sum()
-    return np.where(kept, (w + w[kept].mean()) / 2, 0.) if kept.any() else np.full(m, 1 / m)
+    trust = len(y) / (len(y) + trust_from)
+    return trust * w + (1 - trust) * w.mean()
 
 # %% ../nbs/04b_blend.ipynb #1b0d9c92
 @dataclass(eq=False)
@@ -165,6 +191,7 @@ class Blend(BaseEstimator):
     nets:int=3 # Nets to average
     width:int=128 # Their hidden units; at least 256 for `artist`
     min_tracks:int=10 # For `artist`: classes are main artists with at least so many recordings
+    refit:int=10_000 # Up to so many training rows, members learn again from both sides once all is chosen
     seed:int=0
 
     def fit(self, t:Tables, split:Split|None=None)->Blend:
@@ -225,15 +252,21 @@ def _fit_blend(self, t, cut):
         self.memory_ = y, self.known_.get_indexer(who)
     x, xv = _inputs(self, t, sides[0], train=True), _inputs(self, t, sides[1])
     own = len(self.features)
-    make = {'nets': lambda: _net_member(x, y, xv, yv, k, self.seed, self.nets, self.width if genre else max(256, self.width)),
-            'boosting': lambda: _boosting_member(x, y, xv, yv, k, self.seed), 'forest': lambda: _forest_member(x, y, k, self.seed, False), 'extra': lambda: _forest_member(x, y, k, self.seed, True),
-            'gaussian': lambda: (lambda f: lambda x: f(x[:, :own]))(_gaussian_member(x[:, :own], y, xv[:, :own], yv, k))}
+    make = _members(self, k, own)
     names = self.members or [m for m in make if m != 'boosting' or k <= 30]
     if unknown := set(names) - set(make): raise InputError(f'{sorted(unknown)} are no members. Choose {", ".join(make)}.')
     with warnings.catch_warnings():
         warnings.simplefilter('ignore', RuntimeWarning) # a column without any value has no mean
-        self.models_ = {m: make[m]() for m in names}
-    scores = np.stack([m(xv) for m in self.models_.values()])
-    self.weights_ = pool_weights(scores, yv)
-    self.temperature_ = temperature(np.tensordot(self.weights_, scores, 1), yv)
+        self.models_ = {m: make[m](x, y, xv, yv, None) for m in names}
+        scores = np.stack([m(xv) for m in self.models_.values()])
+        self.weights_ = pool_weights(scores, yv)
+        self.temperature_ = temperature(np.tensordot(self.weights_, scores, 1), yv)
+        if len(y) <= self.refit and not self.labels_: self.models_ = {m: make[m](np.concatenate([x, xv]), np.concatenate([y, yv]), xv, yv, f.chosen) for m, f in self.models_.items()}
     return self
+
+def _members(self, k, own):
+    "How each member is made of training and validation rows and, to learn again, of what it chose the first time."
+    width = self.width if self.target == 'genre' else max(256, self.width)
+    return {'nets': lambda x, y, xv, yv, chosen: _net_member(x, y, xv, yv, k, self.seed, self.nets, width, chosen), 'boosting': lambda x, y, xv, yv, chosen: _boosting_member(x, y, xv, yv, k, self.seed, chosen),
+            'forest': lambda x, y, xv, yv, chosen: _forest_member(x, y, k, self.seed, False), 'extra': lambda x, y, xv, yv, chosen: _forest_member(x, y, k, self.seed, True),
+            'gaussian': lambda x, y, xv, yv, chosen: _gaussian_member(x, y, xv, yv, k, own, chosen)}
