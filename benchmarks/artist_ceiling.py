@@ -118,16 +118,17 @@ def main():
     parser.add_argument("--test", type=int, default=6000)
     parser.add_argument("--only", nargs="*", default=["shared", "own", "two", "real"])
     parser.add_argument("--json", help="merge what was measured into this file")
+    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(args.threads)
     if args.inside:
         print(json.dumps(one(args.only[0], args.artists, args.tracks, args.test)))
         return
     found = {}
     for kind in [k for k in args.only if k != "real"]:
-        for artists, tracks in {(args.artists, args.tracks), (5000, 30), (5000, 100), (5000, 300)} if args.artists == 70_000 else {(args.artists, args.tracks)}:
-            out = subprocess.run([sys.executable, __file__, "--inside", "--only", kind, "--artists", str(artists), "--tracks", str(tracks), "--test", str(min(args.test, artists - 2000))], stdout=subprocess.PIPE, text=True, check=True).stdout
+        for artists, tracks in [(args.artists, args.tracks), (5000, 30), (5000, 100), (5000, 300)] if args.artists == 70_000 else [(args.artists, args.tracks)]:
+            out = subprocess.run([sys.executable, __file__, "--inside", "--only", kind, "--artists", str(artists), "--tracks", str(tracks), "--test", str(min(args.test, artists - 2000)), "--threads", str(args.threads)], stdout=subprocess.PIPE, text=True, check=True).stdout
             found.setdefault("worlds", []).append(json.loads(out))
             print(out, flush=True)
     if "real" in args.only and os.environ.get("MUSICREC_DATA"): found |= real([100, 1000, 10_000, 70_000], args.test)

@@ -99,7 +99,7 @@ def quality(artists, tracks, exact_epochs):
     return {"artists": artists, "tracks_per_artist": tracks, "rows": found}
 
 
-SAMPLED_EPOCHS = 15
+SAMPLED_EPOCHS = 40
 
 
 def main():
@@ -107,7 +107,7 @@ def main():
     parser.add_argument("--only", nargs="*", default=["speed", "quality"])
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--artists", type=int, default=5000)
-    parser.add_argument("--tracks", type=int, default=60)
+    parser.add_argument("--tracks", type=int, default=20)
     parser.add_argument("--exact-epochs", type=int, default=40)
     parser.add_argument("--json", help="merge what was measured into this file")
     parser.add_argument("--threads", type=int, default=2)

@@ -19,7 +19,7 @@ from musicrec.blend import TWELVE, Blend, forest_tuned, guess_nearest, guess_usu
 from musicrec.collect import Tables, load_tables
 from musicrec.evaluation import transfer_artists
 from musicrec.gaussian import FeatureScale, GaussianEncoder
-from musicrec.metrics import METRICS, macro_f1, paired
+from musicrec.metrics import METRICS, paired
 from musicrec.preprocess import Split, audio_matrix, main_genre, merge_duplicates, split
 from musicrec.tables import fold, main_artists
 from musicrec.track_embeddings import TrackEncoder, guess_majority, main_classes, targets
@@ -40,12 +40,9 @@ def union_of_open_sets():
         t = load_tables(DATA / name)
         by_name = t.artists.set_index("artist_id").name.dropna().map(fold)
         credits = t.track_artists.assign(artist_id="name:artist:" + t.track_artists.artist_id.map(by_name)).dropna(subset=["artist_id"]).drop_duplicates(["track_id", "artist_id"])
-        names = t.artists.dropna(subset=["name"]).assign(artist_id=lambda d: "name:artist:" + d.name.map(fold)) if False else pd.DataFrame({"artist_id": "name:artist:" + by_name.to_numpy(), "name": t.artists.set_index("artist_id").name.dropna().to_numpy()})
+        names = t.artists.dropna(subset=["name"]).assign(artist_id=lambda d: "name:artist:" + d.name.map(fold))
         parts.append(Tables(tracks=t.tracks, track_artists=credits.assign(source=name), audio_features=t.audio_features, artists=names.drop_duplicates("artist_id").assign(source="union")))
     return merge_duplicates(Tables.union(parts))
-
-
-def number(t, ids, target, classes): return main_classes(t, ids, target, classes)
 
 
 class Task:
@@ -56,7 +53,7 @@ class Task:
         self.ids, self.classes = targets(t, target, min_tracks)
         self.artist = pd.Series(pd.factorize(main_artists(t).reindex(t.tracks.track_id))[0], t.tracks.track_id)
 
-    def y(self, ids): return number(self.t, ids, self.target, self.classes)
+    def y(self, ids): return main_classes(self.t, ids, self.target, self.classes)
 
     def full(self, p): return p.reindex(columns=self.classes, fill_value=0).to_numpy()
 
@@ -80,13 +77,13 @@ class Task:
         return guess_nearest(near(s.train), self.y(s.train), near(s.test), len(self.classes), 1)
 
 
-def genre_unseen(t, seeds, vectors=None, full=True):
+def genre_unseen(t, seeds, vectors=None, extra=0):
     """Artists unseen in the labels."""
     task = Task(t, "genre")
     for seed in range(seeds):
         s = split(t, by="artist", seed=seed, among=task.ids)
         p = {"default": task.blend(s, seed), "forest": task.forest(s, seed, TWELVE[:8]), "paper": task.net(s, seed, "paper"), "majority": task.majority(s)}
-        if full:
+        if seed < extra:
             p["default, the track alone"] = task.blend(s, seed, company=False)
             p["default, 12 features"] = task.blend(s, seed, features=TWELVE)
             p["forest, 12 features"] = task.forest(s, seed, TWELVE)
@@ -97,14 +94,14 @@ def genre_unseen(t, seeds, vectors=None, full=True):
         yield seed, task, s, p
 
 
-def genre_known(t, seeds, vectors=None):
+def genre_known(t, seeds, vectors=None, extra=0):
     """Tracks unseen, their artists known or not."""
     task = Task(t, "genre")
     for seed in range(seeds):
         s = split(t, by="track", seed=seed, among=task.ids)
         forest = task.forest(s, seed, TWELVE[:8])
         p = {"default": task.blend(s, seed), "forest": forest, "artist's usual genre, else forest": task.usual(s, forest), "paper": task.net(s, seed, "paper"), "majority": task.majority(s)}
-        if vectors is not None: p["default, 12 features, artist vectors"] = task.blend(s, seed, features=TWELVE, artists=vectors)
+        if vectors is not None and seed < extra: p["default, 12 features, artist vectors"] = task.blend(s, seed, features=TWELVE, artists=vectors)
         yield seed, task, s, p
 
 
@@ -153,14 +150,14 @@ class Ledger:
 
     def close(self, metrics):
         for (name, method), runs in self.runs.items():
+            groups = [(y, q, np.split(order := np.argsort(a, kind='stable'), np.flatnonzero(np.diff(a[order])) + 1)) for y, q, a in runs]
             for m in metrics:
                 each = [METRICS[m](y, q) for y, q, _ in runs]
                 rng = np.random.default_rng(0)
                 drawn = []
-                for _ in range(200): # over seeds, and artists within a seed
-                    y, q, a = runs[rng.integers(len(runs))]
-                    at = pd.Series(np.arange(len(a))).groupby(a).agg(list).tolist() if _ == 0 or True else None
-                    pick = np.concatenate([at[i] for i in rng.integers(0, len(at), len(at))])
+                for _ in range(100): # over seeds, and artists within a seed
+                    y, q, rows_of = groups[rng.integers(len(runs))]
+                    pick = np.concatenate([rows_of[i] for i in rng.integers(0, len(rows_of), len(rows_of))])
                     drawn.append(METRICS[m](y[pick], q[pick]))
                 self.rows.append({"task": name, "method": method, "metric": m, "value": float(np.mean(each)), "low": float(np.quantile(drawn, .025)), "high": float(np.quantile(drawn, .975)), "seeds": len(runs), "classes": int(runs[0][1].shape[1])})
 
@@ -183,6 +180,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--only", nargs="*", default=["tidytuesday", "known", "genre50k", "demo", "album", "union", "cross"])
+    parser.add_argument("--extra", type=int, default=5, help="seeds on which further variants are run")
     parser.add_argument("--json", type=Path, help="merge what was measured into this file")
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -191,10 +189,10 @@ def main():
         ledger, metrics, k = Ledger(), GENRE, 1
         if name in ("tidytuesday", "known"):
             t = merge_duplicates(load_tables("tidytuesday"))
-            runs = (genre_unseen if name == "tidytuesday" else genre_known)(t, args.seeds, open_vectors(t))
+            runs = (genre_unseen if name == "tidytuesday" else genre_known)(t, args.seeds, open_vectors(t), args.extra)
             title = "genre, unseen artists, TidyTuesday" if name == "tidytuesday" else "genre, unseen tracks, TidyTuesday"
-        elif name == "genre50k": title, runs = "genre, unseen artists, music_genre_50k", genre_unseen(merge_duplicates(load_tables("music_genre_50k")), args.seeds, full=False)
-        elif name == "demo": title, runs = "genre, unseen artists, demo", genre_unseen(merge_duplicates(load_tables("demo")), args.seeds, full=False)
+        elif name == "genre50k": title, runs = "genre, unseen artists, music_genre_50k", genre_unseen(merge_duplicates(load_tables("music_genre_50k")), args.seeds)
+        elif name == "demo": title, runs = "genre, unseen artists, demo", genre_unseen(merge_duplicates(load_tables("demo")), args.seeds)
         elif name == "album": title, runs, metrics, k = "artist, unseen albums, TidyTuesday, 20+ tracks", artist_task(merge_duplicates(load_tables("tidytuesday")), args.seeds, "album", 20), ARTIST, 10
         elif name == "union": title, runs, metrics, k = "artist, unseen tracks, all open sets, 10+ tracks", artist_task(union_of_open_sets(), min(args.seeds, 3), "track", 10), ARTIST, 10
         if name == "cross":

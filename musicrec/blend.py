@@ -22,7 +22,8 @@ from .tables import AUDIO, InputError, Tables, credits_of, main_artists
 from .track_embeddings import Training, features_of, learning_sides, main_classes, temperature, tempered, train_net
 
 # %% auto #0
-__all__ = ['TWELVE', 'MANY', 'guess_usual', 'guess_nearest', 'company', 'known_for', 'forest_tuned', 'pool_weights', 'Blend']
+__all__ = ['TWELVE', 'FEW', 'MANY', 'guess_usual', 'guess_nearest', 'company', 'known_for', 'forest_tuned', 'pool_weights',
+           'Blend']
 
 # %% ../nbs/04b_blend.ipynb #2fb49f9d
 def guess_usual(
@@ -82,8 +83,8 @@ def known_for(
     total = own.sum(1, keepdims=True)
     return np.hstack([own / np.maximum(total, 1), np.log1p(total)])
 
-# %% ../nbs/04b_blend.ipynb #ed6afcc0
-MANY = 300 # Classes above which trees predict codes and boosting is left out
+# %% ../nbs/04b_blend.ipynb #e7346a22
+FEW, MANY = 30, 300 # Classes up to which boosting stands for extremely random trees; above which forests predict codes
 
 class _Member:
     "Scores of rows, and what the validation side chose."
@@ -106,7 +107,7 @@ def _net_member(x, y, xv, yv, k, seed, nets, width, chosen):
         return np.concatenate([torch.stack([net(part).log_softmax(1) for net in fitted]).mean(0).numpy() for part in z.split(8192)])
     return _Member(scores, [int(h.valid.idxmin()) + 1 for h in histories])
 
-def _boosting_member(x, y, xv, yv, k, seed, chosen, rounds=160):
+def _boosting_member(x, y, xv, yv, k, seed, chosen, rounds=120):
     "Boosted trees, cut off after the round that validation likes best, or `chosen`."
     from sklearn.ensemble import HistGradientBoostingClassifier
     model = HistGradientBoostingClassifier(learning_rate=.07, max_iter=chosen or rounds, max_leaf_nodes=20, min_samples_leaf=15, l2_regularization=1., max_features=.5, early_stopping=False, random_state=seed).fit(x, y)
@@ -122,7 +123,7 @@ def _all_classes(p, classes, k):
     full[:, classes] = p
     return full.clip(1e-3)
 
-def _forest_member(x, y, k, seed, extra, trees=120):
+def _forest_member(x, y, k, seed, extra, trees=100):
     "A forest or extremely random trees; for many classes on random codes."
     from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor, RandomForestClassifier, RandomForestRegressor
     options = dict(n_estimators=trees, min_samples_leaf=3 if extra else 2, max_features=.5 if extra else 'sqrt', random_state=seed, n_jobs=1)
@@ -145,7 +146,7 @@ def _gaussian_member(x, y, xv, yv, k, own, chosen):
 
 def forest_tuned(
     x:np.ndarray, y:np.ndarray, x_valid:np.ndarray, y_valid:np.ndarray, # Inputs and class numbers
-    k:int, seed:int=0, trees:int=200
+    k:int, seed:int=0, trees:int=150
 ): # Function of inputs that gives probabilities
     "The rival: a random forest whose leaf size and number of features validation chooses, on random codes for many classes."
     from sklearn.ensemble import RandomForestClassifier
@@ -155,7 +156,7 @@ def forest_tuned(
         return lambda x: tempered(member(x), heat)
     fill = lambda x: np.where(np.isfinite(x), x, np.nan_to_num(np.nanmean(x, 0)))
     make = lambda leaf, share, n: RandomForestClassifier(n, min_samples_leaf=leaf, max_features=share, random_state=seed, n_jobs=1).fit(fill(x), y)
-    right = {g: (lambda m: (m.classes_[m.predict_proba(fill(x_valid)).argmax(1)] == y_valid).mean())(make(*g, trees // 4)) for g in [(1, 'sqrt'), (3, 'sqrt'), (8, 'sqrt'), (3, .6)]}
+    right = {g: (lambda m: (m.classes_[m.predict_proba(fill(x_valid)).argmax(1)] == y_valid).mean())(make(*g, trees // 5)) for g in [(1, 'sqrt'), (4, 'sqrt'), (4, .6)]}
     model = make(*max(right, key=right.get), trees)
     return lambda x: _all_classes(model.predict_proba(fill(x)), model.classes_, k)
 
@@ -188,7 +189,7 @@ class Blend(BaseEstimator):
     artists:Embeddings|None=None # Artist vectors that no label of this target went into, by artist id; never for `artist`
     labels:str='auto' # `yes`: genres of the artist's training tracks as inputs; `auto` unless artists are unseen by the split
     members:tuple|None=None # Of `nets`, `boosting`, `forest`, `extra`, `gaussian`; all that suit the number of classes by default
-    nets:int=3 # Nets to average
+    nets:int=2 # Nets to average
     width:int=128 # Their hidden units; at least 256 for `artist`
     min_tracks:int=10 # For `artist`: classes are main artists with at least so many recordings
     refit:int=10_000 # Up to so many training rows, members learn again from both sides once all is chosen
@@ -253,7 +254,7 @@ def _fit_blend(self, t, cut):
     x, xv = _inputs(self, t, sides[0], train=True), _inputs(self, t, sides[1])
     own = len(self.features)
     make = _members(self, k, own)
-    names = self.members or [m for m in make if m != 'boosting' or k <= 30]
+    names = self.members or [m for m in make if m != ('boosting' if k > FEW else 'extra')]
     if unknown := set(names) - set(make): raise InputError(f'{sorted(unknown)} are no members. Choose {", ".join(make)}.')
     with warnings.catch_warnings():
         warnings.simplefilter('ignore', RuntimeWarning) # a column without any value has no mean
