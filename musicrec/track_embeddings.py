@@ -121,7 +121,9 @@ def train_net(
     if not len(x) or not len(x_valid): raise InputError(f'{len(x)} training and {len(x_valid)} validation rows. Give at least one of each.')
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(how.seed)
-        net = make()
+        return _train(make(), loss, x, y, x_valid, y_valid, how)
+
+def _train(net, loss, x, y, x_valid, y_valid, how):
     order = torch.Generator().manual_seed(how.seed)
     opt = torch.optim.Adam([p for p in net.parameters() if p.requires_grad], lr=how.lr, weight_decay=how.weight_decay)
     schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(opt, factor=.5, patience=how.patience // 2)

@@ -82,6 +82,12 @@ def test_learning_rate_falls_when_validation_stalls():
     assert history.lr.iloc[-1] < history.lr.iloc[0] and history.lr.is_monotonic_decreasing
 
 
+def test_dropout_follows_the_seed_too():
+    make = lambda: nn.Sequential(nn.Linear(8, 16), nn.Dropout(.5), nn.Linear(16, 1))
+    losses = [train_net(make, nn.functional.mse_loss, *small_task(), Training(max_epochs=3))[1].valid.tolist() for _ in range(2)]
+    assert losses[0] == losses[1]
+
+
 def test_training_leaves_the_global_random_state_alone():
     torch.manual_seed(5)
     before = torch.random.get_rng_state()
@@ -324,7 +330,7 @@ class TestOddInput:
 
 def clouds(k=5, n=60, d=4, seed=0, own=False):
     rng = np.random.default_rng(seed)
-    root = rng.normal(size=(k, d, d)) if own else np.repeat(rng.normal(size=(1, d, d)), k, 0)
+    root = np.eye(d) + .4 * rng.normal(size=(k if own else 1, d, d)) + np.zeros((k, 1, 1))
     y = np.repeat(np.arange(k), n)
     return (2 * rng.normal(size=(k, d))[y] + (root[y] @ rng.normal(size=(len(y), d, 1)))[..., 0]).astype("float32"), y
 
@@ -342,14 +348,15 @@ def test_closed_form_agrees_with_scikit_learn(own):
     x, y = clouds(n=2000, own=own)
     peer = (QuadraticDiscriminantAnalysis if own else LinearDiscriminantAnalysis)().fit(x, y)
     p = Gaussian("own" if own else "shared").fit(x, y).predict_proba(x)
-    assert np.abs(p - peer.predict_proba(x)).max() < .05 and (p.argmax(1) == peer.predict(x)).mean() > .99
+    assert np.abs(p - peer.predict_proba(x)).mean() < .01 and (p.argmax(1) == peer.predict(x)).mean() > .99
 
 
 def test_validation_chooses_between_one_covariance_and_many():
     for own in (False, True):
         x, y = clouds(k=8, n=400, own=own)
         mix = np.random.default_rng(2).permutation(len(y))
-        assert (Gaussian().fit(x[mix[:2400]], y[mix[:2400]], 8, (x[mix[2400:]], y[mix[2400:]])).kind_ != "shared") == own
+        loss = Gaussian().fit(x[mix[:2400]], y[mix[:2400]], 8, (x[mix[2400:]], y[mix[2400:]])).loss_
+        assert loss["own"] < loss["shared"] - .05 if own else loss["shared"] < min(loss.values()) + .02
 
 
 def test_two_parts_hold_all_tracks_even_of_classes_with_one():
@@ -386,20 +393,19 @@ def test_company_leaves_the_track_itself_out():
 
 
 def test_labels_of_the_test_side_change_no_prediction(world):
-    s = split(world, by="artist", seed=2)
+    s = split(world, seed=2)
     other = world.replace(track_genres=world.track_genres.assign(genre=world.track_genres.genre.mask(world.track_genres.track_id.isin(s.test), "genre 0")))
     a, b = (Blend(members=("forest",), labels="yes").fit(t, s).predict_proba(world, s.test) for t in (world, other))
     np.testing.assert_allclose(a.reindex(columns=b.columns), b, atol=1e-9)
 
 
-@pytest.mark.parametrize("by", ["track", "artist"])
-def test_blend_beats_the_majority_and_is_the_same_twice(world, by):
-    s = split(world, by=by, seed=0)
+def test_blend_beats_the_majority_and_is_the_same_twice(world):
+    s = split(world, seed=0)
     one, two = (Blend(nets=1, width=16).fit(world, s) for _ in range(2))
     p = one.predict_proba(world, s.test)
     y = main_classes(world, s.test, "genre", one.classes_)
-    assert np.array_equal(p, two.predict_proba(world, s.test)) and (one.weights_ >= 0).all()
-    assert by == "artist" or (p.to_numpy().argmax(1) == y).mean() > .5
+    np.testing.assert_allclose(p, two.predict_proba(world, s.test), atol=1e-9)
+    assert (one.weights_ >= 0).all() and (p.to_numpy().argmax(1) == y).mean() > .5
 
 
 def test_weights_of_the_pool_are_equal_without_rows_to_judge_by():
