@@ -6,22 +6,25 @@
 from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
+from scipy.optimize import minimize_scalar
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
 from .analysis import COLOURS
-from .artist2vec import Embeddings
+from .artist2vec import Embeddings, load_arrays, save_arrays
 from .preprocess import Split, Standardize, audio_matrix, label_matrix, main_genre, merge_duplicates, split
-from .tables import AUDIO, InputError, NotFoundError, Tables, main_artists
+from .tables import AUDIO, InputError, NotFoundError, Tables, input_error, main_artists
 
 # %% auto #0
-__all__ = ['LOSSES', 'TrackNet', 'layers', 'plot_network', 'paper_bce', 'cross_entropy', 'Training', 'train_net', 'targets',
-           'TrackEncoder', 'guess_majority', 'plot_history']
+__all__ = ['LOSSES', 'TrackNet', 'layers', 'plot_network', 'paper_bce', 'cross_entropy', 'Training', 'train_net', 'Sampling',
+           'sampled_loss', 'train_sampled', 'tempered', 'temperature', 'targets', 'main_classes', 'learning_sides',
+           'features_of', 'TrackEncoder', 'save_encoder', 'load_encoder', 'guess_majority', 'plot_history']
 
 # %% ../nbs/04_track_embeddings.ipynb #f2bf1001
 class TrackNet(nn.Module):
@@ -29,16 +32,21 @@ class TrackNet(nn.Module):
     def __init__(self,
         n_in:int, # Features
         hidden:int, # Units of the hidden layer, the dimension of the embedding
-        n_out:int # Classes
+        n_out:int, # Classes
+        neck:int=0 # Units of a narrow linear layer before the classes, 0 for none (paper); ours for very many classes
     ):
         super().__init__()
-        self.hidden, self.out = nn.Linear(n_in, hidden), nn.Linear(hidden, n_out)
+        self.hidden, self.neck, self.out = nn.Linear(n_in, hidden), nn.Linear(hidden, neck) if neck else nn.Identity(), nn.Linear(neck or hidden, n_out)
 
     def embed(self, x:torch.Tensor)->torch.Tensor:
         "Activations of the hidden layer."
         return F.relu(self.hidden(x))
 
-    def forward(self, x:torch.Tensor)->torch.Tensor: return self.out(self.embed(x))
+    def last(self, x:torch.Tensor)->torch.Tensor:
+        "What the classes' weights are multiplied with."
+        return self.neck(self.embed(x))
+
+    def forward(self, x:torch.Tensor)->torch.Tensor: return self.out(self.last(x))
 
 # %% ../nbs/04_track_embeddings.ipynb #db7f697d
 def layers(
@@ -46,7 +54,7 @@ def layers(
 )->list[tuple[int,str]]: # Units and what follows, from the input on
     "The sizes of a net's linear layers, read from the module."
     linear = [m for m in net.modules() if isinstance(m, nn.Linear)]
-    return [(linear[0].in_features, '')] + [(m.out_features, 'ReLU' if m is not linear[-1] else '') for m in linear]
+    return [(linear[0].in_features, '')] + [(m.out_features, '' if m is linear[-1] or m is getattr(net, 'neck', None) else 'ReLU') for m in linear]
 
 def _column(ax, x, n, most=9):
     "Draw one layer as a column of dots, with a gap where there are too many."
@@ -113,7 +121,9 @@ def train_net(
     if not len(x) or not len(x_valid): raise InputError(f'{len(x)} training and {len(x_valid)} validation rows. Give at least one of each.')
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(how.seed)
-        net = make()
+        return _train(make(), loss, x, y, x_valid, y_valid, how)
+
+def _train(net, loss, x, y, x_valid, y_valid, how):
     order = torch.Generator().manual_seed(how.seed)
     opt = torch.optim.Adam([p for p in net.parameters() if p.requires_grad], lr=how.lr, weight_decay=how.weight_decay)
     schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(opt, factor=.5, patience=how.patience // 2)
@@ -131,7 +141,7 @@ def train_net(
 
 # %% ../nbs/04_track_embeddings.ipynb #ff0c82d0
 @contextmanager
-def _few_threads(net, batch, small=1 << 25):
+def _few_threads(net, batch, small=1 << 29):
     "One thread while a step has few multiplications, all of them otherwise."
     before = torch.get_num_threads()
     if batch * sum(p.numel() for p in net.parameters() if p.requires_grad) < small: torch.set_num_threads(1)
@@ -151,9 +161,108 @@ def _epoch(net, loss, opt, x, y, batch, order):
     return total / len(x)
 
 @torch.no_grad()
-def _evaluate(net, loss, x, y):
+def _evaluate(net, loss, x, y, rows=8192):
     net.eval()
-    return loss(net(x), y).item()
+    return sum(loss(net(x[a:a + rows]), y[a:a + rows]).item() * len(x[a:a + rows]) for a in range(0, len(x), rows)) / len(x)
+
+# %% ../nbs/04_track_embeddings.ipynb #c998f7b1
+@dataclass(frozen=True)
+class Sampling:
+    "How many wrong classes a step sees, and how their rows learn (ours)."
+    negatives:int=512 # Classes drawn for each batch, as often as they have tracks
+    batch:int=2048 # Rows per step
+    lr:float=2e-3 # Adam's step size for the hidden layers
+    rows_lr:float=.1 # Adagrad's step size for the rows of the classes
+    max_epochs:int=30 # The rate falls in a straight line to zero
+    patience:int=3 # Epochs without improvement before stopping
+    seed:int=0
+
+def sampled_loss(
+    last:torch.Tensor, # Rows × width
+    own:tuple[torch.Tensor,torch.Tensor], # Weights and biases of each row's class
+    drawn:tuple[torch.Tensor,torch.Tensor], # Weights and biases of the drawn classes, biases corrected by −log q
+    y:torch.Tensor, drawn_classes:torch.Tensor # Class numbers
+)->torch.Tensor:
+    "Cross-entropy of the true class against the drawn ones; drawn by chance, the true class counts once."
+    right = (last * own[0]).sum(1) + own[1]
+    wrong = torch.addmm(drawn[1], last, drawn[0].T).masked_fill(y[:, None] == drawn_classes, -torch.inf)
+    return (torch.logaddexp(torch.logsumexp(wrong, 1), right) - right).mean()
+
+# %% ../nbs/04_track_embeddings.ipynb #bd1d107c
+def train_sampled(
+    make, # Function that makes a `TrackNet`
+    x:torch.Tensor, y:torch.Tensor, # Training rows and their class numbers
+    x_valid:torch.Tensor, y_valid:torch.Tensor, # Validation rows
+    how:Sampling=Sampling(),
+    most_steps:int|None=None # Stop there, to measure speed
+)->tuple[nn.Module,pd.DataFrame]: # The net with its best weights; loss by epoch (`train` of the sample, `valid` of all classes, `lr`)
+    "Train a net of very many classes by sampled softmax, stopping early by validation loss."
+    if not len(x) or not len(x_valid): raise InputError(f'{len(x)} training and {len(x_valid)} validation rows. Give at least one of each.')
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(how.seed)
+        net = make()
+        nn.init.normal_(net.out.weight, std=.05)
+        nn.init.zeros_(net.out.bias)
+    k, draw = net.out.out_features, torch.Generator().manual_seed(how.seed)
+    tables = [net.out.weight.data, net.out.bias.data]
+    opt = torch.optim.Adam([p for n, p in net.named_parameters() if not n.startswith('out.')], lr=how.lr)
+    log_q = torch.log(torch.bincount(y, minlength=k).float() / len(y) * how.negatives)
+    seen, step, best, kept, history = torch.full((k,), 1e-6), 0, np.inf, None, []
+    total = how.max_epochs * -(-len(x) // how.batch)
+    for epoch in range(how.max_epochs):
+        loss = 0.
+        for rows in torch.randperm(len(x), generator=draw).split(how.batch):
+            left, step = max(.02, 1 - step / total), step + 1
+            opt.param_groups[0]['lr'] = how.lr * left
+            loss += _sampled_step(net, tables, seen, opt, x.index_select(0, rows), y[rows], y[torch.randint(len(y), (how.negatives,), generator=draw)], log_q, how.rows_lr * left) * len(rows)
+            if step == most_steps: return net.eval(), pd.DataFrame([dict(train=loss / (step * how.batch), valid=np.nan, lr=how.lr * left)]).rename_axis('epoch')
+        history.append(dict(train=loss / len(x), valid=_exact_loss(net, x_valid, y_valid), lr=how.lr * left))
+        if history[-1]['valid'] < best: best, kept, since = history[-1]['valid'], {n: v.clone() for n, v in net.state_dict().items()}, 0
+        else: since = since + 1 if kept else 1
+        if since > how.patience: break
+    if kept is None: raise InputError('the loss was never finite. Check the features for odd values.')
+    net.load_state_dict(kept)
+    return net.eval(), pd.DataFrame(history).rename_axis('epoch')
+
+def _sampled_step(net, tables, seen, opt, x, y, drawn, log_q, rate):
+    "One step: Adam for the layers, Adagrad with one number per class for the rows that took part."
+    ids, n = torch.cat([y, drawn]), len(y)
+    weights, bias = (t.index_select(0, ids).requires_grad_() for t in tables)
+    loss = sampled_loss(net.last(x), (weights[:n], bias[:n]), (weights[n:], bias[n:] - log_q[drawn]), y, drawn)
+    opt.zero_grad()
+    loss.backward()
+    opt.step()
+    with torch.no_grad():
+        seen.index_add_(0, ids, weights.grad.square().mean(1))
+        size = -rate / seen[ids].sqrt()
+        tables[0].index_add_(0, ids, weights.grad * size[:, None])
+        tables[1].index_add_(0, ids, bias.grad * size)
+    return loss.item()
+
+@torch.no_grad()
+def _exact_loss(net, x, y, most=4096, rows=512):
+    "Cross-entropy over all classes, of the first rows."
+    return sum(F.cross_entropy(net(a), b, reduction='sum').item() for a, b in zip(x[:most].split(rows), y[:most].split(rows))) / min(most, len(x))
+
+# %% ../nbs/04_track_embeddings.ipynb #cd10831c
+def tempered(
+    scores:np.ndarray, # Rows × classes
+    temperature:float=1.,
+    sigmoid:bool=False # Every class by its own sigmoid, then to sum one; else softmax
+)->np.ndarray: # Probabilities, float64
+    "Probabilities of scores divided by a temperature."
+    s = np.asarray(scores, 'float64') / temperature
+    p = 1 / (1 + np.exp(-s.clip(-500, 500))) if sigmoid else np.exp(s - s.max(1, keepdims=True))
+    return p / np.maximum(p.sum(1, keepdims=True), 1e-12)
+
+def temperature(
+    scores:np.ndarray, # Rows × classes
+    y:np.ndarray, # Class numbers
+    sigmoid:bool=False # As in `tempered`
+)->float: # Between 1/5 and 5
+    "The temperature with the least log-loss."
+    loss = lambda log_t: -np.log(np.maximum(tempered(scores, np.exp(log_t), sigmoid)[np.arange(len(y)), y], 1e-12)).mean()
+    return float(np.exp(minimize_scalar(loss, bounds=(-np.log(5), np.log(5)), method='bounded').x))
 
 # %% ../nbs/04_track_embeddings.ipynb #7d056423
 def targets(
@@ -173,18 +282,50 @@ def targets(
     if len(classes) < 2: raise InputError(f'there are {len(classes)} classes of {target} to tell apart. Give tables with at least 2' + (f', each with {min_tracks} tracks.' if target == 'artist' else '.'))
     return ids[ids.isin(one.index[one.isin(classes)])].tolist(), classes
 
+# %% ../nbs/04_track_embeddings.ipynb #22d5947d
+def main_classes(
+    t:Tables,
+    ids, # Track ids that have a label
+    target:str, # `genre` or `artist`
+    classes:np.ndarray # As `targets` gives them
+)->np.ndarray: # Number of each track's one label among the classes; −1 for none of them
+    "The single label of every track, by number."
+    return pd.Index(classes).get_indexer((main_genre(t) if target == 'genre' else main_artists(t)).reindex(ids))
+
+def learning_sides(
+    t:Tables, target:str, min_tracks:int,
+    cut:Split|None, # By default a split by track
+    seed:int
+)->tuple[Tables,np.ndarray|None,Split,list[np.ndarray]]: # Merged tables, classes, the split, and the ids of its training and validation sides that have a label
+    "What every encoder does first: merge duplicates, find the classes, cut."
+    t = merge_duplicates(t)
+    ids, classes = targets(t, target, min_tracks)
+    cut = cut or split(t, seed=seed, among=ids)
+    sides = [side[pd.Index(side).isin(ids)] for side in (np.asarray(cut.train, object), np.asarray(cut.valid, object))]
+    if not len(sides[0]): raise InputError(f'no track of the training side has a label of {target}. Give another split.')
+    return t, classes, cut, sides
+
+def features_of(t:Tables, ids=None)->pd.DataFrame:
+    "Features of the tracks asked for, or of all; an unknown track raises."
+    x = t.audio()
+    if ids is None: return x
+    if not (known := pd.Index(ids).isin(x.index)).all(): raise NotFoundError(f'{pd.Index(ids)[~known][0]!r} has no audio features in these tables. Use `Tables.find` to look a track up.')
+    return x.loc[list(ids)]
+
 # %% ../nbs/04_track_embeddings.ipynb #831beba9
 @dataclass(eq=False)
 class TrackEncoder(BaseEstimator):
     "A net with one hidden layer whose activations are the tracks' vectors."
     target:str='genre' # `genre`, `artist` or `valence`
     hidden:int|None=None # By default 512 for artists (paper), else 128 (paper, for genre)
-    loss:str='auto' # `paper`, `cross_entropy`, `sigmoid_bce`; `auto` is cross-entropy, for valence the squared error
+    loss:str='auto' # `paper`, `cross_entropy`, `sigmoid_bce`, `sampled`; `auto` is cross-entropy, for valence the squared error
     seed:int=0
     min_tracks:int=10 # For `artist`: classes are main artists with at least so many recordings
     lr:float=3e-3
     max_epochs:int=200
     patience:int=12
+    neck:int=0 # Units of a narrow layer before the classes (ours; 64 with `sampled` and many artists)
+    calibrate:bool=True # Choose a temperature on the validation side? Never for the paper's loss
 
     def fit(self, t:Tables, split:Split|None=None)->TrackEncoder:
         "Learn from the training side of `split` (by track, if none is given), stopping early by its validation side."
@@ -192,9 +333,10 @@ class TrackEncoder(BaseEstimator):
 
     def predict_proba(self, t:Tables, ids=None)->pd.DataFrame:
         "Probability of every class, tracks × classes."
-        p = _outputs(self, t, ids)
+        check_is_fitted(self)
         if self.classes_ is None: raise InputError('valence is a number and has no classes. Use `predict`.')
-        return pd.DataFrame(F.softmax(torch.tensor(p.to_numpy()), 1).numpy() if self.loss_ != 'sigmoid_bce' else _normal(1 / (1 + np.exp(-p.to_numpy()))), p.index, self.classes_)
+        s = _outputs(self, t, ids)
+        return pd.DataFrame(tempered(s.to_numpy(), self.temperature_, self.loss_ == 'sigmoid_bce'), s.index, self.classes_)
 
     def predict(self, t:Tables, ids=None)->pd.Series:
         "The likeliest class of every track; for valence its value."
@@ -206,39 +348,89 @@ class TrackEncoder(BaseEstimator):
         check_is_fitted(self)
         with torch.no_grad(): return Embeddings(t.audio().index.tolist(), self.net_.embed(_inputs(self, t)).numpy())
 
-def _normal(p): return p / np.maximum(p.sum(1, keepdims=True), 1e-12)
+    def expect_artists(self, t:Tables, artists:Embeddings, ids=None)->Embeddings:
+        "The artist vector to be expected of each track: those of the classes, weighted by their probabilities; rows marked `inferred`."
+        if self.target != 'artist': raise InputError(f'the net was trained for {self.target}. Train it with target="artist".')
+        p = self.predict_proba(t, ids)
+        vectors, known = artists.take(self.classes_)
+        if not known.any(): raise InputError('none of the artists that the net tells apart has a vector. Give vectors of these artists.')
+        share = p.to_numpy()[:, known]
+        return Embeddings(p.index.tolist(), share @ vectors[known] / np.maximum(share.sum(1, keepdims=True), 1e-12), inferred=np.ones(len(p), bool))
+
+    def save(self, folder)->Path:
+        "Write net, scale and classes into `folder`, without pickle."
+        return save_encoder(self, folder)
+
+    @staticmethod
+    def load(folder)->TrackEncoder:
+        "Read what `save` wrote: the same probabilities to the bit."
+        return load_encoder(folder)
 
 # %% ../nbs/04_track_embeddings.ipynb #6b6d3bd5
 def _columns(self): return [c for c in AUDIO if not (self.target == 'valence' and c == 'valence')]
 
 def _inputs(self, t, ids=None):
-    if ids is not None and not (known := pd.Index(ids).isin(t.audio().index)).all(): raise NotFoundError(f'{pd.Index(ids)[~known][0]!r} has no audio features in these tables. Use `Tables.find` to look a track up.')
-    x = audio_matrix(t.audio() if ids is None else t.audio().loc[list(ids)])[:, [AUDIO.index(c) for c in _columns(self)]]
-    return torch.from_numpy(self.scale_.transform(x))
+    return torch.from_numpy(self.scale_.transform(audio_matrix(features_of(t, ids))[:, [AUDIO.index(c) for c in _columns(self)]]))
 
-def _outputs(self, t, ids):
+@torch.no_grad()
+def _outputs(self, t, ids, rows=8192):
     check_is_fitted(self)
-    with torch.no_grad(): return pd.DataFrame(self.net_(_inputs(self, t, ids)).numpy(), index=pd.Index(t.audio().index if ids is None else ids, name='track_id'))
+    x = features_of(t, ids)
+    return pd.DataFrame(torch.cat([self.net_(part) for part in _inputs(self, t, ids).split(rows)]).numpy(), index=pd.Index(x.index, name='track_id'))
+
+class _Labels:
+    "Sparse labels that become dense a batch at a time."
+    def __init__(self, y): self.y = y
+    def __len__(self): return self.y.shape[0]
+    def __getitem__(self, rows): return torch.from_numpy(self.y[rows.numpy() if isinstance(rows, torch.Tensor) else rows].toarray())
 
 def _labels(self, t, ids):
-    if self.classes_ is not None: return torch.from_numpy(label_matrix(t, ids, self.target, self.classes_)[0].toarray())
-    return torch.tensor(((t.audio().valence[list(ids)] - self.valence_scale_[0]) / self.valence_scale_[1]).to_numpy('float32'))[:, None]
+    if self.classes_ is None: return torch.tensor(((t.audio().valence[list(ids)] - self.valence_scale_[0]) / self.valence_scale_[1]).to_numpy('float32'))[:, None]
+    if self.loss_ == 'sampled': return torch.from_numpy(main_classes(t, ids, self.target, self.classes_))
+    y = label_matrix(t, ids, self.target, self.classes_)[0]
+    return torch.from_numpy(y.toarray()) if y.shape[0] * y.shape[1] < 1 << 24 else _Labels(y)
 
 def _fit_encoder(self, t, cut):
-    t = merge_duplicates(t)
-    ids, self.classes_ = targets(t, self.target, self.min_tracks)
-    cut = cut or split(t, seed=self.seed, among=ids)
-    sides = [side[pd.Index(side).isin(ids)] for side in (np.asarray(cut.train, object), np.asarray(cut.valid, object))]
+    t, self.classes_, cut, sides = learning_sides(t, self.target, self.min_tracks, cut, self.seed)
     self.split_, self.loss_ = cut, self.loss if self.loss != 'auto' else 'squared' if self.classes_ is None else 'cross_entropy'
-    if self.loss_ not in LOSSES or (self.loss_ == 'squared') != (self.classes_ is None): raise InputError(f"loss is {self.loss!r}. Choose {', '.join(LOSSES) if self.classes_ is not None else 'auto'}.")
-    if self.hidden is not None and self.hidden < 1: raise InputError(f'hidden is {self.hidden}. Give at least 1 unit.')
+    if self.loss_ not in (*LOSSES, 'sampled') or (self.loss_ == 'squared') != (self.classes_ is None): raise InputError(f"loss is {self.loss!r}. Choose {', '.join([*LOSSES, 'sampled']) if self.classes_ is not None else 'auto'}.")
+    if self.hidden is not None and self.hidden < 1 or self.neck < 0: raise InputError(f'hidden is {self.hidden}, neck {self.neck}. Give at least 1 hidden unit.')
     self.scale_ = Standardize().fit(audio_matrix(t.audio().loc[sides[0]])[:, [AUDIO.index(c) for c in _columns(self)]])
     if self.classes_ is None: self.valence_scale_ = (v := t.audio().valence[sides[0]]).mean(), v.std() or 1.
-    n_out = 1 if self.classes_ is None else len(self.classes_)
-    hidden = self.hidden or (512 if self.target == 'artist' else 128)
     data = [f(self, t, side) for side in sides for f in (_inputs, _labels)]
-    how = Training(lr=self.lr, max_epochs=self.max_epochs, patience=self.patience, seed=self.seed)
-    self.net_, self.history_ = train_net(lambda: TrackNet(len(_columns(self)), hidden, n_out), LOSSES[self.loss_], *data, how)
+    if self.loss_ == 'sampled': self.net_, self.history_ = train_sampled(lambda: _net(self), *data, Sampling(max_epochs=min(self.max_epochs, 30), seed=self.seed, batch=min(2048, max(64, len(data[0]) // 50))))
+    else: self.net_, self.history_ = train_net(lambda: _net(self), LOSSES[self.loss_], *data, Training(lr=self.lr, max_epochs=self.max_epochs, patience=self.patience, seed=self.seed))
+    self.temperature_ = 1.
+    if self.calibrate and self.classes_ is not None and self.loss_ != 'paper':
+        self.temperature_ = temperature(_outputs(self, t, sides[1]).to_numpy(), main_classes(t, sides[1], self.target, self.classes_), self.loss_ == 'sigmoid_bce')
+    return self
+
+def _net(self):
+    return TrackNet(len(_columns(self)), self.hidden or (512 if self.target == 'artist' else 128), 1 if self.classes_ is None else len(self.classes_), self.neck)
+
+# %% ../nbs/04_track_embeddings.ipynb #12fd7f87
+def save_encoder(self:TrackEncoder, folder)->Path:
+    "Write a fitted encoder as a model folder; it holds no track."
+    check_is_fitted(self)
+    config = {'kind': 'TrackEncoder', 'params': self.get_params(), 'loss': self.loss_, 'temperature': self.temperature_, 'valence_scale': [float(v) for v in getattr(self, 'valence_scale_', ())]}
+    arrays = {f'net.{n}': v.numpy() for n, v in self.net_.state_dict().items()} | {'mean': self.scale_.mean_, 'scale': self.scale_.scale_, 'history': self.history_.to_numpy('float64')}
+    return save_arrays(folder, config, arrays, pd.DataFrame({'class': [] if self.classes_ is None else self.classes_}).astype('str'))
+
+def load_encoder(folder)->TrackEncoder:
+    "Read an encoder from a model folder."
+    config, arrays, keys = load_arrays(folder, 'TrackEncoder')
+    try:
+        self = TrackEncoder(**config['params'])
+        self.loss_, self.temperature_ = config['loss'], config['temperature']
+        self.classes_ = None if self.target == 'valence' else keys['class'].to_numpy(object)
+        if self.classes_ is None: self.valence_scale_ = tuple(config['valence_scale'])
+        self.scale_ = Standardize()
+        self.scale_.mean_, self.scale_.scale_ = arrays['mean'], arrays['scale']
+        self.history_ = pd.DataFrame(arrays['history'], columns=['train', 'valid', 'lr']).rename_axis('epoch')
+        self.net_ = _net(self)
+        self.net_.load_state_dict({n[4:]: torch.from_numpy(v) for n, v in arrays.items() if n.startswith('net.')})
+        self.net_.eval()
+    except (KeyError, TypeError, ValueError, RuntimeError) as e: raise input_error(folder, f'holds files that do not belong together ({e})', 'Save the model again.') from e
     return self
 
 # %% ../nbs/04_track_embeddings.ipynb #9bc77c0d

@@ -7,10 +7,15 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from torch import nn
 
+from musicrec.artist2vec import Embeddings
+from musicrec.blend import Blend, company, forest_tuned, guess_nearest, guess_usual, known_for, pool_weights
 from musicrec.collect import AUDIO, MusicrecError, Tables, load_tables
-from musicrec.metrics import paper_loss
+from musicrec.gaussian import FeatureScale, Gaussian, GaussianEncoder, Law, Rows, moments, two_parts
+from musicrec.metrics import ece, paper_loss
 from musicrec.preprocess import Split, main_genre, merge_duplicates, split
-from musicrec.track_embeddings import LOSSES, TrackEncoder, TrackNet, Training, cross_entropy, guess_majority, paper_bce, targets, train_net
+from musicrec.tables import main_artists
+from musicrec.track_embeddings import (LOSSES, Sampling, TrackEncoder, TrackNet, Training, cross_entropy, guess_majority, main_classes, paper_bce, sampled_loss, targets, temperature, tempered, train_net,
+                                       train_sampled)
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +82,12 @@ def test_learning_rate_falls_when_validation_stalls():
     assert history.lr.iloc[-1] < history.lr.iloc[0] and history.lr.is_monotonic_decreasing
 
 
+def test_dropout_follows_the_seed_too():
+    make = lambda: nn.Sequential(nn.Linear(8, 16), nn.Dropout(.5), nn.Linear(16, 1))
+    losses = [train_net(make, nn.functional.mse_loss, *small_task(), Training(max_epochs=3))[1].valid.tolist() for _ in range(2)]
+    assert losses[0] == losses[1]
+
+
 def test_training_leaves_the_global_random_state_alone():
     torch.manual_seed(5)
     before = torch.random.get_rng_state()
@@ -110,7 +121,7 @@ def test_another_seed_is_another_net(world, fitted):
 
 
 @pytest.mark.parametrize("target", ["genre", "artist"])
-@pytest.mark.parametrize("loss", ["auto", "paper", "cross_entropy", "sigmoid_bce"])
+@pytest.mark.parametrize("loss", ["auto", "paper", "cross_entropy", "sigmoid_bce", "sampled"])
 def test_probabilities_sum_to_one(world, target, loss):
     p = encoder(target=target, loss=loss, max_epochs=2).fit(world).predict_proba(world)
     np.testing.assert_allclose(p.sum(axis=1), 1, atol=1e-5)
@@ -218,3 +229,199 @@ def test_majority_gives_class_shares_and_never_zero():
     assert p.shape == (4, 3) and (p > 0).all() and np.allclose(p.sum(1), 1) and p[0].argmax() == 0
 
 
+@pytest.mark.parametrize("options", [dict(), dict(target="artist", loss="sampled", neck=4), dict(loss="sigmoid_bce"), dict(target="valence")], ids=str)
+def test_saved_and_loaded_net_says_the_same_to_the_bit(world, tmp_path, options):
+    model = encoder(**options, max_epochs=3).fit(world)
+    again = TrackEncoder.load(model.save(tmp_path / "model"))
+    ask = (lambda m: m.predict(world)) if model.target == "valence" else lambda m: m.predict_proba(world)
+    assert np.array_equal(ask(model).to_numpy(), ask(again).to_numpy()) and again.get_params() == model.get_params()
+    assert np.array_equal(model.embed(world).vectors, again.embed(world).vectors)
+    assert not list((tmp_path / "model").glob("*.pkl")) and again.history_.valid.idxmin() == model.history_.valid.idxmin()
+
+
+def test_folder_of_another_net_is_refused(fitted, tmp_path):
+    folder = fitted.save(tmp_path / "model")
+    config = (folder / "config.json").read_text()
+    (folder / "config.json").write_text(config.replace('"hidden": 16', '"hidden": 17'))
+    with pytest.raises(MusicrecError, match="do not belong together"): TrackEncoder.load(folder)
+
+
+def test_one_and_two_threads_choose_the_same_epoch():
+    x, y, xv, yv = small_task(n=400)
+    before, chosen = torch.get_num_threads(), []
+    try:
+        for n in (1, 2):
+            torch.set_num_threads(n)
+            chosen.append((train_net(lambda: TrackNet(8, 512, 1), nn.functional.mse_loss, x, y, xv, yv, Training(patience=4, max_epochs=40))[1].valid.idxmin(),
+                           train_sampled(lambda: TrackNet(8, 64, 12, 8), x, (x[:, 0] * 2).long().clamp(-5, 5) + 5, xv, (xv[:, 0] * 2).long().clamp(-5, 5) + 5, Sampling(negatives=6, batch=16, max_epochs=8))[1].valid.idxmin()))
+    finally: torch.set_num_threads(before)
+    assert chosen[0] == chosen[1]
+
+
+def test_sampled_loss_estimates_the_loss_over_all_classes():
+    g = torch.Generator().manual_seed(3)
+    last, weights, bias, y = torch.randn(6, 5, generator=g), torch.randn(300, 5, generator=g), torch.randn(300, generator=g), torch.randint(300, (6,), generator=g)
+    full = nn.functional.cross_entropy(last @ weights.T + bias, y).item()
+    share = torch.rand(300, generator=g) + .2
+    share /= share.sum()
+    drawn = [torch.multinomial(share, 200, replacement=True, generator=g) for _ in range(200)]
+    mean = np.mean([sampled_loss(last, (weights[y], bias[y]), (weights[d], bias[d] - torch.log(200 * share[d])), y, d).item() for d in drawn])
+    assert mean == pytest.approx(full, abs=.03)
+
+
+def test_temperature_mends_a_net_that_is_too_sure(world):
+    raw, tuned = (encoder(calibrate=c, max_epochs=60, hidden=64, patience=60).fit(world) for c in (False, True))
+    assert raw.temperature_ == 1 != tuned.temperature_
+    y = main_classes(world, tuned.split_.valid, "genre", tuned.classes_)
+    loss = lambda m: -np.log(m.predict_proba(world, tuned.split_.valid).to_numpy()[np.arange(len(y)), y]).mean()
+    assert loss(tuned) <= loss(raw)
+
+
+def test_temperature_leaves_the_order_alone():
+    s = np.random.default_rng(0).normal(size=(50, 4))
+    assert np.array_equal(tempered(s).argsort(1), tempered(s, 3.).argsort(1)) and .2 <= temperature(s, s.argmax(1)) <= 5
+
+
+def test_expected_artist_vector_lies_among_the_artists(world):
+    model = encoder(target="artist").fit(world)
+    known = Embeddings(list(model.classes_[:5]), np.eye(5))
+    e = model.expect_artists(world, known, list(world.tracks.track_id[:7]))
+    assert e.inferred.all() and np.allclose(e.vectors.sum(1), 1, atol=1e-5) and (e.vectors >= 0).all()
+    with pytest.raises(MusicrecError, match="has a vector"): model.expect_artists(world, Embeddings(["nobody"], np.ones((1, 2))))
+    with pytest.raises(MusicrecError, match="target="): encoder(max_epochs=1).fit(world).expect_artists(world, known)
+
+
+MAKERS = {"net": lambda **o: encoder(max_epochs=3, **o), "gaussian": lambda **o: GaussianEncoder(**dict(target="genre") | o), "blend": lambda **o: Blend(members=("forest", "gaussian"), **o)}
+
+
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+class TestOddInput:
+    def test_infinite_features_are_refused(self, world, make):
+        bad = world.replace(audio_features=world.audio_features.assign(tempo=world.audio_features.tempo.mask(world.audio_features.index == 3, np.inf)))
+        with pytest.raises(MusicrecError, match="infinite"): make().fit(bad)
+
+    def test_gaps_and_constant_columns_give_probabilities(self, world, make):
+        odd = with_gaps(world)
+        odd = odd.replace(audio_features=odd.audio_features.assign(tempo=120., energy=np.nan))
+        p = make().fit(odd).predict_proba(odd)
+        assert np.isfinite(p.to_numpy()).all() and np.allclose(p.sum(axis=1), 1, atol=1e-5)
+
+    def test_label_seen_only_in_the_test_is_a_class_of_small_probability(self, world, make):
+        s = split(world, seed=1)
+        t = world.replace(track_genres=pd.concat([world.track_genres[~world.track_genres.track_id.isin(s.test)], pd.DataFrame({"track_id": s.test, "genre": "unheard", "source": "synthetic"})]))
+        p = make().fit(t, s).predict_proba(t, s.test)
+        assert "unheard" in p and p["unheard"].mean() < .2 and np.isfinite(p.to_numpy()).all()
+
+    def test_class_without_tracks_is_no_class(self, world, make):
+        t = world.replace(track_genres=pd.concat([world.track_genres, pd.DataFrame({"track_id": ["nowhere"], "genre": "empty", "source": "synthetic"})]))
+        assert "empty" not in make().fit(t).predict_proba(t)
+
+    def test_artists_of_one_track_are_learned_if_asked_for(self, world, make):
+        first = world.track_artists.groupby("artist_id").cumcount() == 0
+        keep = ~world.track_artists.artist_id.isin(set(world.artists.artist_id[:3])) | first
+        t = world.replace(track_artists=world.track_artists[keep])
+        p = make(target="artist", min_tracks=1).fit(t).predict_proba(t)
+        assert np.isfinite(p.to_numpy()).all() and set(main_artists(t)) == set(p)
+
+    def test_training_side_without_labels_is_refused(self, world, make):
+        none = np.array([], object)
+        with pytest.raises(MusicrecError): make().fit(world, Split(none, world.tracks.track_id.to_numpy(object)[:9], none, "track", 0))
+
+
+def clouds(k=5, n=60, d=4, seed=0, own=False):
+    rng = np.random.default_rng(seed)
+    root = np.eye(d) + .4 * rng.normal(size=(k if own else 1, d, d)) + np.zeros((k, 1, 1))
+    y = np.repeat(np.arange(k), n)
+    return (2 * rng.normal(size=(k, d))[y] + (root[y] @ rng.normal(size=(len(y), d, 1)))[..., 0]).astype("float32"), y
+
+
+def test_moments_do_not_depend_on_order_or_block_size():
+    x, y = clouds()
+    mix = np.random.default_rng(1).permutation(len(y))
+    for size in (1, 100, 10**6):
+        for a, b in zip(moments(Rows(x, y, 6, size)), moments(Rows(x[mix], y[mix], 6))): np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_closed_form_agrees_with_scikit_learn(own):
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis
+    x, y = clouds(n=2000, own=own)
+    peer = (QuadraticDiscriminantAnalysis if own else LinearDiscriminantAnalysis)().fit(x, y)
+    p = Gaussian("own" if own else "shared").fit(x, y).predict_proba(x)
+    assert np.abs(p - peer.predict_proba(x)).mean() < .01 and (p.argmax(1) == peer.predict(x)).mean() > .99
+
+
+def test_validation_chooses_between_one_covariance_and_many():
+    for own in (False, True):
+        x, y = clouds(k=8, n=400, own=own)
+        mix = np.random.default_rng(2).permutation(len(y))
+        loss = Gaussian().fit(x[mix[:2400]], y[mix[:2400]], 8, (x[mix[2400:]], y[mix[2400:]])).loss_
+        assert loss["own"] < loss["shared"] - .05 if own else loss["shared"] < min(loss.values()) + .02
+
+
+def test_two_parts_hold_all_tracks_even_of_classes_with_one():
+    x, y = clouds(k=4, n=30)
+    x, y = x[:91], y[:91] # the last class has one row
+    rows = Rows(x, y, 5)
+    n, mean, scatter = moments(rows)
+    N, M, S, common = two_parts(rows, mean, scatter)
+    np.testing.assert_allclose(N.sum(1), n, atol=.05)
+    assert torch.isfinite(M).all() and torch.isfinite(S).all() and torch.linalg.eigvalsh(common).min() > 0
+
+
+def test_stretched_features_are_the_same_for_train_and_test():
+    x = np.random.default_rng(0).beta(.5, .5, (100, 3))
+    scale = FeatureScale().fit(x)
+    np.testing.assert_array_equal(scale.transform(x)[5:9], scale.transform(x[5:9]))
+
+
+def test_nobody_is_told_a_label_of_its_own():
+    rng = np.random.default_rng(0)
+    y, artist, fold = rng.integers(0, 3, 200), rng.integers(-1, 20, 200), rng.integers(0, 5, 200)
+    told = known_for(y, artist, 3, fold=fold)
+    for i in range(0, 200, 17):
+        other = y.copy()
+        other[i] = (y[i] + 1) % 3
+        np.testing.assert_array_equal(known_for(other, artist, 3, fold=fold)[i], told[i])
+
+
+def test_company_leaves_the_track_itself_out():
+    x = pd.DataFrame({"tempo": [1., 2, 3, 4]}, index=list("abcd"))
+    artist = pd.Series(["u", "u", "u", "v"], index=x.index)
+    moved = x.assign(tempo=[9., 2, 3, -4]) # the mean of all stays
+    assert company(moved, artist).tempo["a"] == pytest.approx(company(x, artist).tempo["a"])
+
+
+def test_labels_of_the_test_side_change_no_prediction(world):
+    s = split(world, seed=2)
+    other = world.replace(track_genres=world.track_genres.assign(genre=world.track_genres.genre.mask(world.track_genres.track_id.isin(s.test), "genre 0")))
+    a, b = (Blend(members=("forest",), labels="yes").fit(t, s).predict_proba(world, s.test) for t in (world, other))
+    np.testing.assert_allclose(a.reindex(columns=b.columns), b, atol=1e-9)
+
+
+def test_blend_beats_the_majority_and_is_the_same_twice(world):
+    s = split(world, seed=0)
+    one, two = (Blend(nets=1, width=16).fit(world, s) for _ in range(2))
+    p = one.predict_proba(world, s.test)
+    y = main_classes(world, s.test, "genre", one.classes_)
+    np.testing.assert_allclose(p, two.predict_proba(world, s.test), atol=1e-9)
+    assert (one.weights_ >= 0).all() and (p.to_numpy().argmax(1) == y).mean() > .5
+
+
+def test_weights_of_the_pool_are_equal_without_rows_to_judge_by():
+    rng = np.random.default_rng(0)
+    w = pool_weights(rng.normal(size=(3, 5, 4)), rng.integers(0, 4, 5))
+    assert np.ptp(w) < .05
+
+
+@pytest.mark.parametrize("options", [dict(target="mood"), dict(target="valence"), dict(labels="maybe"), dict(members=("oracle",)), dict(features=("loudness", "colour"))], ids=str)
+def test_impossible_blends_are_refused(world, options):
+    with pytest.raises(MusicrecError): Blend(**options).fit(world)
+
+
+def test_guesses_without_training():
+    p = guess_usual(np.array([0, 1, 1]), np.array([0, 0, -1]), np.array([0, 3, -1]), np.full((3, 2), .5))
+    np.testing.assert_allclose(p, .5)
+    x, y = clouds(k=3, n=30)
+    assert (guess_nearest(x, y, x, 3).argmax(1) == y).all()
+    assert (forest_tuned(x[::2], y[::2], x[1::2], y[1::2], 3, trees=20)(x).argmax(1) == y).mean() > .8

@@ -1,0 +1,213 @@
+"""Genre and artist from audio, on real tracks: our blend, the paper's net, a tuned forest and others on the same splits.
+
+    MUSICREC_DATA=… python benchmarks/track_quality.py [--seeds 5] [--only tidytuesday …] [--json results/track_quality.json]
+
+Every method learns from the training side, chooses by the validation side and is scored once on the test side. A track has one label, its most frequent genre
+(ties by name). Intervals are bootstrapped over seeds and artists. Artist vectors are learned from HetRec-2011 and the crawl of related artists, never from playlists.
+"""
+import argparse
+import json
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from musicrec.blend import TWELVE, Blend, forest_tuned, guess_nearest, guess_usual
+from musicrec.collect import Tables, load_tables
+from musicrec.evaluation import transfer_artists
+from musicrec.gaussian import FeatureScale, GaussianEncoder
+from musicrec.metrics import METRICS, paired
+from musicrec.preprocess import Split, audio_matrix, main_genre, merge_duplicates, split
+from musicrec.tables import fold, main_artists
+from musicrec.track_embeddings import TrackEncoder, guess_majority, main_classes, targets
+
+GENRE, ARTIST = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "ece"), ("accuracy", "top10", "mrr", "log_loss", "ece")
+DATA = Path(os.environ.get("MUSICREC_DATA", "."))
+
+
+def open_vectors(t):
+    """Artist vectors for the artists of `t`, from lists that know none of its labels."""
+    return transfer_artists(t, [load_tables("hetrec"), load_tables(DATA / "spotify_related_artists_amat")])
+
+
+def union_of_open_sets():
+    """All tracks with audio of the open sets, artists matched by folded name, recordings merged."""
+    parts = []
+    for name in ("tidytuesday_spotify_songs", "spotify_music_genre_50k", "spotify_hit_predictor", "spotify_related_graph_taylor_swift", "geomack_song_attributes"):
+        t = load_tables(DATA / name)
+        by_name = t.artists.set_index("artist_id").name.dropna().map(fold)
+        credits = t.track_artists.assign(artist_id="name:artist:" + t.track_artists.artist_id.map(by_name)).dropna(subset=["artist_id"]).drop_duplicates(["track_id", "artist_id"])
+        names = t.artists.dropna(subset=["name"]).assign(artist_id=lambda d: "name:artist:" + d.name.map(fold))
+        parts.append(Tables(tracks=t.tracks, track_artists=credits.assign(source=name), audio_features=t.audio_features, artists=names.drop_duplicates("artist_id").assign(source="union")))
+    return merge_duplicates(Tables.union(parts))
+
+
+class Task:
+    """One target on one set of tables, and what every method says of a split's test side."""
+
+    def __init__(self, t, target, min_tracks=10):
+        self.t, self.target, self.min_tracks = t, target, min_tracks
+        self.ids, self.classes = targets(t, target, min_tracks)
+        self.artist = pd.Series(pd.factorize(main_artists(t).reindex(t.tracks.track_id))[0], t.tracks.track_id)
+
+    def y(self, ids): return main_classes(self.t, ids, self.target, self.classes)
+
+    def full(self, p): return p.reindex(columns=self.classes, fill_value=0).to_numpy()
+
+    def blend(self, s, seed, **options): return self.full(Blend(target=self.target, min_tracks=self.min_tracks, seed=seed, **options).fit(self.t, s).predict_proba(self.t, s.test))
+
+    def net(self, s, seed, loss): return self.full(TrackEncoder(target=self.target, loss=loss, min_tracks=self.min_tracks, seed=seed).fit(self.t, s).predict_proba(self.t, s.test))
+
+    def matrix(self, ids, features): return self.t.audio().loc[ids, list(features)].to_numpy(float)
+
+    def forest(self, s, seed, features, inputs=None):
+        x = inputs or (lambda ids: self.matrix(ids, features))
+        return forest_tuned(x(s.train), self.y(s.train), x(s.valid), self.y(s.valid), len(self.classes), seed)(x(s.test))
+
+    def majority(self, s): return guess_majority(self.y(s.train), len(s.test), len(self.classes))
+
+    def usual(self, s, fallback): return guess_usual(self.y(s.train), self.artist[s.train].to_numpy(), self.artist[s.test].to_numpy(), fallback)
+
+    def nearest(self, s):
+        scale = FeatureScale().fit(audio_matrix(self.t.audio().loc[s.train]))
+        near = lambda ids: scale.transform(audio_matrix(self.t.audio().loc[ids]))
+        return guess_nearest(near(s.train), self.y(s.train), near(s.test), len(self.classes), 1)
+
+
+def genre_unseen(t, seeds, vectors=None, extra=0):
+    """Artists unseen in the labels."""
+    task = Task(t, "genre")
+    for seed in range(seeds):
+        s = split(t, by="artist", seed=seed, among=task.ids)
+        p = {"default": task.blend(s, seed), "forest": task.forest(s, seed, TWELVE[:8]), "paper": task.net(s, seed, "paper"), "majority": task.majority(s)}
+        if seed < extra:
+            p["default, the track alone"] = task.blend(s, seed, company=False)
+            p["default, 12 features"] = task.blend(s, seed, features=TWELVE)
+            p["forest, 12 features"] = task.forest(s, seed, TWELVE)
+            p["boosting, 12 features"] = task.blend(s, seed, features=TWELVE, company=False, members=("boosting",))
+            p["nearest neighbour"] = task.nearest(s)
+            if seed == 0: p |= {f"net, {loss}": task.net(s, seed, loss) for loss in ("cross_entropy", "sigmoid_bce")}
+            if vectors is not None: p["default, 12 features, artist vectors"] = task.blend(s, seed, features=TWELVE, artists=vectors)
+        yield seed, task, s, p
+
+
+def genre_known(t, seeds, vectors=None, extra=0):
+    """Tracks unseen, their artists known or not."""
+    task = Task(t, "genre")
+    for seed in range(seeds):
+        s = split(t, by="track", seed=seed, among=task.ids)
+        forest = task.forest(s, seed, TWELVE[:8])
+        p = {"default": task.blend(s, seed), "forest": forest, "artist's usual genre, else forest": task.usual(s, forest), "paper": task.net(s, seed, "paper"), "majority": task.majority(s)}
+        if vectors is not None and seed < extra: p["default, 12 features, artist vectors"] = task.blend(s, seed, features=TWELVE, artists=vectors)
+        yield seed, task, s, p
+
+
+def artist_task(t, seeds, by, min_tracks, valid=.1, test=.2):
+    task = Task(t, "artist", min_tracks)
+    for seed in range(seeds):
+        s = split(t, by=by, seed=seed, valid=valid, test=test, among=task.ids)
+        p = {"default": task.blend(s, seed, nets=5 if len(task.classes) < 300 else 2), "forest": task.forest(s, seed, TWELVE[:8]), "paper": task.net(s, seed, "paper"), "majority": task.majority(s)}
+        p["gaussian"] = task.full(GaussianEncoder(target="artist", min_tracks=min_tracks, seed=seed).fit(t, s).predict_proba(t, s.test))
+        if len(task.classes) < 300: p["default, 12 features"] = task.blend(s, seed, nets=5, features=TWELVE)
+        yield seed, task, s, p
+
+
+def cross(tables, seeds):
+    """Train on one set, test on the other, genres of both; artists of the test set are left out of training."""
+    genre = {n: main_genre(t) for n, t in tables.items()}
+    shared = sorted(set.intersection(*(set(g) for g in genre.values())))
+    names = {n: t.artists.set_index("artist_id").name.map(fold, na_action="ignore") for n, t in tables.items()}
+    for a, b in (list(tables), list(tables)[::-1]):
+        kept = {n: genre[n][genre[n].isin(shared)].index.intersection(tables[n].audio().index) for n in (a, b)}
+        who = {n: main_artists(tables[n]).reindex(kept[n]).map(names[n]) for n in (a, b)}
+        both = Tables.union([tables[n].replace(track_genres=tables[n].track_genres[tables[n].track_genres.track_id.isin(kept[n])]) for n in (a, b)])
+        rng = np.random.default_rng(0)
+        learn = kept[a][~who[a].isin(set(who[b].dropna())).to_numpy()]
+        task = Task(both, "genre")
+        for seed in range(seeds):
+            part = split(tables[a], by="artist", seed=seed, among=learn, test=0)
+            s = Split(part.train, part.valid, rng.permutation(kept[b].to_numpy(object))[:6000], "artist", seed)
+            yield f"{a} to {b}", seed, task, s, {"default": task.blend(s, seed, nets=2), "forest": task.forest(s, seed, TWELVE[:8]), "majority": task.majority(s)}
+
+
+class Ledger:
+    """Scores of every method, and paired differences to the forests."""
+
+    def __init__(self): self.rows, self.runs = [], {}
+
+    def add(self, name, metrics, seed, task, s, p):
+        y, artist = task.y(s.test), task.artist[s.test].to_numpy()
+        ok = y >= 0
+        for method, q in p.items():
+            q = np.clip(q[ok], 1e-9, None)
+            q = q / q.sum(1, keepdims=True)
+            self.runs.setdefault((name, method), []).append((y[ok], q.astype("float32"), artist[ok]))
+            scores = {m: METRICS[m](y[ok], q) for m in metrics}
+            print(name, seed, method, {m: round(v, 4) for m, v in scores.items()}, flush=True)
+
+    def close(self, metrics):
+        for (name, method), runs in self.runs.items():
+            groups = [(y, q, np.split(order := np.argsort(a, kind='stable'), np.flatnonzero(np.diff(a[order])) + 1)) for y, q, a in runs]
+            for m in metrics:
+                each = [METRICS[m](y, q) for y, q, _ in runs]
+                rng = np.random.default_rng(0)
+                drawn = []
+                for _ in range(100): # over seeds, and artists within a seed
+                    y, q, rows_of = groups[rng.integers(len(runs))]
+                    pick = np.concatenate([rows_of[i] for i in rng.integers(0, len(rows_of), len(rows_of))])
+                    drawn.append(METRICS[m](y[pick], q[pick]))
+                self.rows.append({"task": name, "method": method, "metric": m, "value": float(np.mean(each)), "low": float(np.quantile(drawn, .025)), "high": float(np.quantile(drawn, .975)), "seeds": len(runs), "classes": int(runs[0][1].shape[1])})
+
+    def differences(self, k):
+        """Accuracy (k=1) or top-k: every default minus the forest, over artists of all seeds."""
+        out = []
+        rank = lambda y, q: (q >= q[np.arange(len(y)), y][:, None]).sum(1) <= k
+        for (name, method), runs in self.runs.items():
+            for peer in ("forest", "forest, 12 features"):
+                if not method.startswith("default") or (name, peer) not in self.runs: continue
+                others = self.runs[name, peer][:len(runs)]
+                a, b = (np.concatenate([rank(y, q) for y, q, _ in r]).astype(float) for r in (runs, others))
+                mean, low, high = paired(a, b, np.concatenate([artist for _, _, artist in runs]))
+                out.append({"task": name, "method": method, "minus": peer, "metric": "accuracy" if k == 1 else f"top{k}", "value": mean, "low": low, "high": high, "seeds": len(runs)})
+                print(out[-1], flush=True)
+        return out
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--only", nargs="*", default=["tidytuesday", "known", "genre50k", "demo", "album", "union", "cross"])
+    parser.add_argument("--extra", type=int, default=5, help="seeds on which further variants are run")
+    parser.add_argument("--json", type=Path, help="merge what was measured into this file")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    for name in args.only:
+        start, cpu = time.time(), time.process_time()
+        ledger, metrics, k = Ledger(), GENRE, 1
+        if name in ("tidytuesday", "known"):
+            t = merge_duplicates(load_tables("tidytuesday"))
+            runs = (genre_unseen if name == "tidytuesday" else genre_known)(t, args.seeds, open_vectors(t), args.extra)
+            title = "genre, unseen artists, TidyTuesday" if name == "tidytuesday" else "genre, unseen tracks, TidyTuesday"
+        elif name == "genre50k": title, runs = "genre, unseen artists, music_genre_50k", genre_unseen(merge_duplicates(load_tables("music_genre_50k")), args.seeds)
+        elif name == "demo": title, runs = "genre, unseen artists, demo", genre_unseen(merge_duplicates(load_tables("demo")), args.seeds)
+        elif name == "album": title, runs, metrics, k = "artist, unseen albums, TidyTuesday, 20+ tracks", artist_task(merge_duplicates(load_tables("tidytuesday")), args.seeds, "album", 20), ARTIST, 10
+        elif name == "union": title, runs, metrics, k = "artist, unseen tracks, all open sets, 10+ tracks", artist_task(union_of_open_sets(), min(args.seeds, 3), "track", 10), ARTIST, 10
+        if name == "cross":
+            for title, *run in cross({n: merge_duplicates(load_tables(n)) for n in ("tidytuesday", "music_genre_50k")}, min(args.seeds, 2)): ledger.add("genre, other set, " + title, metrics, *run)
+        else:
+            for run in runs: ledger.add(title, metrics, *run)
+        ledger.close(metrics)
+        differences = ledger.differences(k)
+        print(name, f"{time.time() - start:.0f} s, {time.process_time() - cpu:.0f} CPU-s", flush=True)
+        if args.json:
+            old = json.loads(args.json.read_text()) if args.json.exists() else {"rows": [], "differences": []}
+            tasks = {r["task"] for r in ledger.rows}
+            new = {"made_by": "MUSICREC_DATA=… python benchmarks/track_quality.py --json results/track_quality.json"} | {key: [r for r in old[key] if r["task"] not in tasks] + rows for key, rows in (("rows", ledger.rows), ("differences", differences))}
+            args.json.write_text(json.dumps(new, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
