@@ -1,8 +1,8 @@
-"""Like or dislike on one real listener: ours, the paper's, and what an unrestricted blend of trees reaches on the same inputs.
+"""The recommender on trial: real likes, five likes, new tracks, known truth, and reasons put to the test.
 
-    MUSICREC_DATA=… python benchmarks/recommender_quality.py [--seeds 5] [--json results/recommender_quality.json]
+    MUSICREC_DATA=… python benchmarks/recommender_quality.py [--only likes five_likes …] [--json results/recommender_quality.json]
 
-The listener is geomack's; artist vectors are learned on the other collections, without labels, and matched by folded name.
+`likes`: one real listener; artist vectors are learned on other collections, without labels, and matched by folded name. Every method sees the same folds.
 """
 import argparse
 import json
@@ -11,112 +11,139 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit
+from scipy.stats import wilcoxon
 
-from musicrec.artist2vec import unit
+from musicrec.artist2vec import Artist2Vec, Embeddings, sentences, unit
 from musicrec.collect import load_tables
-from musicrec.evaluation import _Likes, interval, rows_of, transfer_artists
-from musicrec.metrics import accuracy, auc, brier, log_loss, paired
+from musicrec.evaluation import listener_of, rows_of, transfer_artists
+from musicrec.metrics import accuracy, auc, brier, log_loss, paired, rank_scores
 from musicrec.preprocess import folds, merge_duplicates, track_groups
-from musicrec.recommender import Recommender, _measures, artist_vectors, catalogue, neighbour_rates, own_rates
+from musicrec.ranking import HeldOut, core, ease, hold_out, lists_of, vector_scores
+from musicrec.recommender import Newcomer, Ranks, Recommender, measures
+from musicrec.sources.simulate import best_auc
+from musicrec.tables import main_artists
+from musicrec.track_embeddings import TrackEncoder
 
-SHOWN = ["accuracy", "auc", "log_loss", "brier", "ece"]
+DATA = Path(os.environ.get("MUSICREC_DATA", "."))
 OTHERS = "hetrec2011_lastfm_2k", "tidytuesday_spotify_songs", "spotify_related_artists_amat", "spotify_related_graph_taylor_swift"
+SHOWN = ["accuracy", "auc", "log_loss", "brier", "ece"]
 EACH = {"accuracy": lambda y, p: (p.argmax(1) == y).astype(float), "log_loss": lambda y, p: -np.log(np.clip(p[np.arange(len(y)), y], 1e-12, 1)), "brier": lambda y, p: (p[:, 1] - y)**2}
+BOTH = lambda p: np.stack([1 - p, p], 1)
 
 
-class Likes(_Likes):
-    """The entrants of `evaluate`, and more."""
+def row(task, method, metric, value, low=None, high=None, seeds=1, **more):
+    """One line of the result."""
+    return dict(task=task, method=method, metric=metric, value=float(value), low=low, high=high, seeds=seeds, **more)
 
-    def __init__(self, t, seed, artists):
-        super().__init__(t, None, seed, artists)
-        self.frame = catalogue(t)
-        self.row = pd.Series(np.arange(len(self.frame)), self.frame.track_id)
-        main = self.frame.artist_ids.str.split("|").str[0]
-        self.groups = pd.factorize(main.where(main != ""))[0]
-        self.vectors = artist_vectors(artists["default"], self.frame.artist_ids, main_only=True).astype(float)
 
-    def blend(self, s):
-        """Extra trees, a random forest and boosting over all inputs at once, untuned."""
-        from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
-        seen, test = (self.row[ids].to_numpy() for ids in (np.concatenate([s.train, s.valid]), s.test))
-        y, w = self.y[self.frame.track_id.iloc[seen]].to_numpy(), np.ones(len(seen))
-        odds, n = own_rates(self.groups, seen, y, w)
-        v = self.vectors
-        x = np.hstack([_measures(self.t.audio().loc[self.frame.track_id], seen), v / np.sqrt(np.maximum(np.linalg.norm(v, axis=1, keepdims=True), 1e-9)), v.any(1)[:, None], neighbour_rates(unit(v), self.groups, seen, y, w), odds[:, None], n[:, None]])
-        models = [ExtraTreesClassifier(400, min_samples_leaf=2, n_jobs=2, random_state=self.seed), RandomForestClassifier(400, min_samples_leaf=2, max_features=.3, n_jobs=2, random_state=self.seed),
-                  HistGradientBoostingClassifier(max_iter=150, learning_rate=.05, random_state=self.seed)]
-        return np.mean([m.fit(x[seen], y).predict_proba(x[test]) for m in models], 0)
+# One real listener
+
+
+class Likes:
+    """What each method says of the test side of a split."""
+
+    def __init__(self, t, artists):
+        self.t, self.artists, self.who = t, artists, listener_of(t)
+        self.bare = t.replace(track_artists=None, artists=None)
+        self.y = t.preferences[t.preferences.listener_id == self.who].set_index("track_id").label.astype(int)
+        self.main = main_artists(t)
+        m = measures(t, self.y.index.tolist())
+        self.x = pd.DataFrame(np.nan_to_num(m, nan=np.nanmean(m)), self.y.index)
+        v, known = artists.take(self.main.reindex(self.y.index))
+        self.v = pd.DataFrame(np.hstack([v, known[:, None]]), self.y.index)
+
+    def begin(self, seed):
+        """Track vectors of a net that never saw a like."""
+        self.seed, self.tracks = seed, TrackEncoder(target="valence", seed=seed).fit(self.t).embed(self.t)
+
+    def _ours(self, s, artists, t=None, **options):
+        return Recommender(artists, self.tracks, seed=self.seed, **options).fit(t or self.t, self.who, s).predict_proba(s.test).to_numpy()
+
+    def default(self, s): return self._ours(s, self.artists)
+    def with_indicator(self, s): return self._ours(s, self.artists, listed=True)
+    def without_forests(self, s): return self._ours(s, self.artists, forests=False)
+    def audio_only(self, s): return self._ours(s, None, self.bare)
+    def paper(self, s): return self._ours(s, self.artists, method="paper")  # its net on our vectors, zeros for artists without one
 
     def artist_rate(self, s):
-        """The like-rate of the artist's other tracks, nothing else."""
-        seen, test = (self.row[ids].to_numpy() for ids in (np.concatenate([s.train, s.valid]), s.test))
-        y = self.y[self.frame.track_id.iloc[seen]].to_numpy()
-        odds, n = own_rates(self.groups, seen, y, np.ones(len(seen)))
-        p = np.where(n > 0, 1 / (1 + np.exp(-odds)), y.mean())[test]
-        return np.stack([1 - p, p], 1)
-
-    def audio_only(self, s):
-        """Ours without artists."""
-        p = Recommender(None, self.tracks, seed=self.seed).fit(self.bare(), self.who, s).predict_proba(s.test).to_numpy()
-        return np.stack([1 - p, p], 1)
-
-    def bare(self):
-        return self.t.replace(track_artists=None, artists=None, listener_artists=None)
-
-    def audio_knn(self, s):
-        """Twenty nearest by the eight measures."""
-        from sklearn.neighbors import KNeighborsClassifier
-        from sklearn.pipeline import make_pipeline
-        from sklearn.preprocessing import StandardScaler
+        """The like-rate of the artist's other tracks, drawn towards the mean as if by one track more."""
         seen = np.concatenate([s.train, s.valid])
-        x = self.t.audio()[["acousticness", "liveness", "danceability", "energy", "loudness", "speechiness", "tempo", "valence"]].astype(float)
-        return make_pipeline(StandardScaler(), KNeighborsClassifier(20)).fit(x.loc[seen].to_numpy(), self.y[seen]).predict_proba(x.loc[s.test].to_numpy())
+        by = self.y[seen].groupby(self.main.reindex(seen).to_numpy()).agg(["sum", "size"]).reindex(self.main.reindex(s.test)).fillna(0)
+        return ((by["sum"] + self.y[seen].mean()) / (by["size"] + 1)).to_numpy()
+
+    def blend(self, s):
+        """A forest, extra trees and boosting, untuned, over all inputs at once: measures, artist vector, whether there is one, the artist's like-rate and neighbours' like-rate."""
+        from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
+        seen = np.concatenate([s.train, s.valid])
+        y, at, ids = self.y[seen].to_numpy(), self.y.index.get_indexer(seen), self.y.index
+        main = pd.Series(self.main.reindex(ids).fillna("").to_numpy(), ids)
+        other = main.to_numpy()[:, None] != main[seen].to_numpy()
+        u = unit(self.v.to_numpy()[:, :-1])
+        w = np.where(other, np.exp(10 * (u @ u[at].T - 1)), 0) * u.any(1)[:, None] * u[at].any(1)
+        near = np.log((w @ y + .5) / (w @ (1 - y) + .5))
+        own = np.zeros((len(ids), len(seen)))
+        own[~other] = 1
+        own[at, np.arange(len(at))] = 0
+        rate, n = (own @ y + y.mean()) / (own.sum(1) + 1), own.sum(1)
+        x = pd.DataFrame(np.hstack([self.x, self.v, near[:, None], w.sum(1)[:, None], rate[:, None], n[:, None]]), ids)
+        models = ExtraTreesClassifier(200, min_samples_leaf=2, random_state=self.seed), RandomForestClassifier(200, min_samples_leaf=2, random_state=self.seed), HistGradientBoostingClassifier(learning_rate=.05, random_state=self.seed)
+        return np.mean([m.fit(x.loc[seen].to_numpy(), y).predict_proba(x.loc[s.test].to_numpy())[:, 1] for m in models], 0)
+
+    def blend_and_ours(self, s): return expit(np.mean([np.log(p / (1 - p)) for p in (np.clip(self.kept[m], .005, .995) for m in ("default", "blend"))], 0))
 
 
-METHODS = "default", "paper", "blend", "forest", "audio_only", "audio_knn", "artist_rate", "majority"
+METHODS = "default", "blend", "blend_and_ours", "with_indicator", "without_forests", "audio_only", "paper", "artist_rate"
+FEWER = {"with_indicator": 2, "without_forests": 2, "paper": 2}  # Seeds of what is no part of a target
 
 
-def likes(t, artists, by, seeds, methods):
-    """One `(y, p)` per seed for each method, rows sorted by track."""
-    runs = {m: [] for m in methods}
+def likes(by, seeds):
+    """Out-of-fold predictions of every method on the same folds."""
+    t = merge_duplicates(load_tables(DATA / "geomack_song_attributes"))
+    others = [load_tables(DATA / n) for n in OTHERS]
+    e = Likes(t, transfer_artists(t, others))
+    runs = {m: [] for m in METHODS}
     for seed in range(seeds):
-        entrant = Likes(t, seed, artists)
-        parts = {m: [] for m in methods}
-        for s in folds(t, by, 5, seed, among=entrant.ids):
-            for m in methods: parts[m].append(pd.DataFrame(getattr(entrant, m)(s), index=s.test))
-        for m, p in parts.items():
-            p = pd.concat(p).sort_index()
-            runs[m].append((entrant.y[p.index].to_numpy(), p.to_numpy()))
-        scores = {m: [round(float(f(*runs[m][-1])), 4) for f in (accuracy, auc, log_loss, brier)] for m in methods}
-        print(by, seed, json.dumps(scores), flush=True)
-    return runs, p.index
+        e.begin(seed)
+        use = [m for m in METHODS if seed < FEWER.get(m, seeds)]
+        parts = {m: [] for m in use}
+        for s in folds(t, by, 5, seed, among=e.y.index):
+            e.kept = {}
+            for m in use:
+                e.kept[m] = getattr(e, m)(s)
+                parts[m].append(pd.Series(e.kept[m], s.test))
+        for m in use:
+            p = pd.concat(parts[m]).sort_index()
+            runs[m].append((e.y[p.index].to_numpy(), BOTH(p.to_numpy())))
+        print(by, seed, {m: [round(float(f(*runs[m][-1])), 4) for f in (accuracy, auc, log_loss)] for m in use}, flush=True)
+    groups = track_groups(t, "artist").drop_duplicates("track_id").set_index("track_id").group.reindex(p.index).to_numpy()
+    task = f"likes by {by}"
+    out = [r | {"task": task} for r in rows_of(runs, SHOWN, groups).to_dict("records")]
+    for m in METHODS[1:]:
+        n = len(runs[m])
+        for name, each in EACH.items():
+            a, b = (np.array([each(*r) for r in runs[x][:n]]) for x in ("default", m))
+            out.append(row(task, f"default − {m}", name, *paired(a, b, groups), n))
+        gain = np.array([auc(*runs["default"][i]) - auc(*runs[m][i]) for i in range(n)])
+        out.append(row(task, f"default − {m}", "auc", gain.mean(), float(gain.min()), float(gain.max()), n))
+    return out
+
+
+TASKS = {"likes by track": lambda seeds: likes("track", seeds), "likes by artist": lambda seeds: likes("artist", seeds)}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    data = Path(os.environ.get("MUSICREC_DATA", "."))
-    parser.add_argument("--likes", default=data / "geomack_song_attributes")
-    parser.add_argument("--vectors-from", nargs="*", default=[data / n for n in OTHERS])
+    parser.add_argument("--only", nargs="*", default=list(TASKS), choices=list(TASKS))
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--methods", nargs="*", default=METHODS)
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
-    t = merge_duplicates(load_tables(args.likes))
-    others = [load_tables(n) for n in args.vectors_from]
-    ours = transfer_artists(t, others)
-    artists = {"default": ours, "paper": transfer_artists(t, others, method="paper") if "paper" in args.methods else None}
-    done = {"made_by": "MUSICREC_DATA=… python benchmarks/recommender_quality.py --json results/recommender_quality.json", "n": int(len(t.preferences)), "covered": float(np.mean([a in ours for a in t.track_artists.artist_id])), "rows": [], "against": []}
-    for by in ("track", "artist"):
-        runs, ids = likes(t, artists, by, args.seeds, args.methods)
-        groups = track_groups(t, "artist").drop_duplicates("track_id").set_index("track_id").group.reindex(ids)
-        done["rows"] += rows_of(runs, SHOWN, groups).assign(by=by).to_dict("records")
-        for m in args.methods[1:]:
-            for name, each in EACH.items():
-                a, b = (np.array([each(*r) for r in runs[x]]) for x in ("default", m))
-                done["against"].append({"by": by, "method": m, "metric": name, **dict(zip(("difference", "low", "high"), paired(a, b, groups)))})
-    print(pd.DataFrame(done["rows"]).pivot(index=["by", "method"], columns="metric", values="value").round(4).to_string())
-    print(pd.DataFrame(done["against"]).round(4).to_string())
-    if args.json: args.json.write_text(json.dumps(done, indent=1) + "\n")
+    done = json.loads(args.json.read_text())["rows"] if args.json and args.json.exists() else []
+    for task in args.only:
+        rows = TASKS[task](args.seeds)
+        print(pd.DataFrame(rows).drop(columns="task").round(4).to_string(), flush=True)
+        done = [r for r in done if r["task"] != task] + rows
+        if args.json: args.json.write_text(json.dumps({"made_by": "MUSICREC_DATA=… python benchmarks/recommender_quality.py --json results/recommender_quality.json", "rows": done}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

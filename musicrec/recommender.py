@@ -232,7 +232,7 @@ class Recommender(BaseEstimator):
     method:str='additive' # `additive` (ours) or `paper`
     seed:int=0
     artist_from:str='credits' # Whose vector a track has: its `credits`', or those `predicted` from its audio (the paper's discussion)
-    listed:bool=True # May it count whether an artist has a learned vector, or is everybody else's inferred one as good?
+    listed:bool=False # May it count whether some list has the artist? If not, an inferred vector is as good as a learned one
     forests:bool=True # May trees speak in the artist and audio parts?
     negatives:float=0. # Tracks never met, drawn at random as weak dislikes, for each like
 
@@ -395,7 +395,7 @@ def _blocks(self, t, rows=None, y=None, weight=None):
     b |= {('audio', 'linear'): audio / np.sqrt(d), ('audio', 'square'): (audio**2 - 1) / np.sqrt(2 * d), ('audio', 'kernel'): maps['kernel'](audio), ('audio', 'track'): (track - maps['track'][0]) / maps['track'][1]}
     z = ((self.catalogue_.popularity.fillna(50) - 50) / 30).to_numpy()
     b['popularity', 'popularity'] = np.stack([z, z**2 - 1], 1)
-    inputs = {'audio': audio, 'artist': np.hstack([_lengths(x), has[:, None]])}
+    inputs = {'audio': audio, 'artist': np.hstack([_lengths(x), has[:, None]]) if self.listed else u}
     if rows is not None: maps['trees'] = _grow(self, inputs, rows, y, weight)
     for part, (forest, own) in maps['trees'].items():
         said = forest(inputs[part])
