@@ -93,31 +93,36 @@ class Likes:
     def blend_and_ours(self, s): return expit(np.mean([np.log(p / (1 - p)) for p in (np.clip(self.kept[m], .005, .995) for m in ("default", "blend"))], 0))
 
 
-METHODS = "default", "blend", "blend_and_ours", "with_indicator", "without_forests", "audio_only", "paper", "artist_rate"
-FEWER = {"with_indicator": 2, "without_forests": 2, "paper": 2}  # Seeds of what is no part of a target
+METHODS = "default", "blend", "audio_only", "blend_and_ours", "artist_rate", "with_indicator", "without_forests", "paper"
+FEWER = {"with_indicator": 1, "without_forests": 1, "paper": 1}  # Seeds of what is no part of a target
 
 
-def likes(by, seeds):
-    """Out-of-fold predictions of every method on the same folds."""
-    t = merge_duplicates(load_tables(DATA / "geomack_song_attributes"))
-    others = [load_tables(DATA / n) for n in OTHERS]
-    e = Likes(t, transfer_artists(t, others))
-    runs = {m: [] for m in METHODS}
+def one_seed(e, by, seed):
+    """Out-of-fold chances of a like by every method, on the same folds."""
+    e.begin(seed)
+    use = [m for m in METHODS if seed < FEWER.get(m, seed + 1)]
+    parts = []
+    for s in folds(e.t, by, 5, seed, among=e.y.index):
+        e.kept = {}
+        for m in use: e.kept[m] = getattr(e, m)(s)
+        parts.append(pd.DataFrame(e.kept, index=s.test))
+    return pd.concat(parts).sort_index()
+
+
+def likes(by, seeds, cache=None):
+    """Scores of every method, and paired differences to the default."""
+    e = None
+    frames = []
     for seed in range(seeds):
-        e.begin(seed)
-        use = [m for m in METHODS if seed < FEWER.get(m, seeds)]
-        parts = {m: [] for m in use}
-        for s in folds(t, by, 5, seed, among=e.y.index):
-            e.kept = {}
-            for m in use:
-                e.kept[m] = getattr(e, m)(s)
-                parts[m].append(pd.Series(e.kept[m], s.test))
-        for m in use:
-            p = pd.concat(parts[m]).sort_index()
-            runs[m].append((e.y[p.index].to_numpy(), BOTH(p.to_numpy())))
-        print(by, seed, {m: [round(float(f(*runs[m][-1])), 4) for f in (accuracy, auc, log_loss)] for m in use}, flush=True)
-    groups = track_groups(t, "artist").drop_duplicates("track_id").set_index("track_id").group.reindex(p.index).to_numpy()
-    task = f"likes by {by}"
+        kept = cache and Path(cache, f"likes-{by}-{seed}.parquet")
+        if not kept or not kept.exists():
+            e = e or Likes(t := merge_duplicates(load_tables(DATA / "geomack_song_attributes")), transfer_artists(t, [load_tables(DATA / n) for n in OTHERS]))
+            frame = one_seed(e, by, seed).assign(y=lambda d: e.y[d.index], group=lambda d: e.main.reindex(d.index).fillna("").to_numpy())
+            if kept: frame.to_parquet(kept)
+        frames.append(pd.read_parquet(kept) if kept else frame)
+        print(by, seed, {m: [round(float(f(frames[-1].y.to_numpy(int), BOTH(frames[-1][m].to_numpy()))), 4) for f in (accuracy, auc, log_loss)] for m in METHODS if m in frames[-1]}, flush=True)
+    runs = {m: [(f.y.to_numpy(int), BOTH(f[m].to_numpy())) for f in frames if m in f] for m in METHODS}
+    task, groups = f"likes by {by}", frames[0].group.to_numpy()
     out = [r | {"task": task} for r in rows_of(runs, SHOWN, groups).to_dict("records")]
     for m in METHODS[1:]:
         n = len(runs[m])
@@ -129,18 +134,19 @@ def likes(by, seeds):
     return out
 
 
-TASKS = {"likes by track": lambda seeds: likes("track", seeds), "likes by artist": lambda seeds: likes("artist", seeds)}
+TASKS = {"likes by track": lambda seeds, cache: likes("track", seeds, cache), "likes by artist": lambda seeds, cache: likes("artist", seeds, cache)}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="*", default=list(TASKS), choices=list(TASKS))
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--cache", help="a folder that keeps the predictions of each seed, so that a stopped run goes on")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     done = json.loads(args.json.read_text())["rows"] if args.json and args.json.exists() else []
     for task in args.only:
-        rows = TASKS[task](args.seeds)
+        rows = TASKS[task](args.seeds, args.cache)
         print(pd.DataFrame(rows).drop(columns="task").round(4).to_string(), flush=True)
         done = [r for r in done if r["task"] != task] + rows
         if args.json: args.json.write_text(json.dumps({"made_by": "MUSICREC_DATA=… python benchmarks/recommender_quality.py --json results/recommender_quality.json", "rows": done}, indent=1) + "\n")

@@ -29,7 +29,7 @@ from .track_embeddings import TrackEncoder, Training, train_net
 
 # %% auto #0
 __all__ = ['MEASURES', 'TREES', 'LABELS', 'LANDMARKS', 'WIDTH', 'SAMPLE', 'PARTS', 'COLUMNS', 'STRENGTH', 'CORNERS', 'catalogue',
-           'shares', 'artist_vectors', 'PaperNet', 'Kernel', 'Ranks', 'measures', 'Forest', 'mode', 'evidence',
+           'shares', 'artist_vectors', 'PaperNet', 'Ranks', 'measures', 'Kernel', 'Forest', 'mode', 'evidence',
            'learn_scales', 'fit_logistic', 'Recommender', 'Newcomer', 'data_hash', 'save_recommender',
            'load_recommender']
 
@@ -85,26 +85,6 @@ class PaperNet(nn.Module):
         x = torch.cat([self.artists(rows), self.tracks(rows)], 1)
         return self.last(F.relu(self.second(F.relu(self.first(x))))).squeeze(1)
 
-# %% ../nbs/05_recommender.ipynb #dda07e39
-@dataclass(eq=False)
-class Kernel:
-    "Gaussian kernel features: closeness to landmark rows, whitened (Nyström)."
-    landmarks:np.ndarray # float, landmarks × features
-    whiten:np.ndarray # float, landmarks × landmarks
-    gamma:float # Inverse squared width
-
-    @classmethod
-    def make(cls, x:np.ndarray, n:int, seed:int, gamma:float)->Kernel:
-        "Landmarks drawn from the rows of `x`."
-        rows = np.sort(np.random.default_rng([seed, 5]).permutation(len(x))[:n])
-        values, vectors = np.linalg.eigh(_gauss(x[rows], x[rows], gamma))
-        return cls(x[rows], vectors / np.sqrt(np.maximum(values, 1e-4)), gamma)
-
-    def __call__(self, x:np.ndarray)->np.ndarray: return _gauss(x, self.landmarks, self.gamma) @ self.whiten
-
-def _gauss(a, b, gamma):
-    return np.exp(-gamma * np.maximum((a**2).sum(1)[:, None] + (b**2).sum(1) - 2 * a @ b.T, 0))
-
 # %% ../nbs/05_recommender.ipynb #d7823e92
 MEASURES = (*AUDIO, 'instrumentalness', 'key', 'mode', 'time_signature', 'duration_ms')
 
@@ -134,6 +114,26 @@ def measures(
     x = t.audio().loc[ids].reindex(columns=list(MEASURES)).astype('float64').to_numpy()
     if np.isinf(x).any(): raise InputError(f'{ids[int(np.isinf(x).any(1).argmax())]!r} has an infinite measure. Correct it or leave it empty.')
     return x
+
+# %% ../nbs/05_recommender.ipynb #dda07e39
+@dataclass(eq=False)
+class Kernel:
+    "Gaussian kernel features: closeness to landmark rows, whitened (Nyström)."
+    landmarks:np.ndarray # float, landmarks × features
+    whiten:np.ndarray # float, landmarks × landmarks
+    gamma:float # Inverse squared width
+
+    @classmethod
+    def make(cls, x:np.ndarray, n:int, seed:int, gamma:float)->Kernel:
+        "Landmarks drawn from the rows of `x`."
+        rows = np.sort(np.random.default_rng([seed, 5]).permutation(len(x))[:n])
+        values, vectors = np.linalg.eigh(_gauss(x[rows], x[rows], gamma))
+        return cls(x[rows], vectors / np.sqrt(np.maximum(values, 1e-4)), gamma)
+
+    def __call__(self, x:np.ndarray)->np.ndarray: return _gauss(x, self.landmarks, self.gamma) @ self.whiten
+
+def _gauss(a, b, gamma):
+    return np.exp(-gamma * np.maximum((a**2).sum(1)[:, None] + (b**2).sum(1) - 2 * a @ b.T, 0))
 
 # %% ../nbs/05_recommender.ipynb #3db2370b
 TREES, LABELS = 60, 100 # Trees of a forest; labels from which forests are grown
@@ -473,6 +473,39 @@ def _fit_paper(self, t, rows, y, weight, valid):
     self.net_, self.history_ = train_net(lambda: PaperNet(self.artist_x_, self.track_x_), F.binary_cross_entropy_with_logits, at[train], y[train], at[valid], y[valid], Training(lr=1e-3, batch=64, seed=self.seed))
     with torch.no_grad(): self.logits_ = self.net_(torch.arange(len(self.catalogue_))).numpy().astype('float64')
 
+# %% ../nbs/05_recommender.ipynb #ef8cb52b
+def _best(scores, k):
+    "The `k` best rows and their scores, equal scores in order of row; rows at −∞ are left out. Most rows are passed over in chunks whose best is not good enough."
+    whole = len(scores) // 256 * 256
+    chunks = scores[:whole].reshape(-1, 256).max(1) if whole // 256 > k else None
+    rows = np.flatnonzero(scores >= np.partition(chunks, -k)[-k]) if chunks is not None else np.arange(len(scores))
+    rows = rows[scores[rows] > -np.inf]
+    rows = rows[np.argsort(-scores[rows], kind='stable')[:k]]
+    return rows, scores[rows]
+
+def _pick(self, scores, k, diversity, max_per_artist, seed):
+    "Rows of the tracks to recommend, best first; equal scores in order of id."
+    if seed is not None: scores = scores + np.random.default_rng([seed, 9]).gumbel(0, .5, len(scores)) # like drawing with chances that grow with the odds of a like
+    if not diversity and max_per_artist is None: return _best(scores, k)[0]
+    order = np.argsort(-scores, kind='stable')[:np.isfinite(scores).sum()]
+    if max_per_artist is not None:
+        main = pd.Series(_main(self)[order])
+        order = order[((main.groupby(main).cumcount() < max_per_artist) | (main == '')).to_numpy()]
+    return order[:k] if not diversity else _spread(scores, unit(self.space_[order[:max(10 * k, 200)]]), order, k, diversity)
+
+def _spread(scores, units, order, k, diversity):
+    "Greedily the best of what is left, less so the more it is like something chosen (maximal marginal relevance)."
+    pool = order[:len(units)]
+    worth = scores[pool] - scores[pool].min()
+    worth = worth / max(worth.max(), 1e-9)
+    near, chosen = np.zeros(len(pool)), []
+    for _ in range(min(k, len(pool))):
+        gain = (1 - diversity) * worth - diversity * near
+        gain[chosen] = -np.inf
+        chosen.append(int(gain.argmax()))
+        near = np.maximum(near, units @ units[chosen[-1]])
+    return np.concatenate([pool[chosen], order[len(pool):k]]).astype(int)
+
 # %% ../nbs/05_recommender.ipynb #c371a8ce
 COLUMNS = ['track_id', 'title', 'artist', 'score', 'rank', 'because']
 
@@ -518,39 +551,6 @@ def _recommend(self, k, liked, disliked, exclude_known, diversity, max_per_artis
     if not diversity: rows, exact = rows[(o := np.lexsort((rows, -exact)))], exact[o]
     top = self.catalogue_.iloc[rows][['track_id', 'title', 'artist']].reset_index(drop=True)
     return top.assign(score=expit(exact).astype(float), rank=np.arange(1, len(rows) + 1), because=_because(self, rows) if who is None else who.because(rows))[COLUMNS]
-
-# %% ../nbs/05_recommender.ipynb #ef8cb52b
-def _best(scores, k):
-    "The `k` best rows and their scores, equal scores in order of row; rows at −∞ are left out. Most rows are passed over in chunks whose best is not good enough."
-    whole = len(scores) // 256 * 256
-    chunks = scores[:whole].reshape(-1, 256).max(1) if whole // 256 > k else None
-    rows = np.flatnonzero(scores >= np.partition(chunks, -k)[-k]) if chunks is not None else np.arange(len(scores))
-    rows = rows[scores[rows] > -np.inf]
-    rows = rows[np.argsort(-scores[rows], kind='stable')[:k]]
-    return rows, scores[rows]
-
-def _pick(self, scores, k, diversity, max_per_artist, seed):
-    "Rows of the tracks to recommend, best first; equal scores in order of id."
-    if seed is not None: scores = scores + np.random.default_rng([seed, 9]).gumbel(0, .5, len(scores)) # like drawing with chances that grow with the odds of a like
-    if not diversity and max_per_artist is None: return _best(scores, k)[0]
-    order = np.argsort(-scores, kind='stable')[:np.isfinite(scores).sum()]
-    if max_per_artist is not None:
-        main = pd.Series(_main(self)[order])
-        order = order[((main.groupby(main).cumcount() < max_per_artist) | (main == '')).to_numpy()]
-    return order[:k] if not diversity else _spread(scores, unit(self.space_[order[:max(10 * k, 200)]]), order, k, diversity)
-
-def _spread(scores, units, order, k, diversity):
-    "Greedily the best of what is left, less so the more it is like something chosen (maximal marginal relevance)."
-    pool = order[:len(units)]
-    worth = scores[pool] - scores[pool].min()
-    worth = worth / max(worth.max(), 1e-9)
-    near, chosen = np.zeros(len(pool)), []
-    for _ in range(min(k, len(pool))):
-        gain = (1 - diversity) * worth - diversity * near
-        gain[chosen] = -np.inf
-        chosen.append(int(gain.argmax()))
-        near = np.maximum(near, units @ units[chosen[-1]])
-    return np.concatenate([pool[chosen], order[len(pool):k]]).astype(int)
 
 # %% ../nbs/05_recommender.ipynb #388871b4
 def _because(self, rows):
