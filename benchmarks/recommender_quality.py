@@ -12,15 +12,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from scipy.special import expit
-from scipy.stats import wilcoxon
+from sklearn.metrics import roc_auc_score
 
-from musicrec.artist2vec import Artist2Vec, Embeddings, sentences, unit
+from musicrec.artist2vec import Artist2Vec, sentences, unit
 from musicrec.collect import load_tables
 from musicrec.evaluation import listener_of, rows_of, transfer_artists
 from musicrec.metrics import accuracy, auc, brier, log_loss, paired, rank_scores
 from musicrec.preprocess import folds, merge_duplicates, track_groups
 from musicrec.ranking import HeldOut, core, ease, hold_out, lists_of, vector_scores
-from musicrec.recommender import Newcomer, Ranks, Recommender, measures
+from musicrec.recommender import Newcomer, Recommender, measures
 from musicrec.sources.simulate import best_auc
 from musicrec.tables import main_artists
 from musicrec.track_embeddings import TrackEncoder
@@ -134,7 +134,89 @@ def likes(by, seeds, cache=None):
     return out
 
 
-TASKS = {"likes by track": lambda seeds, cache: likes("track", seeds, cache), "likes by artist": lambda seeds, cache: likes("artist", seeds, cache)}
+# Newcomers
+
+
+def first_likes(seeds, cache=None, given=None):
+    """Five likes, and five dislikes beside them: AUC over the listener's other labels, paired over random draws."""
+    t, e = given or (t := merge_duplicates(load_tables(DATA / "geomack_song_attributes")), transfer_artists(t, [load_tables(DATA / n) for n in OTHERS]))
+    y = t.preferences[t.preferences.listener_id == listener_of(t)].set_index("track_id").label.astype(int).sort_index()
+    model = Recommender(e, None).fit(t.replace(preferences=None), listener=None)
+    scores = []
+    for seed in range(seeds):
+        rng = np.random.default_rng([seed, 12])
+        for _ in range(100):
+            like, dislike = (rng.choice(y.index[y == v], 5, replace=False) for v in (1, 0))
+            rest = y.drop([*like, *dislike])
+            rows = model.row_[rest.index].to_numpy()
+            scores.append([auc(rest.to_numpy(), BOTH(expit(model.space_[rows].astype(float) @ Newcomer(model, like, d).query))) for d in (None, dislike)])
+    a, b = np.array(scores).T.reshape(2, seeds, 100)
+    task = "first likes"
+    return [row(task, m, "auc", *paired(x, 0 * x), seeds) for m, x in (("five likes", a), ("five likes, five dislikes", b))] + [row(task, "with − without dislikes", "auc", *paired(b, a), seeds)]
+
+
+def five_likes(seeds, cache=None):
+    """Five artists of each listener against all of them, by the same artist vectors: NDCG@10 over hidden artists."""
+    pairs, runs = core(load_tables(DATA / "hetrec2011_lastfm_2k").listener_artists, 5), {m: [] for m in ("all likes", "ease, all likes", "five likes", "five likes, most played")}
+    for seed in range(seeds):
+        cut, rng = hold_out(pairs, seed=seed), np.random.default_rng([seed, 13])
+        lists, plays = lists_of(cut)
+        e = Artist2Vec().fit(lists, plays).embeddings_
+        few = lambda turn: HeldOut(cut.listeners, cut.items, _kept(cut.train, turn, 5), cut.test)
+        for m, x in {"all likes": vector_scores(e, cut), "ease, all likes": ease(cut.train), "five likes": vector_scores(e, few(rng.random(cut.train.nnz))), "five likes, most played": vector_scores(e, few(-cut.train.data))}.items():
+            runs[m].append(rank_scores(x, cut.test, cut.train, ["ndcg@10"])["ndcg@10"])
+    runs = {m: np.array(r) for m, r in runs.items()}
+    best = max(np.nanmean(runs[m]) for m in ("all likes", "ease, all likes"))
+    return [row("five likes", m, "ndcg@10", *paired(r, 0 * r), seeds) for m, r in runs.items()] + [row("five likes", f"{m}, share of the best with all", "ndcg@10", np.nanmean(runs[m]) / best, seeds=seeds) for m in ("five likes", "five likes, most played")]
+
+
+def _kept(x, turn, n):
+    """The `n` entries of each row that come first by `turn`."""
+    x, owner = x.copy(), np.repeat(np.arange(x.shape[0]), np.diff(x.indptr))
+    order = np.lexsort((turn, owner))
+    place = np.empty(len(order), int)
+    place[order] = np.arange(len(order)) - x.indptr[owner[order]]
+    x.data = np.where(place < n, x.data, 0)
+    x.eliminate_zeros()
+    return x
+
+
+# Known truth, and reasons
+
+
+def reached(seeds, cache=None):
+    """AUC over tracks never judged, by their true chances, as a share of the best possible: simulated listening."""
+    out = []
+    for name, options in {"demo": {}, "synthetic": {"n_artists": 150, "tracks_per_artist": 20, "n_listeners": 150}}.items():
+        share = []
+        for seed in range(seeds):
+            t = merge_duplicates(load_tables(name, seed=seed, **options))
+            model = Recommender(Artist2Vec().fit(sentences(t, leave_out=["you"])).embeddings_, TrackEncoder(target="genre", seed=seed).fit(t).embed(t), seed=seed).fit(t)
+            p = t.truth_likes[t.truth_likes.listener_id == "you"].set_index("track_id").probability
+            p = p.drop(t.preferences.track_id[t.preferences.listener_id == "you"], errors="ignore")
+            guess = model.predict_proba(p.index).to_numpy()
+            share.append(roc_auc_score(np.repeat([1, 0], len(p)), np.tile(guess, 2), sample_weight=np.concatenate([p, 1 - p])) / best_auc(p))
+        out.append(row("best possible", name, "share of the best possible auc", np.mean(share), float(min(share)), float(max(share)), seeds))
+    return out
+
+
+def reasons(seeds, cache=None, n=1000):
+    """Random listeners: do the parts add up, and does a track fall when the like that pulled it most is taken away?"""
+    t = merge_duplicates(load_tables("demo"))
+    model = Recommender(Artist2Vec().fit(sentences(t, leave_out=["you"])).embeddings_, None).fit(t.replace(preferences=None), listener=None)
+    rng, off, lower = np.random.default_rng(14), [], []
+    for _ in range(n):
+        liked = rng.choice(model.catalogue_.track_id.to_numpy(object), 5, replace=False).tolist()
+        top = model.recommend(k=1, liked=liked).iloc[0]
+        off.append(abs(model.explain(top.track_id, liked=liked).sum() - np.log(top.score / (1 - top.score))))
+        cause = model.reasons(top.track_id, liked=liked).groupby("id").pull.sum().idxmax()
+        scores = model.space_ @ Newcomer(model, [i for i in liked if i != cause], None).query
+        others = ~model.catalogue_.track_id.isin(liked).to_numpy()
+        lower.append(bool((scores[others] > scores[model.row_[top.track_id]]).any()))  # it was the first
+    return [row("reasons", "1,000 random listeners", "largest gap between parts and score", max(off)), row("reasons", "1,000 random listeners", "share that fell without its top cause", np.mean(lower))]
+
+
+TASKS = {"likes by track": lambda *how: likes("track", *how), "likes by artist": lambda *how: likes("artist", *how), "first likes": first_likes, "five likes": five_likes, "best possible": reached, "reasons": reasons}
 
 
 def main():
