@@ -121,16 +121,16 @@ def likes(by, seeds, cache=None):
             if kept: frame.to_parquet(kept)
         frames.append(pd.read_parquet(kept) if kept else frame)
         print(by, seed, {m: [round(float(f(frames[-1].y.to_numpy(int), BOTH(frames[-1][m].to_numpy()))), 4) for f in (accuracy, auc, log_loss)] for m in METHODS if m in frames[-1]}, flush=True)
-    runs = {m: [(f.y.to_numpy(int), BOTH(f[m].to_numpy())) for f in frames if m in f] for m in METHODS}
+    runs = {m: [(f.y.to_numpy(int), BOTH(f[m].to_numpy())) for f in frames if m in f] for m in METHODS if any(m in f for f in frames)}
     task, groups = f"likes by {by}", frames[0].group.to_numpy()
     out = [r | {"task": task} for r in rows_of(runs, SHOWN, groups).to_dict("records")]
-    for m in METHODS[1:]:
+    for m in list(runs)[1:]:
         n = len(runs[m])
         for name, each in EACH.items():
             a, b = (np.array([each(*r) for r in runs[x][:n]]) for x in ("default", m))
             out.append(row(task, f"default − {m}", name, *paired(a, b, groups), n))
         gain = np.array([auc(*runs["default"][i]) - auc(*runs[m][i]) for i in range(n)])
-        out.append(row(task, f"default − {m}", "auc", gain.mean(), float(gain.min()), float(gain.max()), n))
+        out.append(row(task, f"default − {m}", "auc", gain.mean(), *((float(gain.min()), float(gain.max())) if n > 1 else (None, None)), n))
     return out
 
 
