@@ -1,8 +1,8 @@
-"""Like or dislike on one real listener: ours, the paper's, and what an unrestricted blend of trees reaches on the same inputs.
+"""The recommender on trial: real likes, five likes, new tracks, known truth, and reasons put to the test.
 
-    MUSICREC_DATA=… python benchmarks/recommender_quality.py [--seeds 5] [--json results/recommender_quality.json]
+    MUSICREC_DATA=… python benchmarks/recommender_quality.py [--only likes five_likes …] [--json results/recommender_quality.json]
 
-The listener is geomack's; artist vectors are learned on the other collections, without labels, and matched by folded name.
+`likes`: one real listener; artist vectors are learned on other collections, without labels, and matched by folded name. Every method sees the same folds.
 """
 import argparse
 import json
@@ -11,112 +11,227 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit
+from sklearn.metrics import roc_auc_score
 
-from musicrec.artist2vec import unit
+from musicrec.artist2vec import Artist2Vec, sentences, unit
 from musicrec.collect import load_tables
-from musicrec.evaluation import _Likes, interval, rows_of, transfer_artists
-from musicrec.metrics import accuracy, auc, brier, log_loss, paired
+from musicrec.evaluation import listener_of, rows_of, transfer_artists
+from musicrec.metrics import accuracy, auc, brier, log_loss, paired, rank_scores
 from musicrec.preprocess import folds, merge_duplicates, track_groups
-from musicrec.recommender import Recommender, _measures, artist_vectors, catalogue, neighbour_rates, own_rates
+from musicrec.ranking import HeldOut, core, ease, hold_out, lists_of, vector_scores
+from musicrec.recommender import Newcomer, Recommender, measures
+from musicrec.sources.simulate import best_auc
+from musicrec.tables import main_artists
+from musicrec.track_embeddings import TrackEncoder
 
-SHOWN = ["accuracy", "auc", "log_loss", "brier", "ece"]
+DATA = Path(os.environ.get("MUSICREC_DATA", "."))
 OTHERS = "hetrec2011_lastfm_2k", "tidytuesday_spotify_songs", "spotify_related_artists_amat", "spotify_related_graph_taylor_swift"
+SHOWN = ["accuracy", "auc", "log_loss", "brier", "ece"]
 EACH = {"accuracy": lambda y, p: (p.argmax(1) == y).astype(float), "log_loss": lambda y, p: -np.log(np.clip(p[np.arange(len(y)), y], 1e-12, 1)), "brier": lambda y, p: (p[:, 1] - y)**2}
+BOTH = lambda p: np.stack([1 - p, p], 1)
 
 
-class Likes(_Likes):
-    """The entrants of `evaluate`, and more."""
+def row(task, method, metric, value, low=None, high=None, seeds=1, **more):
+    """One line of the result."""
+    return dict(task=task, method=method, metric=metric, value=float(value), low=low, high=high, seeds=seeds, **more)
 
-    def __init__(self, t, seed, artists):
-        super().__init__(t, None, seed, artists)
-        self.frame = catalogue(t)
-        self.row = pd.Series(np.arange(len(self.frame)), self.frame.track_id)
-        main = self.frame.artist_ids.str.split("|").str[0]
-        self.groups = pd.factorize(main.where(main != ""))[0]
-        self.vectors = artist_vectors(artists["default"], self.frame.artist_ids, main_only=True).astype(float)
 
-    def blend(self, s):
-        """Extra trees, a random forest and boosting over all inputs at once, untuned."""
-        from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
-        seen, test = (self.row[ids].to_numpy() for ids in (np.concatenate([s.train, s.valid]), s.test))
-        y, w = self.y[self.frame.track_id.iloc[seen]].to_numpy(), np.ones(len(seen))
-        odds, n = own_rates(self.groups, seen, y, w)
-        v = self.vectors
-        x = np.hstack([_measures(self.t.audio().loc[self.frame.track_id], seen), v / np.sqrt(np.maximum(np.linalg.norm(v, axis=1, keepdims=True), 1e-9)), v.any(1)[:, None], neighbour_rates(unit(v), self.groups, seen, y, w), odds[:, None], n[:, None]])
-        models = [ExtraTreesClassifier(400, min_samples_leaf=2, n_jobs=2, random_state=self.seed), RandomForestClassifier(400, min_samples_leaf=2, max_features=.3, n_jobs=2, random_state=self.seed),
-                  HistGradientBoostingClassifier(max_iter=150, learning_rate=.05, random_state=self.seed)]
-        return np.mean([m.fit(x[seen], y).predict_proba(x[test]) for m in models], 0)
+# One real listener
+
+
+class Likes:
+    """What each method says of the test side of a split."""
+
+    def __init__(self, t, artists):
+        self.t, self.artists, self.who = t, artists, listener_of(t)
+        self.bare = t.replace(track_artists=None, artists=None)
+        self.y = t.preferences[t.preferences.listener_id == self.who].set_index("track_id").label.astype(int)
+        self.main = main_artists(t)
+        m = measures(t, self.y.index.tolist())
+        self.x = pd.DataFrame(np.nan_to_num(m, nan=np.nanmean(m)), self.y.index)
+        v, known = artists.take(self.main.reindex(self.y.index))
+        self.v = pd.DataFrame(np.hstack([v, known[:, None]]), self.y.index)
+
+    def begin(self, seed):
+        """Track vectors of a net that never saw a like."""
+        self.seed, self.tracks = seed, TrackEncoder(target="valence", seed=seed).fit(self.t).embed(self.t)
+
+    def _ours(self, s, artists, t=None, **options):
+        return Recommender(artists, self.tracks, seed=self.seed, **options).fit(t or self.t, self.who, s).predict_proba(s.test).to_numpy()
+
+    def default(self, s): return self._ours(s, self.artists)
+    def with_indicator(self, s): return self._ours(s, self.artists, listed=True)
+    def without_forests(self, s): return self._ours(s, self.artists, forests=False)
+    def audio_only(self, s): return self._ours(s, None, self.bare)
+    def paper(self, s): return self._ours(s, self.artists, method="paper")  # its net on our vectors, zeros for artists without one
 
     def artist_rate(self, s):
-        """The like-rate of the artist's other tracks, nothing else."""
-        seen, test = (self.row[ids].to_numpy() for ids in (np.concatenate([s.train, s.valid]), s.test))
-        y = self.y[self.frame.track_id.iloc[seen]].to_numpy()
-        odds, n = own_rates(self.groups, seen, y, np.ones(len(seen)))
-        p = np.where(n > 0, 1 / (1 + np.exp(-odds)), y.mean())[test]
-        return np.stack([1 - p, p], 1)
-
-    def audio_only(self, s):
-        """Ours without artists."""
-        p = Recommender(None, self.tracks, seed=self.seed).fit(self.bare(), self.who, s).predict_proba(s.test).to_numpy()
-        return np.stack([1 - p, p], 1)
-
-    def bare(self):
-        return self.t.replace(track_artists=None, artists=None, listener_artists=None)
-
-    def audio_knn(self, s):
-        """Twenty nearest by the eight measures."""
-        from sklearn.neighbors import KNeighborsClassifier
-        from sklearn.pipeline import make_pipeline
-        from sklearn.preprocessing import StandardScaler
+        """The like-rate of the artist's other tracks, drawn towards the mean as if by one track more."""
         seen = np.concatenate([s.train, s.valid])
-        x = self.t.audio()[["acousticness", "liveness", "danceability", "energy", "loudness", "speechiness", "tempo", "valence"]].astype(float)
-        return make_pipeline(StandardScaler(), KNeighborsClassifier(20)).fit(x.loc[seen].to_numpy(), self.y[seen]).predict_proba(x.loc[s.test].to_numpy())
+        by = self.y[seen].groupby(self.main.reindex(seen).to_numpy()).agg(["sum", "size"]).reindex(self.main.reindex(s.test)).fillna(0)
+        return ((by["sum"] + self.y[seen].mean()) / (by["size"] + 1)).to_numpy()
+
+    def blend(self, s):
+        """A forest, extra trees and boosting, untuned, over all inputs at once: measures, artist vector, whether there is one, the artist's like-rate and neighbours' like-rate."""
+        from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
+        seen = np.concatenate([s.train, s.valid])
+        y, at, ids = self.y[seen].to_numpy(), self.y.index.get_indexer(seen), self.y.index
+        main = pd.Series(self.main.reindex(ids).fillna("").to_numpy(), ids)
+        other = main.to_numpy()[:, None] != main[seen].to_numpy()
+        u = unit(self.v.to_numpy()[:, :-1])
+        w = np.where(other, np.exp(10 * (u @ u[at].T - 1)), 0) * u.any(1)[:, None] * u[at].any(1)
+        near = np.log((w @ y + .5) / (w @ (1 - y) + .5))
+        own = np.zeros((len(ids), len(seen)))
+        own[~other] = 1
+        own[at, np.arange(len(at))] = 0
+        rate, n = (own @ y + y.mean()) / (own.sum(1) + 1), own.sum(1)
+        x = pd.DataFrame(np.hstack([self.x, self.v, near[:, None], w.sum(1)[:, None], rate[:, None], n[:, None]]), ids)
+        models = ExtraTreesClassifier(200, min_samples_leaf=2, random_state=self.seed), RandomForestClassifier(200, min_samples_leaf=2, random_state=self.seed), HistGradientBoostingClassifier(learning_rate=.05, random_state=self.seed)
+        return np.mean([m.fit(x.loc[seen].to_numpy(), y).predict_proba(x.loc[s.test].to_numpy())[:, 1] for m in models], 0)
+
+    def blend_and_ours(self, s): return expit(np.mean([np.log(p / (1 - p)) for p in (np.clip(self.kept[m], .005, .995) for m in ("default", "blend"))], 0))
 
 
-METHODS = "default", "paper", "blend", "forest", "audio_only", "audio_knn", "artist_rate", "majority"
+METHODS = "default", "blend", "audio_only", "blend_and_ours", "artist_rate", "with_indicator", "without_forests", "paper"
+FEWER = {"with_indicator": 1, "without_forests": 1, "paper": 1}  # Seeds of what is no part of a target
 
 
-def likes(t, artists, by, seeds, methods):
-    """One `(y, p)` per seed for each method, rows sorted by track."""
-    runs = {m: [] for m in methods}
+def one_seed(e, by, seed):
+    """Out-of-fold chances of a like by every method, on the same folds."""
+    e.begin(seed)
+    use = [m for m in METHODS if seed < FEWER.get(m, seed + 1)]
+    parts = []
+    for s in folds(e.t, by, 5, seed, among=e.y.index):
+        e.kept = {}
+        for m in use: e.kept[m] = getattr(e, m)(s)
+        parts.append(pd.DataFrame(e.kept, index=s.test))
+    return pd.concat(parts).sort_index()
+
+
+def likes(by, seeds, cache=None):
+    """Scores of every method, and paired differences to the default."""
+    e = None
+    frames = []
     for seed in range(seeds):
-        entrant = Likes(t, seed, artists)
-        parts = {m: [] for m in methods}
-        for s in folds(t, by, 5, seed, among=entrant.ids):
-            for m in methods: parts[m].append(pd.DataFrame(getattr(entrant, m)(s), index=s.test))
-        for m, p in parts.items():
-            p = pd.concat(p).sort_index()
-            runs[m].append((entrant.y[p.index].to_numpy(), p.to_numpy()))
-        scores = {m: [round(float(f(*runs[m][-1])), 4) for f in (accuracy, auc, log_loss, brier)] for m in methods}
-        print(by, seed, json.dumps(scores), flush=True)
-    return runs, p.index
+        kept = cache and Path(cache, f"likes-{by}-{seed}.parquet")
+        if not kept or not kept.exists():
+            e = e or Likes(t := merge_duplicates(load_tables(DATA / "geomack_song_attributes")), transfer_artists(t, [load_tables(DATA / n) for n in OTHERS]))
+            frame = one_seed(e, by, seed).assign(y=lambda d: e.y[d.index], group=lambda d: e.main.reindex(d.index).fillna("").to_numpy())
+            if kept: frame.to_parquet(kept)
+        frames.append(pd.read_parquet(kept) if kept else frame)
+        print(by, seed, {m: [round(float(f(frames[-1].y.to_numpy(int), BOTH(frames[-1][m].to_numpy()))), 4) for f in (accuracy, auc, log_loss)] for m in METHODS if m in frames[-1]}, flush=True)
+    runs = {m: [(f.y.to_numpy(int), BOTH(f[m].to_numpy())) for f in frames if m in f] for m in METHODS if any(m in f for f in frames)}
+    task, groups = f"likes by {by}", frames[0].group.to_numpy()
+    out = [r | {"task": task} for r in rows_of(runs, SHOWN, groups).to_dict("records")]
+    for m in list(runs)[1:]:
+        n = len(runs[m])
+        for name, each in EACH.items():
+            a, b = (np.array([each(*r) for r in runs[x][:n]]) for x in ("default", m))
+            out.append(row(task, f"default − {m}", name, *paired(a, b, groups), n))
+        gain = np.array([auc(*runs["default"][i]) - auc(*runs[m][i]) for i in range(n)])
+        out.append(row(task, f"default − {m}", "auc", gain.mean(), *((float(gain.min()), float(gain.max())) if n > 1 else (None, None)), n))
+    return out
+
+
+# Newcomers
+
+
+def first_likes(seeds, cache=None, given=None):
+    """Five likes, and five dislikes beside them: AUC over the listener's other labels, paired over random draws."""
+    t, e = given or (t := merge_duplicates(load_tables(DATA / "geomack_song_attributes")), transfer_artists(t, [load_tables(DATA / n) for n in OTHERS]))
+    y = t.preferences[t.preferences.listener_id == listener_of(t)].set_index("track_id").label.astype(int).sort_index()
+    model = Recommender(e, None).fit(t.replace(preferences=None), listener=None)
+    scores = []
+    for seed in range(seeds):
+        rng = np.random.default_rng([seed, 12])
+        for _ in range(100):
+            like, dislike = (rng.choice(y.index[y == v], 5, replace=False) for v in (1, 0))
+            rest = y.drop([*like, *dislike])
+            rows = model.row_[rest.index].to_numpy()
+            scores.append([auc(rest.to_numpy(), BOTH(expit(model.space_[rows].astype(float) @ Newcomer(model, like, d).query))) for d in (None, dislike)])
+    a, b = np.array(scores).T.reshape(2, seeds, 100)
+    task = "first likes"
+    return [row(task, m, "auc", *paired(x, 0 * x), seeds) for m, x in (("five likes", a), ("five likes, five dislikes", b))] + [row(task, "with − without dislikes", "auc", *paired(b, a), seeds)]
+
+
+def five_likes(seeds, cache=None):
+    """Five artists of each listener against all of them, by the same artist vectors: NDCG@10 over hidden artists."""
+    pairs, runs = core(load_tables(DATA / "hetrec2011_lastfm_2k").listener_artists, 5), {m: [] for m in ("all likes", "ease, all likes", "five likes", "five likes, most played")}
+    for seed in range(seeds):
+        cut, rng = hold_out(pairs, seed=seed), np.random.default_rng([seed, 13])
+        lists, plays = lists_of(cut)
+        e = Artist2Vec().fit(lists, plays).embeddings_
+        few = lambda turn: HeldOut(cut.listeners, cut.items, _kept(cut.train, turn, 5), cut.test)
+        for m, x in {"all likes": vector_scores(e, cut), "ease, all likes": ease(cut.train), "five likes": vector_scores(e, few(rng.random(cut.train.nnz))), "five likes, most played": vector_scores(e, few(-cut.train.data))}.items():
+            runs[m].append(rank_scores(x, cut.test, cut.train, ["ndcg@10"])["ndcg@10"])
+    runs = {m: np.array(r) for m, r in runs.items()}
+    best = max(np.nanmean(runs[m]) for m in ("all likes", "ease, all likes"))
+    return [row("five likes", m, "ndcg@10", *paired(r, 0 * r), seeds) for m, r in runs.items()] + [row("five likes", f"{m}, share of the best with all", "ndcg@10", np.nanmean(runs[m]) / best, seeds=seeds) for m in ("five likes", "five likes, most played")]
+
+
+def _kept(x, turn, n):
+    """The `n` entries of each row that come first by `turn`."""
+    x, owner = x.copy(), np.repeat(np.arange(x.shape[0]), np.diff(x.indptr))
+    order = np.lexsort((turn, owner))
+    place = np.empty(len(order), int)
+    place[order] = np.arange(len(order)) - x.indptr[owner[order]]
+    x.data = np.where(place < n, x.data, 0)
+    x.eliminate_zeros()
+    return x
+
+
+# Known truth, and reasons
+
+
+def reached(seeds, cache=None):
+    """AUC over tracks never judged, by their true chances, as a share of the best possible: simulated listening."""
+    out = []
+    for name, options in {"demo": {}, "synthetic": {"n_artists": 150, "tracks_per_artist": 20, "n_listeners": 150}}.items():
+        share = []
+        for seed in range(seeds):
+            t = merge_duplicates(load_tables(name, seed=seed, **options))
+            model = Recommender(Artist2Vec().fit(sentences(t, leave_out=["you"])).embeddings_, TrackEncoder(target="genre", seed=seed).fit(t).embed(t), seed=seed).fit(t)
+            p = t.truth_likes[t.truth_likes.listener_id == "you"].set_index("track_id").probability
+            p = p.drop(t.preferences.track_id[t.preferences.listener_id == "you"], errors="ignore")
+            guess = model.predict_proba(p.index).to_numpy()
+            share.append(roc_auc_score(np.repeat([1, 0], len(p)), np.tile(guess, 2), sample_weight=np.concatenate([p, 1 - p])) / best_auc(p))
+        out.append(row("best possible", name, "share of the best possible auc", np.mean(share), float(min(share)), float(max(share)), seeds))
+    return out
+
+
+def reasons(seeds, cache=None, n=1000):
+    """Random listeners: do the parts add up, and does a track fall when the like that pulled it most is taken away?"""
+    t = merge_duplicates(load_tables("demo"))
+    model = Recommender(Artist2Vec().fit(sentences(t, leave_out=["you"])).embeddings_, None).fit(t.replace(preferences=None), listener=None)
+    rng, off, lower = np.random.default_rng(14), [], []
+    for _ in range(n):
+        liked = rng.choice(model.catalogue_.track_id.to_numpy(object), 5, replace=False).tolist()
+        top = model.recommend(k=1, liked=liked).iloc[0]
+        off.append(abs(model.explain(top.track_id, liked=liked).sum() - np.log(top.score / (1 - top.score))))
+        cause = model.reasons(top.track_id, liked=liked).groupby("id").pull.sum().idxmax()
+        scores = model.space_ @ Newcomer(model, [i for i in liked if i != cause], None).query
+        others = ~model.catalogue_.track_id.isin(liked).to_numpy()
+        lower.append(bool((scores[others] > scores[model.row_[top.track_id]]).any()))  # it was the first
+    return [row("reasons", "1,000 random listeners", "largest gap between parts and score", max(off)), row("reasons", "1,000 random listeners", "share that fell without its top cause", np.mean(lower))]
+
+
+TASKS = {"likes by track": lambda *how: likes("track", *how), "likes by artist": lambda *how: likes("artist", *how), "first likes": first_likes, "five likes": five_likes, "best possible": reached, "reasons": reasons}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    data = Path(os.environ.get("MUSICREC_DATA", "."))
-    parser.add_argument("--likes", default=data / "geomack_song_attributes")
-    parser.add_argument("--vectors-from", nargs="*", default=[data / n for n in OTHERS])
+    parser.add_argument("--only", nargs="*", default=list(TASKS), choices=list(TASKS))
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--methods", nargs="*", default=METHODS)
+    parser.add_argument("--cache", help="a folder that keeps the predictions of each seed, so that a stopped run goes on")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
-    t = merge_duplicates(load_tables(args.likes))
-    others = [load_tables(n) for n in args.vectors_from]
-    ours = transfer_artists(t, others)
-    artists = {"default": ours, "paper": transfer_artists(t, others, method="paper") if "paper" in args.methods else None}
-    done = {"made_by": "MUSICREC_DATA=… python benchmarks/recommender_quality.py --json results/recommender_quality.json", "n": int(len(t.preferences)), "covered": float(np.mean([a in ours for a in t.track_artists.artist_id])), "rows": [], "against": []}
-    for by in ("track", "artist"):
-        runs, ids = likes(t, artists, by, args.seeds, args.methods)
-        groups = track_groups(t, "artist").drop_duplicates("track_id").set_index("track_id").group.reindex(ids)
-        done["rows"] += rows_of(runs, SHOWN, groups).assign(by=by).to_dict("records")
-        for m in args.methods[1:]:
-            for name, each in EACH.items():
-                a, b = (np.array([each(*r) for r in runs[x]]) for x in ("default", m))
-                done["against"].append({"by": by, "method": m, "metric": name, **dict(zip(("difference", "low", "high"), paired(a, b, groups)))})
-    print(pd.DataFrame(done["rows"]).pivot(index=["by", "method"], columns="metric", values="value").round(4).to_string())
-    print(pd.DataFrame(done["against"]).round(4).to_string())
-    if args.json: args.json.write_text(json.dumps(done, indent=1) + "\n")
+    done = json.loads(args.json.read_text())["rows"] if args.json and args.json.exists() else []
+    for task in args.only:
+        rows = TASKS[task](args.seeds, args.cache)
+        print(pd.DataFrame(rows).drop(columns="task").round(4).to_string(), flush=True)
+        done = [r for r in done if r["task"] != task] + rows
+        if args.json: args.json.write_text(json.dumps({"made_by": "MUSICREC_DATA=… python benchmarks/recommender_quality.py --json results/recommender_quality.json", "rows": done}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
 
 # %% ../nbs/05_recommender.ipynb #83fa67ab
 from __future__ import annotations
-import hashlib
+import copy, hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,33 +12,49 @@ import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from scipy.sparse import csr_array, hstack, vstack
-from scipy.special import expit, logit
+from scipy.linalg import cholesky, solve_triangular
+from scipy.optimize import minimize
+from scipy.sparse import csr_array
+from scipy.special import expit, logit, ndtri
 from sklearn.base import BaseEstimator
-from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_is_fitted
+from threadpoolctl import threadpool_limits
 from torch import nn
-from .artist2vec import Embeddings, infer_artists, load_arrays, save_arrays, unit
+from .artist2vec import Embeddings, artist_genres, infer_artists, load_arrays, save_arrays, unit
 from .matching import recordings
-from .metrics import log_loss
-from .preprocess import AUDIO, Split, Standardize, audio_matrix, merge_duplicates, split
+from .preprocess import AUDIO, Split, merge_duplicates, split
+from .sources.listening import labels
 from .tables import InputError, NotFoundError, Tables, credits_of, input_error, track_names
-from .track_embeddings import Training, train_net
+from .track_embeddings import TrackEncoder, Training, train_net
 
 # %% auto #0
-__all__ = ['TREES', 'FEWEST', 'GRID', 'MEASURES', 'COLUMNS', 'STRENGTH', 'catalogue', 'artist_vectors', 'PaperNet', 'Kernel',
-           'forest_logits', 'neighbour_rates', 'own_rates', 'artist_evidence', 'choose', 'Recommender', 'data_hash',
-           'save_recommender', 'load_recommender']
+__all__ = ['MEASURES', 'TREES', 'LABELS', 'LANDMARKS', 'WIDTH', 'SAMPLE', 'PARTS', 'COLUMNS', 'STRENGTH', 'CORNERS', 'catalogue',
+           'shares', 'artist_vectors', 'PaperNet', 'Ranks', 'measures', 'Kernel', 'Forest', 'mode', 'evidence',
+           'learn_scales', 'fit_logistic', 'Recommender', 'Newcomer', 'data_hash', 'save_recommender',
+           'load_recommender']
 
 # %% ../nbs/05_recommender.ipynb #b606d950
 def catalogue(
     t:Tables # With duplicates merged
-)->pd.DataFrame: # `track_id, title, artist, artist_ids` (joined by `|`, main artist first), `popularity`; sorted by id
+)->pd.DataFrame: # `track_id, title, artist, artist_ids` (joined by `|`, main artist first), `genres` (joined by `|`), `popularity`; sorted by id
     "The recordings that can be recommended."
     credits = credits_of(t).groupby('track_id', sort=False).artist_id.agg('|'.join)
+    genres = t.track_genres.drop_duplicates(['track_id', 'genre']).sort_values(['track_id', 'genre']).groupby('track_id').genre.agg('|'.join)
     frame = track_names(t).loc[t.audio().index].sort_index()
     popularity = t.tracks.set_index('track_id').popularity.reindex(frame.index)
-    return frame.assign(artist_ids=frame.index.map(credits).astype('str'), popularity=popularity.to_numpy()).fillna({'artist_ids': '', 'title': '', 'artist': ''}).reset_index()
+    frame = frame.assign(artist_ids=frame.index.map(credits).astype('str'), genres=frame.index.map(genres).astype('str'), popularity=popularity.to_numpy())
+    return frame.fillna({'artist_ids': '', 'genres': '', 'title': '', 'artist': ''}).reset_index()
+
+def shares(
+    cells:Iterable[str], # Ids joined by `|`
+    columns:pd.Index # Ids, one per column
+)->csr_array: # Rows sum to one, less if some ids have no column
+    "Which ids each cell names, in equal shares."
+    lists = [c.split('|') if c else [] for c in cells]
+    row, share = (np.repeat(v, [len(l) for l in lists]) for v in (np.arange(len(lists)), [1 / max(len(l), 1) for l in lists]))
+    column = columns.get_indexer([i for l in lists for i in l])
+    keep = column >= 0
+    return csr_array((share[keep], (row[keep], column[keep])), shape=(len(lists), len(columns)))
 
 def artist_vectors(
     e:Embeddings,
@@ -46,12 +62,10 @@ def artist_vectors(
     main_only:bool=False # The main artist's alone (paper), or the mean of all credited?
 )->np.ndarray: # float32, one row per cell; zeros where no artist has a vector
     "The artist vector of each track."
-    lists = [c.split('|')[:1 if main_only else None] for c in artist_ids]
-    vectors, known = e.take(a for l in lists for a in l)
-    owner = np.repeat(np.arange(len(lists)), [len(l) for l in lists])
-    total = np.zeros((len(lists), e.vectors.shape[1]), 'float32')
-    np.add.at(total, owner, vectors)
-    return total / np.maximum(np.bincount(owner, weights=known, minlength=len(lists)), 1)[:, None].astype('float32')
+    cells = [c.split('|')[0] if main_only else c for c in artist_ids]
+    named = shares(cells, pd.Index(e.ids))
+    total = np.maximum(np.asarray(named.sum(axis=1)).ravel(), 1e-12)[:, None]
+    return ((named @ e.vectors.astype('float64')) / total).astype('float32')
 
 # %% ../nbs/05_recommender.ipynb #d40c183d
 class PaperNet(nn.Module):
@@ -71,6 +85,36 @@ class PaperNet(nn.Module):
         x = torch.cat([self.artists(rows), self.tracks(rows)], 1)
         return self.last(F.relu(self.second(F.relu(self.first(x))))).squeeze(1)
 
+# %% ../nbs/05_recommender.ipynb #d7823e92
+MEASURES = (*AUDIO, 'instrumentalness', 'key', 'mode', 'time_signature', 'duration_ms')
+
+@dataclass(eq=False)
+class Ranks:
+    "Each measure as the normal score of its rank among reference rows, so that no odd scale counts."
+    reference:list[np.ndarray] # Sorted values of each column
+
+    @classmethod
+    def of(cls, x:np.ndarray)->Ranks:
+        "Ranks among the rows of `x`; gaps are left out."
+        return cls([np.sort(c[np.isfinite(c)]) for c in x.T])
+
+    def __call__(self, x:np.ndarray)->np.ndarray:
+        "Normal scores, zero for gaps and where the reference has no values."
+        out = np.zeros(x.shape)
+        for j, r in enumerate(self.reference):
+            if not len(r): continue
+            middle = (np.searchsorted(r, x[:, j], 'left') + np.searchsorted(r, x[:, j], 'right')) / 2
+            out[:, j] = np.where(np.isfinite(x[:, j]), ndtri(np.clip(middle / len(r), .5 / len(r), 1 - .5 / len(r))), 0)
+        return out
+
+def measures(
+    t:Tables, ids # Tracks with features
+)->np.ndarray: # float64, tracks × `MEASURES`; gaps are NaN
+    "All measures of each track, gaps as NaN."
+    x = t.audio().loc[ids].reindex(columns=list(MEASURES)).astype('float64').to_numpy()
+    if np.isinf(x).any(): raise InputError(f'{ids[int(np.isinf(x).any(1).argmax())]!r} has an infinite measure. Correct it or leave it empty.')
+    return x
+
 # %% ../nbs/05_recommender.ipynb #dda07e39
 @dataclass(eq=False)
 class Kernel:
@@ -80,129 +124,104 @@ class Kernel:
     gamma:float # Inverse squared width
 
     @classmethod
-    def make(cls, x:np.ndarray, n:int, seed:int, gamma:float=.08)->Kernel:
+    def make(cls, x:np.ndarray, n:int, seed:int, gamma:float)->Kernel:
         "Landmarks drawn from the rows of `x`."
         rows = np.sort(np.random.default_rng([seed, 5]).permutation(len(x))[:n])
         values, vectors = np.linalg.eigh(_gauss(x[rows], x[rows], gamma))
-        return cls(x[rows], vectors / np.sqrt(np.maximum(values, 1e-6)), gamma)
+        return cls(x[rows], vectors / np.sqrt(np.maximum(values, 1e-4)), gamma)
 
     def __call__(self, x:np.ndarray)->np.ndarray: return _gauss(x, self.landmarks, self.gamma) @ self.whiten
 
 def _gauss(a, b, gamma):
     return np.exp(-gamma * np.maximum((a**2).sum(1)[:, None] + (b**2).sum(1) - 2 * a @ b.T, 0))
 
-# %% ../nbs/05_recommender.ipynb #0e044494
-def _popularity(frame):
-    "Popularity as two columns around zero; unknown counts as the middle."
-    z = ((frame.popularity.fillna(50) - 50) / 30).to_numpy()
-    return np.stack([z, z**2 - 1], 1)
-
-def _judged(artist_ids, judged):
-    "Share of each track's credits that go to each judged artist: sparse, tracks × judged artists."
-    lists = [c.split('|') for c in artist_ids]
-    column = judged.get_indexer([a for l in lists for a in l])
-    row = np.repeat(np.arange(len(lists)), [len(l) for l in lists])
-    share = np.repeat([1 / len(l) for l in lists], [len(l) for l in lists])
-    keep = column >= 0
-    return csr_array((share[keep], (row[keep], column[keep])), shape=(len(lists), len(judged)))
-
 # %% ../nbs/05_recommender.ipynb #3db2370b
-TREES, FEWEST = 100, 100 # Trees per forest; labels below which forests are left out
+TREES, LABELS = 60, 100 # Trees of a forest; labels from which forests are grown
 
-def _forests(x, y, weight, seed, bag):
-    "Two kinds of forest, fitted."
-    from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
-    options = dict(n_estimators=TREES, min_samples_leaf=2, n_jobs=2, random_state=seed)
-    both = ExtraTreesClassifier(bootstrap=bag, oob_score=bag, **options), RandomForestClassifier(max_features=.3, oob_score=bag, **options)
-    return [m.fit(x, y, sample_weight=weight) for m in both]
+@dataclass(eq=False)
+class Forest:
+    "Trees, each grown without a share of the groups, so that of every row some know nothing."
+    trees:list
 
-def _logit(p): return logit(np.clip(np.nan_to_num(p, nan=.5), .01, .99))
+    @classmethod
+    def grow(cls,
+        x:np.ndarray, # Rows learned from × inputs
+        y:np.ndarray, weight:np.ndarray, # Their labels and weights
+        groups:np.ndarray, # What a tree is to know all of or nothing, by number
+        seed:int=0
+    )->tuple[Forest,np.ndarray]: # And the logit of like of each row, by trees that saw nothing of its group
+        "Grow trees on groups drawn with replacement."
+        from sklearn.tree import DecisionTreeClassifier
+        rng, group = np.random.default_rng([seed, 6]), np.unique(groups, return_inverse=True)[1]
+        x, trees, votes, n, many = x.astype('float32'), [], np.zeros(len(x)), np.zeros(len(x)), group.max() + 1
+        for i in range(TREES):
+            drawn = weight * np.bincount(rng.integers(0, many, many), minlength=many)[group]
+            used = drawn > 0
+            if len(set(y[used])) < 2: continue
+            trees.append(DecisionTreeClassifier(max_features='sqrt', min_samples_leaf=2, random_state=i).fit(x[used], y[used], sample_weight=drawn[used]))
+            votes += np.where(used, 0, trees[-1].predict_proba(x)[:, 1])
+            n += ~used
+        return cls(trees), logit((votes + .5) / (n + 1))
 
-def forest_logits(
-    x:np.ndarray, # Every track × inputs
-    rows:np.ndarray, # Tracks learned from
-    y:np.ndarray, weight:np.ndarray, # Their labels and weights
-    groups:np.ndarray|None=None, # Their artists: if given, no forest that votes on a track has seen its artist
-    seed:int=0
-)->np.ndarray: # float64, one per track
-    "Logit of like of every track, by forests that did not see its label."
-    import warnings
-    from sklearn.model_selection import GroupKFold
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore', UserWarning) # a track that is in every bag has no vote: it counts one half
-        full = _forests(x[rows], y, weight, seed, bag=groups is None)
-    every = np.mean([_logit(m.predict_proba(x)[:, 1]) for m in full], axis=0)
-    if groups is None: every[rows] = np.mean([_logit(m.oob_decision_function_[:, 1]) for m in full], axis=0)
-    else:
-        for a, b in GroupKFold(min(4, len(set(groups)))).split(rows, groups=groups):
-            part = _forests(x[rows[a]], y[a], weight[a], seed, bag=False) if len(set(y[a])) > 1 else full
-            every[rows[b]] = np.mean([_logit(m.predict_proba(x[rows[b]])[:, 1]) for m in part], axis=0)
-    return every
+    def __call__(self, x:np.ndarray)->np.ndarray: # Logit of like of each row
+        x = x.astype('float32')
+        return logit((sum((t.predict_proba(x)[:, 1] for t in self.trees), np.zeros(len(x))) + .5) / (len(self.trees) + 1))
 
-# %% ../nbs/05_recommender.ipynb #ec538b98
-def neighbour_rates(
-    units:np.ndarray, # Artist vector of every track, length 1 or 0
-    groups:np.ndarray, # Main artist of every track, by number; −1 for none
-    rows:np.ndarray, y:np.ndarray, weight:np.ndarray # Tracks learned from, their labels and weights
-)->np.ndarray: # float64, tracks × 4
-    "For two widths: the log odds of liking among judged tracks of *other* artists with vectors near, and how many those are."
-    out = []
-    for a in range(0, len(units), 4096):
-        near = units[a:a + 4096] @ units[rows].T
-        other = (groups[a:a + 4096, None] != groups[rows]) & (near != 0)
-        blocks = []
-        for sharp in (4., 10.):
-            w = np.where(other, np.exp(sharp * (near - 1)), 0) * weight
-            like, dislike = w @ y, w @ (1 - y)
-            blocks += [np.log((like + .5) / (dislike + .5)), np.log1p(like + dislike)]
-        out.append(np.stack(blocks, 1))
-    return np.concatenate(out)
+# %% ../nbs/05_recommender.ipynb #145a1b53
+def mode(
+    k:np.ndarray, # Kernel matrix, labelled × labelled
+    y:np.ndarray, weight:np.ndarray
+)->tuple[np.ndarray,np.ndarray,np.ndarray]: # Logits, their pulls, and the factor of the curvature
+    "The likeliest logits of labelled tracks under a Gaussian process (Laplace's method)."
+    f = np.zeros(len(y))
+    for _ in range(30):
+        p = expit(f)
+        v = np.maximum(weight * p * (1 - p), 1e-9)
+        s = np.sqrt(v)
+        c = cholesky(np.eye(len(y)) + s[:, None] * k * s, lower=True, check_finite=False)
+        b = v * f + weight * (y - p)
+        a = b - s * solve_triangular(c, solve_triangular(c, s * (k @ b), lower=True, check_finite=False), lower=True, trans='T', check_finite=False)
+        before, f = f, k @ a
+        if np.abs(f - before).max() < 1e-3: break
+    return f, a, c
 
-def own_rates(
-    groups:np.ndarray, rows:np.ndarray, y:np.ndarray, weight:np.ndarray # As in `neighbour_rates`
-)->tuple[np.ndarray,np.ndarray]: # float64: log odds of liking, and the number of judged tracks behind it
-    "How the listener judged other tracks of the same main artist."
-    n = groups.max(initial=0) + 1
-    judged = groups[rows] >= 0
-    like, all_ = (np.bincount(groups[rows][judged], (weight * v)[judged], n).astype('float64')[groups] * (groups >= 0) for v in (y, np.ones(len(y))))
-    like[rows] -= weight * y * judged
-    all_[rows] -= weight * judged
-    return np.log((like + .5) / (np.maximum(all_ - like, 0) + .5)), np.maximum(all_, 0)
+def evidence(
+    log_scale:np.ndarray, # One number per kernel
+    kernels:np.ndarray, # Kernels × labelled × labelled
+    y:np.ndarray, weight:np.ndarray,
+    spread:float=2. # Of the prior around zero
+)->tuple[float,np.ndarray]: # And its gradient
+    "Minus the log of how likely the labels are with kernels so scaled, whatever the logits (Rasmussen & Williams, algorithm 5.1)."
+    scale = np.exp(log_scale)
+    k = np.tensordot(scale, kernels, 1)
+    f, a, c = mode(k, y, weight)
+    p = expit(f)
+    v = np.maximum(weight * p * (1 - p), 1e-9)
+    s = np.sqrt(v)
+    value = -.5 * a @ f - (weight * np.logaddexp(0, np.where(y == 1, -f, f))).sum() - np.log(np.diag(c)).sum() - .5 * ((log_scale / spread)**2).sum()
+    z, u = (solve_triangular(c, m, lower=True, check_finite=False) for m in (np.diag(s), s[:, None] * k))
+    r, bend, pull = z.T @ z, -.5 * (np.diag(k) - (u**2).sum(0)) * (1 - 2 * p) * v, weight * (y - p)
+    steps = kernels @ pull
+    gradient = .5 * (kernels @ a) @ a - .5 * np.einsum('ij,kij->k', r, kernels) + (steps - (steps @ r) @ k) @ bend
+    return -value, -(gradient * scale - log_scale / spread**2)
 
-# %% ../nbs/05_recommender.ipynb #f8337aee
-def artist_evidence(self, rows, y, weight):
-    "What forests make of the artist: for every track with its artist judged, and as if not; and whether she is."
-    main = [c.split('|')[0] for c in self.catalogue_.artist_ids]
-    groups = pd.factorize(pd.Series(main).where(np.array(main) != ''))[0]
-    if not any(main): return np.zeros((len(main), 4)), np.zeros((len(main), 4)), np.zeros(len(main), bool)
-    listed = np.array([a in self.artists_ and not self.artists_.inferred[self.artists_.row(a)] for a in main])
-    x = np.where(listed[:, None], self.artist_x_, 0).astype('float64')
-    short = np.sqrt(np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-9))
-    anybody = np.hstack([x / short, listed[:, None], neighbour_rates(unit(x), groups, rows, y, weight)])
-    odds, n = own_rates(groups, rows, y, weight)
-    has = n > 0
-    alone = np.where(groups[rows] < 0, -1 - np.arange(len(rows)), groups[rows])
-    new = forest_logits(anybody, rows, y, weight, alone, self.seed)
-    known = forest_logits(np.hstack([anybody, odds[:, None], n[:, None]]), rows, y, weight, None, self.seed) if has[rows].any() else new
-    as_new = np.stack([0 * new, new, 0 * odds, 0 * odds], 1)
-    return np.where(has[:, None], np.stack([known, 0 * new, odds, has], 1), as_new), as_new, has
+def learn_scales(kernels:np.ndarray, y:np.ndarray, weight:np.ndarray, steps:int=12)->np.ndarray: # One per kernel, above 0
+    "How much each kernel counts, by the evidence."
+    return np.exp(minimize(evidence, np.zeros(len(kernels)), args=(kernels, y, weight), jac=True, method='L-BFGS-B', options={'maxiter': steps, 'maxfun': 2 * steps}).x)
 
-# %% ../nbs/05_recommender.ipynb #b45c4fa1
-GRID = [(c, own, True) for c in (.03, .1, .3) for own in (0., .5)] + [(c, own, False) for c in (.03, .1, .3, 1.) for own in (0., .5, 1.5)] # Inverse penalty, scale of single artists' weights, forests or not
-
-def _fit_logistic(x, y, weight, c):
-    return LogisticRegression(C=c, max_iter=300).fit(x, y, sample_weight=weight)
-
-def choose(
-    fit, # Function of rows and a triple that gives a fitted model
-    stack, # Function of rows and a triple that gives its inputs
-    y:np.ndarray, # Labels of all rows
-    train:np.ndarray, valid:np.ndarray, # Row numbers
-    grid:list # Triples as in `GRID`
-)->tuple[float,float,bool]: # The triple with least log-loss on the validation rows
-    "Choose penalty, artist weight and forests on the validation side; the middle of the grid if it cannot judge."
-    if len(set(y[valid])) < 2 or len(set(y[train])) < 2: return grid[len(grid) // 2]
-    return grid[int(np.argmin([log_loss(y[valid], fit(train, g).predict_proba(stack(valid, g))) for g in grid]))]
+# %% ../nbs/05_recommender.ipynb #dba01f46
+def fit_logistic(
+    x:np.ndarray, # float, labelled × inputs
+    own:csr_array, # Further inputs, sparse
+    y:np.ndarray, weight:np.ndarray
+)->np.ndarray: # float64, one per input, those of `own` last
+    "Logistic regression with a penalty of half the squared length."
+    d, x = x.shape[1], np.asarray(x, 'float64')
+    def loss(w):
+        z = x @ w[:d] + own @ w[d:]
+        off = weight * (expit(z) - y)
+        return (weight * np.logaddexp(0, np.where(y == 1, -z, z))).sum() + .5 * w @ w, np.concatenate([x.T @ off, own.T @ off]) + w
+    return minimize(loss, np.zeros(d + own.shape[1]), jac=True, method='L-BFGS-B', options={'maxiter': 1000, 'gtol': 1e-6, 'ftol': 1e-15, 'maxcor': 20}).x
 
 # %% ../nbs/05_recommender.ipynb #24e872ed
 @dataclass(eq=False)
@@ -212,10 +231,13 @@ class Recommender(BaseEstimator):
     tracks:Embeddings|None # Track vectors, by track id
     method:str='additive' # `additive` (ours) or `paper`
     seed:int=0
-    landmarks:int=150 # Of the kernel (ours)
+    artist_from:str='credits' # Whose vector a track has: its `credits`', or those `predicted` from its audio (the paper's discussion)
+    listed:bool=False # May it count whether some list has the artist? If not, an inferred vector is as good as a learned one
+    forests:bool=True # May trees speak in the artist and audio parts?
+    negatives:float=0. # Tracks never met, drawn at random as weak dislikes, for each like
 
-    def fit(self, t:Tables, listener:str='you', split:Split|None=None)->Recommender:
-        "Learn from a listener's likes and dislikes; with `split`, from its training side, choosing by its validation side."
+    def fit(self, t:Tables, listener:str|None='you', split:Split|None=None)->Recommender:
+        "Learn from a listener's likes and dislikes, of `split` from all but the test side; `None` for newcomers only."
         return _fit(self, t, listener, split)
 
     def predict_proba(self, ids:Iterable[str])->pd.Series:
@@ -227,16 +249,38 @@ class Recommender(BaseEstimator):
         k:int=20, # How many, at most
         liked:Iterable[str]|None=None, # Track or artist ids of a newcomer
         disliked:Iterable[str]|None=None, # The same
+        exclude_known:bool=True, # Leave out what the listener knows or the newcomer named?
+        diversity:float=0., # From 0, the best tracks, to 1, tracks as unlike each other as can be
+        max_per_artist:int|None=None, # Tracks of one main artist
+        artists:Iterable[str]|None=None, # Only tracks by any of these, by id
+        genres:Iterable[str]|None=None, # Only tracks filed under any of these
+        seed:int|None=None # Draw good tracks at random; the best ones by default
     )->pd.DataFrame: # `track_id, title, artist, score, rank, because`, best first
-        "The best tracks that the listener does not know yet; with `liked` or `disliked`, for somebody new, without training."
-        return _recommend(self, k, liked, disliked)
+        "The best tracks; with `liked` or `disliked`, for somebody new, without training."
+        return _recommend(self, k, liked, disliked, exclude_known, diversity, max_per_artist, artists, genres, seed)
+
+    def recommend_many(self,
+        liked:dict[str,list[str]]|list[list[str]], # Track or artist ids of each newcomer
+        disliked=None, # The same, if any
+        k:int=20, exclude_known:bool=True # As in `recommend`
+    )->pd.DataFrame: # `listener, track_id, score, rank`
+        "The best tracks for many newcomers at once."
+        return _recommend_many(self, liked, disliked, k, exclude_known)
 
     def explain(self, track_id:str, liked=None, disliked=None)->pd.Series:
         "The parts `base, artist, audio, popularity` that sum to the logit of the score."
         return _explain(self, track_id, liked, disliked)
 
+    def reasons(self, track_id:str, liked=None, disliked=None)->pd.DataFrame:
+        "What pulled a track up or down, the strongest first: `id, name, part, pull`, in logits."
+        return _reasons(self, track_id, liked, disliked)
+
+    def add(self, t:Tables)->Recommender:
+        "The same recommender with the further tracks of `t` in its catalogue, scored without training."
+        return _add(self, t)
+
     def save(self, folder)->Path:
-        "Write the model as a folder; of the listener's history it holds the ids of liked tracks and of judged artists only."
+        "Write the model as a folder; of the listener's history it holds the ids of liked tracks only."
         return save_recommender(self, folder)
 
     @staticmethod
@@ -245,104 +289,229 @@ class Recommender(BaseEstimator):
         return load_recommender(folder)
 
 # %% ../nbs/05_recommender.ipynb #0c384057
-def _labels(t, listener, cut):
-    "Labels and weights by track id, and which of them are for training and for validation."
-    mine = t.preferences[t.preferences.listener_id == listener].drop_duplicates('track_id').set_index('track_id')
+def _check(self):
+    if self.method not in ('additive', 'paper'): raise InputError(f"method is {self.method!r}. Choose 'additive' or 'paper'.")
+    if self.artist_from not in ('credits', 'predicted'): raise InputError(f"artist_from is {self.artist_from!r}. Choose 'credits' or 'predicted'.")
+    if not 0 <= self.negatives < np.inf: raise InputError(f'negatives is {self.negatives}. Give 0 or more tracks per like.')
+
+def _labels(self, t, listener):
+    "Likes and dislikes of tracks with features, by track id: those given, else what plays say."
+    told = t.preferences if (t.preferences.listener_id == listener).any() else labels(t)
+    mine = told[told.listener_id == listener].drop_duplicates('track_id').set_index('track_id')
     if mine.empty: raise NotFoundError(f'{listener!r} has no likes or dislikes in these tables. Listeners here: {", ".join(t.preferences.listener_id.unique()[:5]) or "none"}.')
     mine = mine[mine.index.isin(t.audio().index) & mine.label.notna().to_numpy()].sort_index()
-    if mine.label.nunique() < 2: raise InputError(f'{listener!r} has {len(mine)} labels of one kind. Give at least one like and one dislike of tracks with features.')
-    if cut is None:
-        cut = split(t, seed=0, among=mine.index, valid=.2, test=0) if len(mine) >= 20 else Split(mine.index.to_numpy(object), *(np.array([], object),) * 2, by='track', seed=0)
-    train, valid = (mine.index.get_indexer(mine.index.intersection(side)) for side in (cut.train, cut.valid))
-    if len(set(mine.label.iloc[train])) < 2: raise InputError(f'the training side has labels of one kind only. Give more likes and dislikes, or another split.')
-    return mine, train, valid
+    return mine.assign(label=mine.label.astype(int), weight=mine.weight.fillna(1).clip(lower=0).astype(float))[['label', 'weight']]
 
+def _draw_negatives(self, mine, free):
+    "The labels, and weak dislikes: `negatives` per like among tracks never met, each with .3 of a like's weight."
+    n = min(int(round(self.negatives * (mine.label == 1).sum())), len(free))
+    drawn = np.sort(np.random.default_rng([self.seed, 7]).permutation(np.asarray(free, object))[:n])
+    return pd.concat([mine, pd.DataFrame({'label': 0, 'weight': .3}, index=pd.Index(drawn, name='track_id', dtype=mine.index.dtype))]).sort_index()
+
+def _training(self, t, listener, cut):
+    "Labels to learn from, and those among them for early stopping (the paper's net alone stops early)."
+    mine = _labels(self, t, listener)
+    known = set(mine.index) | set(t.listens.track_id[(t.listens.listener_id == listener).to_numpy()])
+    if cut is not None: mine = mine[mine.index.isin([*cut.train, *cut.valid])]
+    hidden = [] if cut is None else cut.test
+    if self.negatives: mine = _draw_negatives(self, mine, [i for i in self.catalogue_.track_id if i not in known and i not in set(hidden)])
+    if mine.label.nunique() < 2: raise InputError(f'{listener!r} has {len(mine)} labels of one kind to learn from. Give at least one like and one dislike of tracks with features, or let dislikes be drawn with negatives=1.')
+    if cut is None and self.method == 'paper' and len(mine) >= 20: cut = split(t, seed=0, among=mine.index, valid=.2, test=0)
+    return mine, known, mine.index.isin([] if cut is None else cut.valid), hidden
+
+# %% ../nbs/05_recommender.ipynb #79cb3e79
 def _fit(self, t, listener, cut):
-    if self.method not in ('additive', 'paper'): raise InputError(f"method is {self.method!r}. Choose 'additive' or 'paper'.")
+    _check(self)
     best, t = recordings(t), merge_duplicates(t)
-    mine, train, valid = _labels(t, listener, cut)
     self.catalogue_, self.listener_ = catalogue(t), listener
-    self.names_ = t.artists.set_index('artist_id').name.to_dict() # of artists, by id
-    self.row_ = pd.Series(np.arange(len(self.catalogue_)), index=self.catalogue_.track_id)
+    if not len(self.catalogue_): raise InputError('no track has audio features, so none can be recommended. Add features first.')
     self.same_ = best[(best.index != best) & best.isin(self.catalogue_.track_id)].to_dict() # further ids of a recording
-    heard = t.listens.track_id[(t.listens.listener_id == listener).to_numpy()]
-    self.known_ = self.catalogue_.track_id.isin(set(heard) | set(mine.index)).to_numpy()
-    used = mine.iloc[np.sort(np.concatenate([train, valid]))]
-    self.liked_ = self.row_[used.index[used.label == 1]].to_numpy()
+    mine, known, valid, hidden = _training(self, t, listener, cut) if listener is not None else (None, set(), None, [])
+    _look_up(self, t, hidden)
+    self.known_ = self.catalogue_.track_id.isin(known).to_numpy()
+    rows = np.zeros(0, int) if mine is None else self.row_[mine.index].to_numpy()
+    self.liked_ = rows if mine is None else rows[(mine.label == 1).to_numpy()]
     self.open_ = ~self.known_ # what a saved model may hold: tracks unknown to the listener, or liked
     self.open_[self.liked_] = True
-    _look_up(self, t, self.row_[mine.index[train]].to_numpy())
-    (_fit_additive if self.method == 'additive' else _fit_paper)(self, mine, train, valid)
+    _newcomer_space(self)
+    if mine is not None: (_fit_additive if self.method == 'additive' else _fit_paper)(self, t, rows, mine.label.to_numpy(), mine.weight.to_numpy(), valid)
     return self
 
-def _look_up(self, t, train):
-    "What each row of the catalogue looks like to the model."
+def _look_up(self, t, hidden=None):
+    "What each row of the catalogue looks like to the model; measures are ranked among tracks that are not hidden, or as before."
     c = self.catalogue_
+    self.names_ = t.artists.set_index('artist_id').name.dropna().to_dict() # of artists, by id
     known = self.artists if self.artists is not None and len(self.artists) else Embeddings([], np.zeros((0, 1)))
     self.artists_ = known if self.method == 'paper' or not len(known) else infer_artists(known, t)
+    _index(self)
     self.artist_x_ = artist_vectors(self.artists_, c.artist_ids, main_only=self.method == 'paper')
+    if self.artist_from == 'predicted': self.artist_x_ = _predicted(self, t)
     self.track_x_ = self.tracks.take(c.track_id)[0] if self.tracks is not None else np.zeros((len(c), 1), 'float32')
-    x = audio_matrix(t.audio().loc[c.track_id])
-    self.audio_x_ = Standardize().fit(x[train]).transform(x)
-    self.measure_x_ = _measures(t.audio().loc[c.track_id], train)
+    x = measures(t, c.track_id.tolist())
+    if hidden is not None: self.ranks_ = Ranks.of(x[~c.track_id.isin(hidden).to_numpy()])
+    self.audio_x_ = self.ranks_(x)
 
-# %% ../nbs/05_recommender.ipynb #ca69acab
-MEASURES = (*AUDIO, 'instrumentalness', 'key', 'mode', 'time_signature', 'duration_ms')
+def _index(self):
+    c = self.catalogue_
+    self.row_ = pd.Series(np.arange(len(c)), index=c.track_id)
+    self.by_ = pd.Index(sorted({a for s in c.artist_ids for a in s.split('|') if a}))
+    self.share_ = shares(c.artist_ids, self.by_) # tracks × artists
+    self.of_ = self.share_.T.tocsr()
 
-def _measures(tracks, train):
-    "All measures of each track, gaps filled with the mean of the rows learned from."
-    x = tracks[[c for c in MEASURES if c in tracks]].astype('float64').to_numpy()
-    with np.errstate(invalid='ignore'): mean = np.nan_to_num(np.nansum(x[train], 0) / np.isfinite(x[train]).sum(0))
-    return np.where(np.isfinite(x), x, mean)
+def _predicted(self, t):
+    "The vector expected of a track's artist, by a net that guesses her from audio."
+    if not len(self.artists_): return self.artist_x_
+    guess = TrackEncoder(target='artist', seed=self.seed).fit(t).predict_proba(t, self.catalogue_.track_id)
+    return (guess.to_numpy() @ self.artists_.take(guess.columns)[0]).astype('float32')
 
-# %% ../nbs/05_recommender.ipynb #4ce0ba5f
-def _design(self, evidence, heard, forests):
-    "Blocks of inputs over the whole catalogue: artist vectors and what forests make of them, single artists, audio, popularity."
-    scale = Standardize().fit(self.track_x_)
-    audio = np.hstack([self.kernel_(self.audio_x_.astype(float)) * 3, scale.transform(self.track_x_) / np.sqrt(self.track_x_.shape[1]) * 3])
-    artist = unit(self.artist_x_) * 3
-    if forests: artist, audio = np.hstack([artist, evidence]), np.hstack([audio, heard[:, None]])
-    return artist, _judged(self.catalogue_.artist_ids, self.judged_), audio, _popularity(self.catalogue_) / 3
+# %% ../nbs/05_recommender.ipynb #47f7509e
+LANDMARKS, WIDTH = 150, 2. # Of kernels; sharpness of the one over artist vectors
 
-def _stack(design, rows, own):
-    return hstack([csr_array(design[0][rows]), design[1][rows] * own, csr_array(design[2][rows]), csr_array(design[3][rows])]).tocsr()
+def _lengths(x): return x / np.sqrt(np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-9))
 
-def _fit_additive(self, mine, train, valid):
-    rows, seen = self.row_[mine.index].to_numpy(), np.concatenate([train, valid])
-    y, weight = mine.label.to_numpy(int), mine.weight.fillna(1).to_numpy(float)
-    self.judged_ = pd.Index(sorted({a for c in self.catalogue_.artist_ids.iloc[rows[seen]] for a in c.split('|') if a}))
-    self.kernel_ = Kernel.make(self.audio_x_[rows[train]].astype(float), self.landmarks, self.seed)
-    grown = len(seen) >= FEWEST and np.bincount(y[seen], minlength=2).min() >= 10
-    heard, as_is, as_new, has = None, None, None, np.zeros(len(self.catalogue_), bool)
-    if grown:
-        heard = forest_logits(self.measure_x_, rows[seen], y[seen], weight[seen], None, self.seed)
-        as_is, as_new, has = artist_evidence(self, rows[seen], y[seen], weight[seen])
-    plain, known, new = _design(self, None, None, False), *(_design(self, e, heard, True) if grown else None for e in (as_is, as_new))
-    def stack(at, g): return _stack(known if g[2] else plain, rows[at], g[1])
-    def fit(at, g):
-        x, twice = stack(at, g), at[has[rows[at]]] if g[2] else at[:0]
-        x2 = vstack([x, _stack(new, rows[twice], 0)]) if len(twice) else x
-        return _fit_logistic(x2, np.append(y[at], y[twice]), np.append(weight[at], weight[twice] / 2), g[0])
-    self.chosen_ = choose(fit, stack, y, train, valid, GRID if grown else GRID[6:])
-    self.parts_ = _parts(known if self.chosen_[2] else plain, self.chosen_[1], fit(seen, self.chosen_), rows[seen])
+def _artist_inputs(self, t):
+    "Of each track's artists: learned vectors, those inferred where none is learned, whether one is learned, genres."
+    c, e = self.catalogue_, self.artists_
+    x = self.artist_x_ if self.artist_from == 'predicted' or not self.listed else artist_vectors(Embeddings([i for i, n in zip(e.ids, e.inferred) if not n], e.vectors[~e.inferred]), c.artist_ids)
+    has, kinds = x.any(axis=1), self.maps_.setdefault('genres', pd.Index(sorted({g for s in c.genres for g in s.split('|') if g})))
+    of_artist = (self.of_ @ shares(c.genres, kinds)).toarray() / np.maximum(np.asarray(self.share_.sum(axis=0)).ravel(), 1e-9)[:, None]
+    told = artist_genres(t).reindex(self.by_).fillna(0)
+    told = told.reindex(columns=self.maps_.setdefault('told', told.columns), fill_value=0).to_numpy(float)
+    return x.astype(float), np.where(has[:, None], 0, self.artist_x_).astype(float), has, self.share_ @ np.hstack([of_artist, told / np.maximum(told.sum(1, keepdims=True), 1)])
 
-# %% ../nbs/05_recommender.ipynb #aff8cdaf
-def _parts(design, own, model, rows):
-    "`base, artist, audio, popularity` of every track in the catalogue."
-    w = np.split(model.coef_[0], np.cumsum([d.shape[1] for d in design])[:-1])
-    parts = pd.DataFrame({'artist': design[0] @ w[0] + (design[1] * own) @ w[1], 'audio': design[2] @ w[2], 'popularity': design[3] @ w[3]})
-    middle = parts.iloc[rows].mean()
-    return (parts - middle).assign(base=float(model.intercept_[0] + middle.sum()))[['base', 'artist', 'audio', 'popularity']]
+def _blocks(self, t, rows=None, y=None, weight=None):
+    "Inputs of every track by part and kind, whose linear functions are as bent as the labels allow; what is learned on the way is kept in `maps_`."
+    if rows is not None: self.maps_ = {}
+    maps, (x, inferred, has, genre) = self.maps_, _artist_inputs(self, t)
+    u, audio, track, d = unit(x), self.audio_x_, self.track_x_.astype(float), self.audio_x_.shape[1]
+    if rows is not None:
+        if has[rows].any(): maps['near'] = Kernel.make(u[rows][has[rows]], LANDMARKS, self.seed, WIDTH)
+        maps['listed'] = self.listed and 0 < has[rows].mean() < 1
+        maps['kernel'] = Kernel.make(audio[rows], LANDMARKS, self.seed, 1 / d)
+        maps['track'] = track.mean(0), np.maximum(track.std(0), 1e-9) * np.sqrt(track.shape[1])
+    b = {('artist', 'vector'): u, ('artist', 'inferred'): unit(inferred), ('artist', 'genre'): genre}
+    if 'near' in maps: b['artist', 'near'] = maps['near'](u) * has[:, None]
+    if maps['listed']: b['artist', 'listed'] = 2. * has[:, None] - 1
+    b |= {('audio', 'linear'): audio / np.sqrt(d), ('audio', 'square'): (audio**2 - 1) / np.sqrt(2 * d), ('audio', 'kernel'): maps['kernel'](audio), ('audio', 'track'): (track - maps['track'][0]) / maps['track'][1]}
+    z = ((self.catalogue_.popularity.fillna(50) - 50) / 30).to_numpy()
+    b['popularity', 'popularity'] = np.stack([z, z**2 - 1], 1)
+    inputs = {'audio': audio, 'artist': np.hstack([_lengths(x), has[:, None]]) if self.listed else u}
+    if rows is not None: maps['trees'] = _grow(self, inputs, rows, y, weight)
+    for part, (forest, own) in maps['trees'].items():
+        said = forest(inputs[part])
+        if rows is not None: said[rows] = own
+        b[part, 'trees'] = said[:, None] / 2
+    return b
 
-def _fit_paper(self, mine, train, valid):
-    rows, y = torch.tensor(self.row_[mine.index].to_numpy(copy=True)), torch.tensor(mine.label.to_numpy('float32', copy=True))
-    valid = valid if len(valid) else train
-    self.net_, self.history_ = train_net(lambda: PaperNet(self.artist_x_, self.track_x_), F.binary_cross_entropy_with_logits, rows[train], y[train], rows[valid], y[valid], Training(lr=1e-3, batch=64, seed=self.seed))
+def _main(self): return self.catalogue_.artist_ids.str.split('|').str[0].to_numpy(object)
+
+def _grow(self, inputs, rows, y, weight):
+    "A forest for each part, if there are labels enough, and what it says of the tracks it learned from."
+    if not self.forests or len(y) < LABELS or np.bincount(y, minlength=2).min() < 10: return {}
+    main = _main(self)[rows]
+    artist = np.where(main != '', main, np.arange(len(rows)).astype(str)).astype(str)
+    return {p: Forest.grow(x[rows], y, weight, artist, self.seed) for p, x in inputs.items() if x.any()}
+
+# %% ../nbs/05_recommender.ipynb #e1218624
+SAMPLE, PARTS = 400, ['base', 'artist', 'audio', 'popularity'] # Labels by which kernels are weighed
+
+def _fit_additive(self, t, rows, y, weight, valid):
+    blocks = {k: v for k, v in _blocks(self, t, rows, y, weight).items() if v[rows].any()}
+    self.judged_ = self.by_[np.asarray(self.share_[rows].sum(axis=0)).ravel() > 0]
+    own, at = self.share_[:, self.by_.get_indexer(self.judged_)], np.sort(np.random.default_rng([self.seed, 8]).permutation(len(rows))[:SAMPLE])
+    some = rows[at]
+    with threadpool_limits(1):
+        grams = [b[some] @ b[some].T for b in blocks.values()] + [(own[some] @ own[some].T).toarray(), np.ones((len(some),) * 2)]
+        scale = learn_scales(np.array(grams), y[at], weight[at])
+        self.scales_ = pd.Series(scale, index=pd.MultiIndex.from_tuples([*blocks, ('artist', 'own'), ('base', 'base')], names=['part', 'kind']), name='scale')
+        x, own, part, kind = _inputs(self, blocks)
+        self.weights_ = fit_logistic(x[rows], own[rows], y, weight)
+    parts = _sums(self, x, own, part)
+    self.middle_parts_ = parts.iloc[rows].mean() * [0, 1, 1, 1]
+    self.parts_ = _centred(self, parts)
+    pull = (weight * (y - expit(self.parts_.to_numpy()[rows].sum(1))))[y == 1]
+    mean = x.mean(0)
+    self.pullers_ = pull, x[self.liked_] - mean, own[self.liked_], mean
+    self.pulls_ = {p: _strongest(self.pullers_, x, own, part, kind, p, self.liked_) for p in ('artist', 'audio')}
+
+def _inputs(self, blocks):
+    "All inputs scaled: dense ones, single artists, and the part and kind of each dense column."
+    own = self.share_[:, np.maximum(self.by_.get_indexer(self.judged_), 0)] * (self.by_.get_indexer(self.judged_) >= 0) if len(self.by_) else csr_array((len(self.catalogue_), len(self.judged_)))
+    cols = [*blocks.values(), np.ones((len(self.catalogue_), 1))]
+    scale = np.sqrt([self.scales_[k] for k in [*blocks, ('base', 'base')]])
+    x = np.hstack([b * s for b, s in zip(cols, scale)]).astype('float32')
+    part, kind = (np.repeat([k[i] for k in [*blocks, ('base', 'base')]], [b.shape[1] for b in cols]) for i in (0, 1))
+    return x, csr_array(own * np.sqrt(self.scales_['artist', 'own'])), part, kind
+
+def _sums(self, x, own, part):
+    d = x.shape[1]
+    parts = pd.DataFrame({p: x[:, part == p].astype(float) @ self.weights_[:d][part == p] for p in PARTS})
+    return parts.assign(artist=parts.artist + own @ self.weights_[d:])
+
+def _centred(self, parts):
+    return (parts - self.middle_parts_).assign(base=parts.base + self.middle_parts_.sum())
+
+def _strongest(pullers, x, own, part, kind, which, own_rows, n=3):
+    "The liked tracks, by number among them, that pull each track up most by what they have in common, and how much."
+    pull, liked, own_liked, mean = pullers
+    keep, who, much = (part == which) & (kind != 'trees'), [], []
+    for a in range(0, len(x), 4096):
+        k = (x[a:a + 4096, keep] - mean[keep]) @ liked[:, keep].T
+        if which == 'artist': k += (own[a:a + 4096] @ own_liked.T).toarray()
+        k = k * pull
+        k[np.arange(a, a + len(k))[:, None] == own_rows] = 0 # a track is no reason for itself
+        top = np.argsort(-k, axis=1, kind='stable')[:, :n]
+        top = np.pad(top, [(0, 0), (0, n - top.shape[1])], mode='edge')
+        who.append(top), much.append(np.take_along_axis(k, top, 1))
+    return np.concatenate(who).astype('int64'), np.concatenate(much).astype('float32')
+
+def _fit_paper(self, t, rows, y, weight, valid):
+    at, y = torch.tensor(rows), torch.tensor(y.astype('float32'))
+    valid = np.flatnonzero(valid if valid.any() else np.ones(len(rows), bool))
+    train = np.setdiff1d(np.arange(len(rows)), valid) if len(valid) < len(rows) else valid
+    if len(set(y[train].tolist())) < 2: raise InputError('the training side has labels of one kind only. Give more likes and dislikes, or another split.')
+    self.net_, self.history_ = train_net(lambda: PaperNet(self.artist_x_, self.track_x_), F.binary_cross_entropy_with_logits, at[train], y[train], at[valid], y[valid], Training(lr=1e-3, batch=64, seed=self.seed))
     with torch.no_grad(): self.logits_ = self.net_(torch.arange(len(self.catalogue_))).numpy().astype('float64')
 
+# %% ../nbs/05_recommender.ipynb #ef8cb52b
+def _best(scores, k):
+    "The `k` best rows and their scores, equal scores in order of row; rows at −∞ are left out. Most rows are passed over in chunks whose best is not good enough."
+    whole = len(scores) // 256 * 256
+    chunks = scores[:whole].reshape(-1, 256).max(1) if whole // 256 > k else None
+    rows = np.flatnonzero(scores >= np.partition(chunks, -k)[-k]) if chunks is not None else np.arange(len(scores))
+    rows = rows[scores[rows] > -np.inf]
+    rows = rows[np.argsort(-scores[rows], kind='stable')[:k]]
+    return rows, scores[rows]
+
+def _pick(self, scores, k, diversity, max_per_artist, seed):
+    "Rows of the tracks to recommend, best first; equal scores in order of id."
+    if seed is not None: scores = scores + np.random.default_rng([seed, 9]).gumbel(0, .5, len(scores)) # like drawing with chances that grow with the odds of a like
+    if not diversity and max_per_artist is None: return _best(scores, k)[0]
+    order = np.argsort(-scores, kind='stable')[:np.isfinite(scores).sum()]
+    if max_per_artist is not None:
+        main = pd.Series(_main(self)[order])
+        order = order[((main.groupby(main).cumcount() < max_per_artist) | (main == '')).to_numpy()]
+    return order[:k] if not diversity else _spread(scores, unit(self.space_[order[:max(10 * k, 200)]]), order, k, diversity)
+
+def _spread(scores, units, order, k, diversity):
+    "Greedily the best of what is left, less so the more it is like something chosen (maximal marginal relevance)."
+    pool = order[:len(units)]
+    worth = scores[pool] - scores[pool].min()
+    worth = worth / max(worth.max(), 1e-9)
+    near, chosen = np.zeros(len(pool)), []
+    for _ in range(min(k, len(pool))):
+        gain = (1 - diversity) * worth - diversity * near
+        gain[chosen] = -np.inf
+        chosen.append(int(gain.argmax()))
+        near = np.maximum(near, units @ units[chosen[-1]])
+    return np.concatenate([pool[chosen], order[len(pool):k]]).astype(int)
+
 # %% ../nbs/05_recommender.ipynb #c371a8ce
+COLUMNS = ['track_id', 'title', 'artist', 'score', 'rank', 'because']
+
 def _logits(self):
     check_is_fitted(self, 'catalogue_')
+    if self.listener_ is None: raise InputError('this recommender was fitted without a listener. Name what a newcomer likes with liked=[…], or fit with a listener.')
     return self.logits_ if self.method == 'paper' else self.parts_.sum(axis=1).to_numpy()
 
 def _rows(self, ids):
@@ -351,112 +520,229 @@ def _rows(self, ids):
     if rows.isna().any(): raise NotFoundError(f'{rows.index[rows.isna()][0]!r} is not in the catalogue. Use `Tables.find` to look a track up.')
     return rows.to_numpy(int)
 
-# %% ../nbs/05_recommender.ipynb #388871b4
-COLUMNS = ['track_id', 'title', 'artist', 'score', 'rank', 'because']
+def _check_request(k, diversity, max_per_artist, seed):
+    whole = lambda v: isinstance(v, (int, np.integer)) and not isinstance(v, bool)
+    if not whole(k) or k < 1: raise InputError(f'k is {k!r}. Ask for at least 1 track.')
+    if not isinstance(diversity, (int, float)) or not 0 <= diversity <= 1: raise InputError(f'diversity is {diversity!r}. Give a number from 0 to 1.')
+    if max_per_artist is not None and (not whole(max_per_artist) or max_per_artist < 1): raise InputError(f'max_per_artist is {max_per_artist!r}. Allow at least 1 track.')
+    if seed is not None and (not whole(seed) or seed < 0): raise InputError(f'seed is {seed!r}. Give a whole number, or None for the best tracks.')
 
-def _recommend(self, k, liked, disliked):
+def _allowed(self, artists, genres):
+    "Which tracks are by one of the artists and filed under one of the genres."
+    allowed = np.ones(len(self.catalogue_), bool)
+    for ids, cells, what in [(_named(artists, 'artists'), self.catalogue_.artist_ids, 'artist'), (_named(genres, 'genres'), self.catalogue_.genres, 'genre')]:
+        if ids is None: continue
+        here = {i for c in cells.unique() for i in c.split('|') if i}
+        if lost := [i for i in ids if i not in here]: raise NotFoundError(f'no track of the catalogue has the {what} {lost[0]!r}. There are: {", ".join(sorted(here)[:5]) or "none"}.')
+        allowed &= shares(cells, pd.Index(ids)).sum(axis=1) > 0
+    return allowed
+
+def _recommend(self, k, liked, disliked, exclude_known, diversity, max_per_artist, artists, genres, seed):
     check_is_fitted(self, 'catalogue_')
-    if not isinstance(k, (int, np.integer)) or k < 1: raise InputError(f'k is {k!r}. Ask for at least 1 track.')
-    liked, disliked = _named(liked), _named(disliked)
-    if liked is None and disliked is None: scores, known, likes, likes_artists = _logits(self), self.known_, self.liked_, []
-    else:
-        likes, likes_artists, known = _profile(self, liked, disliked)
-        scores = _newcomer(self, liked, disliked).sum(axis=1).to_numpy()
-    free = np.flatnonzero(~known)
-    best = free[np.lexsort((self.catalogue_.track_id.to_numpy(object)[free].astype(str), -scores[free]))][:k]
-    top = self.catalogue_.iloc[best][['track_id', 'title', 'artist']].reset_index(drop=True)
-    return top.assign(score=expit(scores[best]), rank=np.arange(1, len(best) + 1), because=_because(self, best, likes, likes_artists))[COLUMNS]
+    _check_request(k, diversity, max_per_artist, seed)
+    who = None if liked is None and disliked is None else Newcomer(self, liked, disliked)
+    scores = _logits(self) if who is None else self.space_ @ who.query
+    if exclude_known:
+        scores = scores.copy()
+        scores[self.known_ if who is None else who.rows] = -np.inf
+    if artists is not None or genres is not None: scores = np.where(_allowed(self, artists, genres), scores, -np.inf)
+    rows = _pick(self, scores, k, diversity, max_per_artist, seed)
+    exact = scores[rows] if who is None else who.parts(rows).sum(1)
+    if not diversity: rows, exact = rows[(o := np.lexsort((rows, -exact)))], exact[o]
+    top = self.catalogue_.iloc[rows][['track_id', 'title', 'artist']].reset_index(drop=True)
+    return top.assign(score=expit(exact).astype(float), rank=np.arange(1, len(rows) + 1), because=_because(self, rows) if who is None else who.because(rows))[COLUMNS]
+
+# %% ../nbs/05_recommender.ipynb #388871b4
+def _because(self, rows):
+    "One plain sentence for each row, by the liked tracks that pull it most."
+    c = self.catalogue_
+    if self.method == 'paper': return Newcomer(self, c.track_id.iloc[self.liked_], None).because(rows) # the net itself gives no reasons
+    (who, a), (like, s) = ((self.liked_[f[rows, 0]], m[rows, 0]) for f, m in (self.pulls_['artist'], self.pulls_['audio']))
+    return [_sentence(_who(self, w, r) if x > 0 else '', _sound(self, l) if y > 0 else '') for r, w, x, l, y in zip(rows, who, a, like, s)]
+
+def _sentence(artist, sound): return ' and '.join(filter(None, [artist, sound])) or 'it suits what you like on the whole'
+
+def _who(self, liked, row):
+    "The liked track's artist, as a reason for another track."
+    c = self.catalogue_
+    named, own = c.artist_ids.iat[row].split('|'), [a for a in c.artist_ids.iat[liked].split('|') if a in self.names_]
+    same = [a for a in own if a in named]
+    if same: return f'you like {self.names_[same[0]]}'
+    return f'you like {self.names_[own[0]]}, a neighbour of {c.artist.iat[row]}' if own and c.artist.iat[row] else ''
+
+def _sound(self, liked):
+    "A liked track that a track sounds like."
+    c = self.catalogue_
+    return f'it sounds like “{c.title.iat[liked]}”' + (f' by {c.artist.iat[liked]}' if c.artist.iat[liked] else '')
 
 def _explain(self, track_id, liked, disliked):
-    row, liked, disliked = _rows(self, [track_id])[0], _named(liked), _named(disliked)
-    if liked is None and disliked is None:
-        if self.method == 'paper': raise InputError("the paper's net is no sum of parts, so its score cannot be split. Use method='additive'.")
-        parts = self.parts_
-    else: parts = _newcomer(self, liked, disliked)
-    return parts.iloc[row].rename(track_id)
+    row, newcomer = _rows(self, [track_id])[0], liked is not None or disliked is not None
+    if newcomer: return pd.Series(Newcomer(self, liked, disliked).parts(np.array([row]))[0], PARTS, name=track_id)
+    _logits(self)
+    if self.method == 'paper': raise InputError("the paper's net is no sum of parts, so its score cannot be split. Use method='additive'.")
+    return self.parts_.iloc[row].rename(track_id)
 
-# %% ../nbs/05_recommender.ipynb #4202508f
-def _nearest_liked(x, rows, liked):
-    "The liked row most alike to each row by cosine, and the cosine."
-    a = unit(x[rows].astype('float64')) @ unit(x[liked].astype('float64')).T
-    return liked[a.argmax(1)], a.max(1)
-
-def _because(self, rows, liked, liked_artists):
-    "One plain sentence for each row."
-    names, ids = self.catalogue_.artist.to_numpy(object), [c.split('|') for c in self.catalogue_.artist_ids]
-    if not len(liked): return ['near ' + ', '.join(liked_artists) + ', whom you like' if liked_artists else 'far from what you dislike'] * len(rows)
-    who, near = _nearest_liked(self.artist_x_, rows, liked)
-    like, alike = _nearest_liked(self.audio_x_, rows, liked)
-    out = []
-    for r, w, n, l in zip(rows, who, near, like):
-        same = [a for a in ids[w] if a in ids[r] and a in self.names_]
-        artist = f'you like {self.names_[same[0]]}' if same else f'you like {names[w]}, a neighbour of {names[r]}' if n > 0 and names[w] else ''
-        sound = f'it sounds like “{self.catalogue_.title.iloc[l]}”' + (f' by {names[l]}' if names[l] else '')
-        out.append(' and '.join(filter(None, [artist, sound])))
-    return out
+def _reasons(self, track_id, liked, disliked):
+    row = _rows(self, [track_id])[0]
+    if liked is not None or disliked is not None: found = Newcomer(self, liked, disliked).reasons(row)
+    else:
+        _explain(self, track_id, None, None)
+        found = [(self.catalogue_.track_id.iat[self.liked_[i]], part, float(m)) for part, (who, much) in self.pulls_.items() for i, m in zip(who[row], much[row]) if m > 0]
+    frame = pd.DataFrame(found, columns=['id', 'part', 'pull']).drop_duplicates(['id', 'part'])
+    name = [self.names_.get(i) or ' – '.join(filter(None, self.catalogue_.loc[self.row_[i], ['artist', 'title']])) if i in self.names_ or i in self.row_.index else i for i in frame.id]
+    return frame.assign(name=name).sort_values('pull', key=lambda p: -p.abs(), kind='stable', ignore_index=True)[['id', 'name', 'part', 'pull']]
 
 # %% ../nbs/05_recommender.ipynb #08c65944
-STRENGTH = {'artist': 2.5, 'audio': 1.5} # Logits per unit of nearness (ours)
+STRENGTH, CORNERS = {'artist': 2.5, 'audio': 2.}, 64 # Logits per unit of nearness, and landmarks of the audio kernel (ours)
 
-def _named(ids):
-    "Ids that somebody named as a list, each once."
-    if isinstance(ids, str): raise InputError(f'{ids!r} is one text. Give a list of ids.')
-    return None if ids is None else list(dict.fromkeys(ids))
-
-def _resolve(self, ids):
-    "Rows of the catalogue and artist ids that a newcomer named."
-    rows, artists = [], []
-    for i in ids or []:
-        i = self.same_.get(i, i)
-        if i in self.row_.index: rows.append(int(self.row_[i]))
-        elif i in self.names_: artists.append(i)
-        else: raise NotFoundError(f'{i!r} is neither a track nor an artist of the catalogue. Use `Tables.find` to look a name up.')
-    return list(dict.fromkeys(rows)), artists
-
-def _profile(self, liked, disliked):
-    "Rows liked, names of artists liked, and which rows are known to a newcomer."
-    rows, artists = _resolve(self, liked)
-    known = np.zeros(len(self.catalogue_), bool)
-    known[rows + _resolve(self, disliked)[0]] = True
-    return np.array(rows, int), [self.names_.get(a, a) for a in artists], known
+def _newcomer_space(self, corners=None):
+    "Every track as one row, so that what a newcomer thinks of it is a product with her query; centred on the tracks that may be recommended."
+    e, sure = self.artists_, self.open_ if self.open_.any() else ~self.open_
+    c = unit(self.artist_x_) if e.weights is None or self.artist_from == 'predicted' else artist_vectors(Embeddings(e.ids, e.vectors * e.weights[:, None]), self.catalogue_.artist_ids, self.method == 'paper')
+    length = np.linalg.norm(c, axis=1)
+    self.corners_ = corners or (Kernel.make(self.audio_x_[sure], CORNERS, self.seed, 1 / self.audio_x_.shape[1]), length[length > 0].mean() if length.any() else 1.)
+    space = np.hstack([c / self.corners_[1] * STRENGTH['artist'], self.corners_[0](self.audio_x_) * STRENGTH['audio']])
+    if corners is None: self.middle_ = space[sure].mean(0)
+    self.space_ = (space - self.middle_).astype('float32')
 
 # %% ../nbs/05_recommender.ipynb #07978d9e
-def _pull(self, ids):
-    "How near every track is to the tracks and artists named: by artist and by audio."
-    rows, artists = _resolve(self, ids)
-    n = len(self.catalogue_)
-    if not rows and not artists: return np.zeros(n), np.zeros(n)
-    vectors = np.concatenate([self.artist_x_[rows], self.artists_.take(artists)[0]]) if len(self.artists_) else np.zeros((len(rows) + len(artists), self.artist_x_.shape[1]))
-    by_artist = unit(self.artist_x_.astype('float64')) @ unit(vectors.astype('float64')).mean(0)
-    theirs = rows + [i for a in artists for i in np.flatnonzero([a in c.split('|') for c in self.catalogue_.artist_ids]) if self.open_[i]]
-    if not theirs: return by_artist, np.zeros(n)
-    by_audio = _gauss(self.audio_x_.astype('float64'), self.audio_x_[theirs].astype('float64'), .08).mean(1)
-    return by_artist, by_audio
+def _named(ids, what='ids'):
+    "Ids that somebody named as a list, each once."
+    if isinstance(ids, str): raise InputError(f'{ids!r} is one text. Give a list of {what}.')
+    return None if ids is None else list(dict.fromkeys(ids))
 
-def _newcomer(self, liked, disliked):
-    "Parts of every track for somebody who named likes and dislikes."
-    liked, disliked = liked or [], disliked or []
-    if both := set(liked) & set(disliked): raise InputError(f'{sorted(both)[0]!r} is liked and disliked at once. Decide.')
-    if not liked and not disliked: raise InputError('nothing is liked and nothing disliked. Name at least one track or artist.')
-    (a, x), (b, z) = _pull(self, liked), _pull(self, disliked)
-    centred = lambda v: v - v[self.open_].mean()
-    return pd.DataFrame({'base': 0., 'artist': STRENGTH['artist'] * centred(a - b), 'audio': STRENGTH['audio'] * 2 * centred(x - z), 'popularity': 0.})
+class Newcomer:
+    "Somebody known by what she named: a query for `space_`, to which every like and dislike adds its share."
+    def __init__(self, model, liked, disliked):
+        self.model, liked, disliked = model, _named(liked) or [], _named(disliked) or []
+        if both := set(liked) & set(disliked): raise InputError(f'{sorted(map(str, both))[0]!r} is liked and disliked at once. Decide.')
+        if not liked and not disliked: raise InputError('nothing is liked and nothing disliked. Name at least one track or artist.')
+        found = [dict.fromkeys(self._find(i) for i in side) for side in (liked, disliked)]
+        self.things = [*found[0], *found[1]] # rows of tracks, or ids of artists
+        self.share = np.repeat([1 / max(len(found[0]), 1), -1 / max(len(found[1]), 1)], [len(f) for f in found])
+        self.rows = [i for i in self.things if not isinstance(i, str)]
+        self.each = np.stack([self._look(i) for i in self.things])
+        self.query = (self.share @ self.each).astype('float32')
+
+    def _find(self, i):
+        "The row of a track, or the id of an artist itself."
+        m = self.model
+        i = m.same_.get(i, i)
+        if isinstance(i, str):
+            if i in m.row_.index: return int(m.row_.index.get_loc(i))
+            if i in m.names_: return i
+        raise NotFoundError(f'{i!r} is neither a track nor an artist of the catalogue. Use `Tables.find` to look a name up.')
+
+    def _look(self, i):
+        "Artist vector and audio of something named; of an artist the mean of her tracks' audio."
+        m, d = self.model, self.model.artist_x_.shape[1]
+        if not isinstance(i, str): artist, rows = m.artist_x_[i:i + 1], np.array([i])
+        else:
+            at = m.by_.get_indexer([i])[0]
+            artist, rows = m.artists_.take([i])[0], m.of_.indices[m.of_.indptr[at]:m.of_.indptr[at + 1]] if at >= 0 else np.zeros(0, int)
+            rows = rows[m.open_[rows]]
+        sound = (m.space_[rows, d:].mean(0) + m.middle_[d:]) / STRENGTH['audio'] if len(rows) else np.zeros(m.space_.shape[1] - d)
+        return np.concatenate([unit(artist.astype(float))[0] if artist.shape[1] == d else np.zeros(d), sound])
+
+    def _pulls(self, rows):
+        "Things × rows × parts (artist, audio): what each thing adds to each track's logit."
+        d, x = self.model.artist_x_.shape[1], self.model.space_[rows].astype(float)
+        return self.share[:, None, None] * np.stack([self.each[:, :d] @ x[:, :d].T, self.each[:, d:] @ x[:, d:].T], 2)
+
+    def parts(self, rows)->np.ndarray: # float64, rows × `PARTS`
+        "The parts of some tracks' logits; base and popularity are none of a newcomer's."
+        artist, audio = self._pulls(rows).sum(0).T
+        return np.stack([0 * artist, artist, audio, 0 * artist], 1)
+
+    def because(self, rows)->list[str]:
+        "One plain sentence for each row, by what pulls it most."
+        liked = self.share > 0
+        if not liked.any(): return ['far from what you dislike'] * len(rows)
+        pulls = self._pulls(rows)[liked]
+        return [_sentence(self._artist(a, r) if x > 0 else '', self._audio(s) if y > 0 else '') for r, a, s, x, y in zip(rows, *pulls.argmax(0).T, *pulls.max(0).T)]
+
+    def _artist(self, n, row):
+        m, thing = self.model, self.things[n]
+        if not isinstance(thing, str): return _who(m, thing, row)
+        same, near = thing in m.catalogue_.artist_ids.iat[row].split('|'), m.catalogue_.artist.iat[row]
+        return f'you like {m.names_[thing]}' + ('' if same or not near else f', a neighbour of {near}')
+
+    def _audio(self, n):
+        thing = self.things[n]
+        return _sound(self.model, thing) if not isinstance(thing, str) else f'it sounds like {self.model.names_[thing]}'
+
+    def reasons(self, row)->list[tuple]:
+        "Id, part and pull of everything named."
+        ids = [i if isinstance(i, str) else self.model.catalogue_.track_id.iat[i] for i in self.things]
+        return [(i, part, float(p)) for i, both in zip(ids, self._pulls(np.array([row]))[:, 0]) for part, p in zip(('artist', 'audio'), both)]
+
+# %% ../nbs/05_recommender.ipynb #1a68fded
+def _recommend_many(self, liked, disliked, k, exclude_known):
+    check_is_fitted(self, 'catalogue_')
+    _check_request(k, 0, None, None)
+    names = list(liked) if isinstance(liked, dict) else list(range(len(liked)))
+    of = lambda given, n: None if given is None else given.get(n) if isinstance(given, dict) else given[n]
+    people = [Newcomer(self, of(liked, n), of(disliked, n)) for n in names]
+    ids, found = self.catalogue_.track_id.to_numpy(object), []
+    for a in range(0, len(people), 64):
+        some = people[a:a + 64]
+        scores = np.stack([p.query for p in some]) @ self.space_.T
+        if exclude_known:
+            for s, p in zip(scores, some): s[p.rows] = -np.inf
+        for n, s in enumerate(scores): found.append((a + n, *_best(s, k)))
+    who = np.repeat(np.array([n for n, *_ in found], int), [len(rows) for _, rows, _ in found])
+    rows, scores = (np.concatenate([f[i] for f in found]) if found else np.zeros(0, int) for i in (1, 2))
+    rank = np.concatenate([np.arange(1, len(f[1]) + 1) for f in found]) if found else rows
+    return pd.DataFrame({'listener': np.array(names, object)[who], 'track_id': ids[rows], 'score': expit(scores.astype(float)), 'rank': rank})
+
+# %% ../nbs/05_recommender.ipynb #009039cc
+def _add(self, t):
+    check_is_fitted(self, 'catalogue_')
+    if not hasattr(self, 'ranks_') or self.method == 'paper': raise InputError("a loaded model or the paper's net takes no further tracks. Fit method='additive' and add to that.")
+    t, new, both = merge_duplicates(t), copy.copy(self), copy.copy(self)
+    new.maps_ = dict(getattr(self, 'maps_', {}))
+    new.catalogue_ = catalogue(t).query('track_id not in @self.row_.index').reset_index(drop=True)
+    if not len(new.catalogue_): return both
+    _look_up(new, t)
+    new.known_, new.open_ = np.zeros(len(new.catalogue_), bool), np.ones(len(new.catalogue_), bool)
+    _newcomer_space(new, self.corners_)
+    both.names_ = new.names_ | self.names_
+    fresh = [i for i in new.artists_.ids if i not in self.artists_]
+    both.artists_ = Embeddings(self.artists_.ids + fresh, np.concatenate([self.artists_.vectors, new.artists_.take(fresh)[0]]) if len(self.artists_) else new.artists_.vectors,
+        None if self.artists_.weights is None else np.concatenate([self.artists_.weights, new.artists_.weights[[new.artists_.row(i) for i in fresh]]]), np.concatenate([self.artists_.inferred, np.ones(len(fresh), bool)]))
+    if hasattr(self, 'parts_'):
+        blocks = _blocks(new, t)
+        x, own, part, kind = _inputs(new, {k: blocks[k] for k in self.scales_.index if k in blocks})
+        new.parts_ = _centred(self, _sums(self, x, own, part))
+        new.pulls_ = {p: _strongest(self.pullers_, x, own, part, kind, p, np.zeros(0, int)) for p in ('artist', 'audio')}
+    return _joined(both, self, new)
+
+def _joined(both, old, new):
+    "`both` with the rows of the two catalogues, in order of id."
+    c = pd.concat([old.catalogue_, new.catalogue_], ignore_index=True)
+    order = np.argsort(c.track_id.to_numpy(object).astype(str), kind='stable')
+    both.catalogue_, both.liked_ = c.iloc[order].reset_index(drop=True), np.argsort(order)[old.liked_]
+    for a in ('artist_x_', 'track_x_', 'audio_x_', 'space_', 'known_', 'open_'): setattr(both, a, np.concatenate([getattr(old, a), getattr(new, a)])[order])
+    if hasattr(old, 'parts_'):
+        both.parts_ = pd.concat([old.parts_, new.parts_], ignore_index=True).iloc[order].reset_index(drop=True)
+        both.pulls_ = {p: tuple(np.concatenate([f, g])[order] for f, g in zip(old.pulls_[p], new.pulls_[p])) for p in old.pulls_}
+    _index(both)
+    return both
 
 # %% ../nbs/05_recommender.ipynb #aa94ceea
 def data_hash(frame:pd.DataFrame)->str:
     "A short hash of a frame's values and order."
     return hashlib.sha256(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes()).hexdigest()[:16]
 
-_ARRAYS = ('artist_x_', 'track_x_', 'audio_x_')
-
 def save_recommender(self:Recommender, folder)->Path:
     "Write a fitted recommender as a model folder."
     check_is_fitted(self, 'catalogue_')
-    keep, liked = self.open_, self.known_ & self.open_
+    keep, liked, e = self.open_, self.known_ & self.open_, self.artists_
     same = {i: j for i, j in self.same_.items() if keep[self.row_[j]]}
-    arrays = {a: getattr(self, a)[keep] for a in _ARRAYS} | {'artist_vectors': self.artists_.vectors, 'artist_inferred': self.artists_.inferred}
-    arrays |= {'logits': _logits(self)[keep]} | ({} if self.method == 'paper' else {'parts': self.parts_.to_numpy()[keep]})
-    keys = pd.concat([self.catalogue_[keep].assign(kind='track', liked=liked[keep]), pd.DataFrame({'track_id': self.artists_.ids, 'kind': 'vector'}),
+    arrays = {'artist_x': self.artist_x_[keep], 'space': self.space_[keep], 'middle': self.middle_, 'artist_vectors': e.vectors, 'artist_inferred': e.inferred} | ({} if e.weights is None else {'artist_weights': e.weights})
+    if self.listener_ is not None: arrays |= {'logits': _logits(self)[keep]}
+    if hasattr(self, 'parts_'): arrays |= {'parts': self.parts_.to_numpy()[keep]} | {f'{p}_{n}': a[keep] for p, both in self.pulls_.items() for n, a in zip(('who', 'much'), both)}
+    keys = pd.concat([self.catalogue_[keep].assign(kind='track', liked=liked[keep]), pd.DataFrame({'track_id': e.ids, 'kind': 'vector'}),
                       pd.DataFrame({'track_id': list(self.names_), 'title': list(self.names_.values()), 'kind': 'artist'}),
                       pd.DataFrame({'track_id': list(same), 'recording': list(same.values()), 'kind': 'same'}).astype('str')], ignore_index=True)
     config = {'kind': 'Recommender', 'data_hash': data_hash(self.catalogue_), 'method': self.method, 'seed': self.seed, 'listener': self.listener_,
@@ -471,17 +757,19 @@ def load_recommender(folder)->Recommender:
 
 def _restore(config, arrays, keys):
     "A fitted recommender of what a model folder holds."
-    artists = Embeddings(keys.track_id[keys.kind == 'vector'], arrays['artist_vectors'], inferred=arrays['artist_inferred'])
+    artists = Embeddings(keys.track_id[keys.kind == 'vector'], arrays['artist_vectors'], arrays.get('artist_weights'), arrays['artist_inferred'])
     self = Recommender(artists, None, method=config['method'], seed=config['seed'])
     tracks = keys[keys.kind == 'track'].reset_index(drop=True)
-    if not all(len(arrays[a]) == len(tracks) for a in (*_ARRAYS, 'logits')): raise ValueError(f"{len(tracks)} tracks, {len(arrays['logits'])} scores")
+    if not all(len(arrays[a]) == len(tracks) for a in ('artist_x', 'space', 'logits', 'parts') if a in arrays): raise ValueError(f"{len(tracks)} tracks, {len(arrays['space'])} scores")
     self.names_ = keys[keys.kind == 'artist'].set_index('track_id').title.to_dict()
     self.same_ = keys[keys.kind == 'same'].set_index('track_id').recording.to_dict()
-    self.catalogue_, self.artists_, self.listener_ = tracks[['track_id', 'title', 'artist', 'artist_ids', 'popularity']], artists, config['listener']
-    self.row_ = pd.Series(np.arange(len(tracks)), index=tracks.track_id)
+    self.catalogue_, self.artists_, self.listener_ = tracks[['track_id', 'title', 'artist', 'artist_ids', 'genres', 'popularity']], artists, config['listener']
     self.known_, self.open_ = tracks.liked.astype(bool).to_numpy(), np.ones(len(tracks), bool)
     self.liked_ = np.flatnonzero(self.known_)
-    for a in _ARRAYS: setattr(self, a, arrays[a])
-    if self.method == 'paper': self.logits_ = arrays['logits']
-    else: self.parts_ = pd.DataFrame(arrays['parts'], columns=['base', 'artist', 'audio', 'popularity'])
+    self.artist_x_, self.space_, self.middle_ = arrays['artist_x'], arrays['space'], arrays['middle']
+    _index(self)
+    if self.method == 'paper' and self.listener_ is not None: self.logits_ = arrays['logits']
+    elif self.listener_ is not None:
+        self.parts_ = pd.DataFrame(arrays['parts'], columns=PARTS)
+        self.pulls_ = {p: (arrays[f'{p}_who'], arrays[f'{p}_much']) for p in ('artist', 'audio')}
     return self

@@ -17,7 +17,7 @@ PARTS = ["base", "artist", "audio", "popularity"]
 
 
 @pytest.fixture(scope="module")
-def world(): return load_tables("synthetic", n_artists=40, tracks_per_artist=8, n_listeners=30)
+def world(): return load_tables("synthetic", n_artists=24, tracks_per_artist=7, n_listeners=20)
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +32,10 @@ def tracks(world):
 
 @pytest.fixture(scope="module")
 def fitted(world, artists, tracks): return Recommender(artists, tracks).fit(world)
+
+
+@pytest.fixture(scope="module")
+def anybody(world, artists): return Recommender(artists, None).fit(world, listener=None)
 
 
 @pytest.fixture(scope="module")
@@ -282,7 +286,7 @@ def test_using_it_before_fit_is_refused(use):
     with pytest.raises(NotFittedError): use(Recommender(None, None))
 
 
-@pytest.mark.parametrize("options", [dict(k=0), dict(k=-1), dict(k=2.5), dict(k="3"), dict(liked=[]), dict(liked=[], disliked=[]), dict(liked=["nowhere"]), dict(liked=[None]), dict(disliked=["nowhere"]), dict(liked="synthetic:track:0")], ids=str)
+@pytest.mark.parametrize("options", [dict(k=0), dict(k=-1), dict(k=2.5), dict(k="3"), dict(liked=[]), dict(liked=[], disliked=[]), dict(liked=["nowhere"]), dict(liked=[None]), dict(disliked=["nowhere"]), dict(liked="synthetic:track:0"), dict(diversity=2), dict(diversity="much"), dict(max_per_artist=0), dict(seed=-1), dict(seed=.5), dict(genres=["polka"]), dict(artists=["nowhere"]), dict(genres="genre 1")], ids=str)
 def test_impossible_requests_are_refused(fitted, options):
     with pytest.raises(MusicrecError): fitted.recommend(**options)
 
@@ -311,7 +315,7 @@ def test_a_missing_label_counts_as_none(world):
     Recommender(None, None).fit(world.replace(preferences=mine.assign(label=mine.label.mask(mine.index < 3))))
 
 
-@pytest.mark.parametrize("options", [dict(method="magic")], ids=str)
+@pytest.mark.parametrize("options", [dict(method="magic"), dict(artist_from="air"), dict(negatives=-1)], ids=str)
 def test_impossible_settings_are_refused(world, options):
     with pytest.raises(MusicrecError): Recommender(None, None, **options).fit(world)
 
@@ -322,3 +326,123 @@ def test_paper_scores_have_no_parts(paper):
 
 def test_merged_tables_give_the_same_as_unmerged_ones(world, artists, tracks, fitted):
     pd.testing.assert_frame_equal(Recommender(artists, tracks).fit(merge_duplicates(world)).recommend(k=30), fitted.recommend(k=30), atol=1e-9)
+
+
+# Filters, draws, many at once
+
+
+def test_at_most_so_many_of_an_artist(fitted, world):
+    top = fitted.recommend(k=50, max_per_artist=2)
+    main = world.track_artists[world.track_artists.position == 0].set_index("track_id").artist_id[top.track_id]
+    assert main.value_counts().max() == 2 and top.score.is_monotonic_decreasing
+
+
+def test_only_named_artists_and_genres(fitted, world):
+    who, genre = world.artists.artist_id[3], world.track_genres.genre[0]
+    by = set(world.track_artists.track_id[world.track_artists.artist_id == who])
+    assert set(fitted.recommend(k=99, artists=[who], exclude_known=False).track_id) == by
+    assert set(fitted.recommend(k=999, genres=[genre], exclude_known=False).track_id) == set(world.track_genres.track_id[world.track_genres.genre == genre])
+
+
+def test_known_tracks_come_if_asked_for(fitted, judged):
+    assert len(fitted.recommend(k=10_000, exclude_known=False)) == len(fitted.catalogue_)
+    liked = sorted(judged["liked"])[:2]
+    assert set(liked) <= set(fitted.recommend(k=10_000, liked=liked, exclude_known=False).track_id)
+
+
+def test_all_known_gives_an_empty_frame(fitted):
+    top = fitted.recommend(liked=fitted.catalogue_.track_id.tolist())
+    assert len(top) == 0 and list(top) == ["track_id", "title", "artist", "score", "rank", "because"]
+
+
+def test_a_seed_draws_the_same_list_and_another_seed_another(fitted):
+    a, b, c = (fitted.recommend(k=10, seed=s) for s in (1, 1, 2))
+    pd.testing.assert_frame_equal(a, b)
+    assert set(a.track_id) != set(c.track_id) and a.score.is_monotonic_decreasing
+
+
+@pytest.mark.parametrize("diversity", [.3, 1.])
+def test_diverse_lists_have_all_rows_once(fitted, diversity):
+    top = fitted.recommend(k=30, diversity=diversity)
+    assert top.track_id.is_unique and len(top) == 30
+    assert len(fitted.recommend(k=10_000, diversity=diversity)) == (~fitted.known_).sum()
+
+
+def test_many_at_once_are_each_alone(anybody):
+    ids = anybody.catalogue_.track_id.tolist()
+    people = {f"p{i}": ids[3 * i:3 * i + 4] for i in range(5)}
+    many = anybody.recommend_many(people, k=9)
+    for who, liked in people.items():
+        one = anybody.recommend(liked=liked, k=9)
+        assert many[many.listener == who].track_id.tolist() == one.track_id.tolist()
+        np.testing.assert_allclose(many[many.listener == who].score, one.score, atol=1e-6)
+
+
+def test_without_a_listener_only_newcomers_are_served(anybody, tmp_path):
+    with pytest.raises(MusicrecError, match="without a listener"): anybody.recommend()
+    liked = anybody.catalogue_.track_id[:3].tolist()
+    pd.testing.assert_frame_equal(Recommender.load(anybody.save(tmp_path / "m")).recommend(liked=liked), anybody.recommend(liked=liked), rtol=1e-6)
+
+
+# Reasons put to the test
+
+
+def test_reasons_of_newcomers_add_up_and_the_top_cause_matters(anybody):
+    rng, ids = np.random.default_rng(0), anybody.catalogue_.track_id.to_numpy(object)
+    lower = []
+    for _ in range(40):
+        liked = rng.permutation(ids)[:5].tolist()
+        top = anybody.recommend(k=1, liked=liked)
+        first, score = top.track_id[0], top.score[0]
+        pulls = anybody.reasons(first, liked=liked)
+        parts = anybody.explain(first, liked=liked)
+        np.testing.assert_allclose(pulls.groupby("part").pull.sum()[["artist", "audio"]], parts[["artist", "audio"]], atol=1e-9)
+        assert parts.sum() == pytest.approx(logit(score), abs=1e-6)
+        cause = pulls.groupby("id").pull.sum().idxmax()
+        lower.append(anybody.explain(first, liked=[i for i in liked if i != cause]).sum() < logit(score))
+    assert np.mean(lower) >= .95
+
+
+def test_reasons_of_a_listener_name_liked_tracks(fitted, judged):
+    for i in fitted.recommend(k=5).track_id:
+        why = fitted.reasons(i)
+        assert set(why.id) <= judged["liked"] and (why.pull > 0).all() and why.name.str.len().gt(0).all()
+
+
+# Other labels
+
+
+def test_plays_and_skips_teach_where_no_likes_are(world, artists):
+    t = world.replace(preferences=world.preferences[world.preferences.listener_id != "you"])
+    model = Recommender(artists, None, negatives=.5, forests=False).fit(t)
+    assert len(model.liked_) and len(model.recommend(k=5)) == 5
+
+
+def test_likes_alone_need_drawn_dislikes(world, artists):
+    t = world.replace(preferences=world.preferences[(world.preferences.label == 1).to_numpy()])
+    a, b = (Recommender(artists, None, negatives=1, forests=False).fit(t).recommend(k=5) for _ in range(2))
+    pd.testing.assert_frame_equal(a, b)
+
+
+def test_weights_count(world, artists):
+    mine = (world.preferences.listener_id == "you").to_numpy()
+    heavy = world.replace(preferences=world.preferences.assign(weight=np.where(mine & (world.preferences.label == 0), .01, 1.)))
+    a, b = (Recommender(artists, None, forests=False).fit(t).predict_proba(world.tracks.track_id).mean() for t in (world, heavy))
+    assert b > a + .1
+
+
+def test_new_tracks_are_scored_as_if_they_had_been_there(world, artists):
+    gone = world.tracks.track_id.iloc[-3:].tolist()
+    less = world.replace(**{n: f[~f.track_id.isin(gone)] for n, f in world.frames().items() if "track_id" in f})
+    model = Recommender(artists, None, forests=False).fit(less)
+    more = model.add(world)
+    assert len(more.catalogue_) == len(world.tracks) and more.catalogue_.track_id.is_monotonic_increasing
+    np.testing.assert_allclose(more.predict_proba(model.catalogue_.track_id), model.predict_proba(model.catalogue_.track_id), atol=1e-9)
+    assert set(gone) <= set(more.recommend(k=10_000).track_id) and more.predict_proba(gone).between(0, 1).all()
+    assert more.explain(gone[0]).sum() == pytest.approx(logit(more.predict_proba(gone[:1]).iloc[0]), abs=1e-6)
+
+
+def test_artists_may_be_predicted(world, artists):
+    model = Recommender(artists, None, artist_from="predicted", forests=False)
+    few = world.replace(track_artists=world.track_artists.assign(artist_id=world.artists.artist_id.iloc[np.arange(len(world.track_artists)) % 8].to_numpy()).drop_duplicates(["track_id", "artist_id"]))
+    assert len(model.fit(few).recommend(k=4)) == 4
