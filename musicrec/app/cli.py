@@ -80,13 +80,13 @@ def _others(names, data, task, say):
 
 READ = 20_000_000 # Artists in lists that the paper's word2vec reads at most, some minutes
 
-def _artists(t, task, others, say):
+def _artists(t, task, others, methods, say):
     "Artist vectors by method, from other sets and, for likes, from this one's other listeners."
     from musicrec.evaluation import listener_of, transfer_artists
     own = []
     if task == 'likes': own = [t.replace(listener_artists=t.listener_artists[(t.listener_artists.listener_id != listener_of(t)).to_numpy()])]
     vectors = {}
-    for m, how in [('default', 'ppmi')] + [('paper', 'paper')] * (task == 'likes'):
+    for m, how in [('default', 'ppmi')] + [('paper', 'paper')] * (task == 'likes' and 'paper' in (methods or ['paper'])):
         say(f'learning artist vectors for {m}')
         vectors[m] = transfer_artists(t, [*own, *others.values()], how, most=READ)
     return {m: v for m, v in vectors.items() if v is not None}
@@ -116,7 +116,7 @@ def evaluate_command(
     for note in t.notes: say(note)
     taught = task in ('likes', 'genres') # artists are predicted from audio alone, lists rank themselves
     others = _others(vectors_from, path, task, say) if taught else {}
-    rows = evaluate(task, t, by, folds, seeds, names, artists=_artists(t, task, others, say) if taught else None, say=say)
+    rows = evaluate(task, t, by, folds, seeds, names, artists=_artists(t, task, others, names, say) if taught else None, say=say)
     if json_file: _write_rows(json_file, rows, task=task, by=by, data=path, n=len(t.tracks) or len(t.listener_artists), vectors_from=list(others))
     typer.echo(rows.assign(**{c: rows[c].round(4) for c in ('value', 'low', 'high')}).to_string(index=False))
 
