@@ -4,24 +4,25 @@
 
 The operators are those of mutmut and cosmic-ray: comparisons, arithmetic, `and`/`or`, signs and negations, numbers, true and
 false, conditions, augmented assignments. Texts are left alone, since they are messages. A mutant is killed when its tests
-fail or take longer than `SECONDS`. Every mutant runs in a process forked from one that has all imports, so some hundred take
+fail or take more than `SECONDS` of processor time. Every mutant runs in a process forked from one that has all imports, so some hundred take
 minutes. Reasons for survivors, once written into the JSON, are kept.
 """
 import argparse
 import ast
 import copy
-import importlib
+import importlib.util
 import io
 import json
 import os
-import signal
+import resource
 import sys
+import warnings
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
-TOP, SECONDS = Path(__file__).resolve().parents[1], 120
+TOP, SECONDS = Path(__file__).resolve().parents[1], 60
 SPLITS = "track_groups", "_sides", "leaks", "check_split", "_Draw", "split", "folds"
-TARGETS = {"musicrec.metrics": (None, ["tests/test_metrics.py", "-k", "not two_thousand and not covers"]), "musicrec.preprocess": (SPLITS, ["tests/test_splits.py"])}  # the quick tests
+TARGETS = {"musicrec.metrics": (None, ("tests/test_metrics.py", ("two_thousand", "covers"))), "musicrec.preprocess": (SPLITS, ("tests/test_splits.py", ()))}  # a file of tests, and which of them are too slow
 SWAPS = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In,
          ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Div, ast.Mod: ast.Div, ast.Pow: ast.Mult, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd, ast.And: ast.Or, ast.Or: ast.And}
 
@@ -74,32 +75,68 @@ def mutant(tree, path, i):
     return ast.fix_missing_locations(new)
 
 
-def survives(module, tree, tests):
-    """Whether the tests pass with a module's code replaced, in a forked process."""
-    if not (pid := os.fork()):
-        signal.alarm(SECONDS)
-        code = 1
-        try:
-            with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-                import pytest
-                exec(compile(tree, module.__file__, "exec"), module.__dict__)
-                code = int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "--no-header", *tests]))
-        finally:
-            os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+def cases(test):
+    """The arguments of each case of a test, as `pytest.mark.parametrize` has them."""
+    some = [{}]
+    for mark in getattr(test, "pytestmark", []):
+        if mark.name != "parametrize": continue
+        names = [n.strip() for n in mark.args[0].split(",")] if isinstance(mark.args[0], str) else mark.args[0]
+        some = [c | dict(zip(names, v if len(names) > 1 else [v])) for c in some for v in mark.args[1]]
+    return some
 
 
-def run(name, functions, tests, say=print):
+def tests_pass(file, left_out):
+    """Run the tests of a file that want no fixtures, in order, until one fails."""
+    spec = importlib.util.spec_from_file_location("tests_of_a_mutant", TOP / file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    tests = [f for name, f in vars(module).items() if name.startswith("test_") and not any(word in name for word in left_out)]
+    for test in tests:
+        for arguments in cases(test): test(**arguments)
+    return bool(tests)
+
+
+def start(module, tree, tests):
+    """Fork a process that runs the tests with a module's code replaced; it leaves with 0 if they pass."""
+    if pid := os.fork(): return pid
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS + 1))
+    code = 1
+    try:
+        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            exec(compile(tree, module.__file__, "exec"), module.__dict__)
+            code = int(not tests_pass(*tests))
+    finally:
+        os._exit(code)
+
+
+def passing(module, trees, tests, jobs):
+    """Numbers of the trees with which the tests pass, so many processes at a time."""
+    running = {}
+    for n, tree in enumerate(trees):
+        running[start(module, tree, tests)] = n
+        if len(running) == jobs: yield from ended(running)
+    while running: yield from ended(running)
+
+
+def ended(running):
+    """Wait for one of the processes; its number if its tests passed."""
+    pid, status = os.wait()
+    n = running.pop(pid)
+    if os.waitstatus_to_exitcode(status) == 0: yield n
+
+
+def run(name, functions, tests, jobs, say=print):
     """Survivors among the mutants of a module, and how many there were."""
     module = importlib.import_module(name)
     text = Path(module.__file__).read_text(encoding="utf-8")
     tree = ast.parse(text)
-    if not survives(module, tree, tests): sys.exit(f"the tests of {name} fail without any change")
+    if not list(passing(module, [tree], tests, 1)): sys.exit(f"the tests of {name} fail without any change")
     found, left = spots(tree, functions), []
-    for n, (path, i, what, node, inside) in enumerate(found):
-        if survives(module, mutant(tree, path, i), tests):
-            left.append({"module": name, "function": inside, "line": text.splitlines()[node.lineno - 1].strip(), "in": ast.unparse(node)[:100], "change": what})
-            say(f"survived {n + 1}/{len(found)}: {left[-1]}", flush=True)
+    for n in passing(module, (mutant(tree, path, i) for path, i, *_ in found), tests, jobs):
+        _, _, what, node, inside = found[n]
+        left.append({"module": name, "function": inside, "line": text.splitlines()[node.lineno - 1].strip(), "in": ast.unparse(node)[:100], "change": what})
+        say(f"survived {n + 1}/{len(found)}: {left[-1]}", flush=True)
     return left, len(found)
 
 
@@ -107,17 +144,17 @@ def main():
     """Run all, print the rates, and write the survivors with the reasons known."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--only")
+    parser.add_argument("--only", help="a module")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes at a time")
     args = parser.parse_args()
     os.chdir(TOP)
-    import numpy, pandas, pytest, sklearn.metrics  # noqa: E401, F401  so that the forks have them
-    importlib.import_module("musicrec.evaluation")
+    for name in ("numpy", "pandas", "pytest", "sklearn.metrics", "golden_metrics", "musicrec.preprocess"): importlib.import_module(name)  # once for all forks
     old = json.loads(args.json.read_text()) if args.json and args.json.exists() else {"modules": [], "survivors": []}
     key = lambda s: (s["module"], s["function"], s["line"], s["in"], s["change"])
     reasons = {key(s): s.get("reason", "") for s in old["survivors"]}
     for name, (functions, tests) in TARGETS.items():
         if args.only and name != args.only: continue
-        left, n = run(name, functions, tests)
+        left, n = run(name, functions, tests, args.jobs)
         old["modules"] = [m for m in old["modules"] if m["module"] != name] + [{"module": name, "mutants": n, "killed": n - len(left), "rate": (n - len(left)) / n}]
         old["survivors"] = [s for s in old["survivors"] if s["module"] != name] + [s | {"reason": reasons.get(key(s), "")} for s in left]
         print(old["modules"][-1], flush=True)
