@@ -119,8 +119,8 @@ class _Likes(_Entrant):
         if self.y.nunique() < 2: raise InputError(f'{self.who!r} has {len(self.y)} labels of one kind. Give likes and dislikes.')
         self.tracks = _track_vectors(t, seed)
     artist_rate = _Entrant._artist_shares
-    def _model(self, s, method, **options):
-        p = Recommender(self.artists.get(method), self.tracks, seed=self.seed, **options).fit(self.t, self.who, s).predict_proba(s.test).to_numpy()
+    def _model(self, s, vectors, **options):
+        p = Recommender(self.artists.get(vectors), self.tracks, seed=self.seed, **options).fit(self.t, self.who, s).predict_proba(s.test).to_numpy()
         return np.stack([1 - p, p], 1)
     def paper(self, s): return self._model(s, 'paper', method='paper')
     def default(self, s): return self._model(s, 'default')
