@@ -304,4 +304,4 @@ def test_command_learns_from_collections_with_lists_never_from_labels_or_the_fil
 def test_baselines_that_look_at_the_artist_know_nothing_of_new_ones(world):
     t = with_playlists(world)
     by_track, by_artist = (evaluate("genres", t, by, 3, 1, ["artist_genre", "majority"]).set_index(["method", "metric"]).value for by in ("track", "artist"))
-    assert by_track["artist_genre", "accuracy"] > by_track["majority", "accuracy"] and by_artist["artist_genre", "log_loss"] == pytest.approx(by_artist["majority", "log_loss"], abs=.1)
+    assert by_track["artist_genre", "accuracy"] > by_track["majority", "accuracy"] and by_track["artist_genre", "accuracy"] > by_artist["artist_genre", "accuracy"] + .1
