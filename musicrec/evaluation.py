@@ -4,26 +4,32 @@
 
 # %% ../nbs/06_evaluation.ipynb #b786f224
 from __future__ import annotations
+import importlib.util
 from collections.abc import Iterable
+from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_curve
 from .analysis import COLOURS
 from .artist2vec import Artist2Vec, Embeddings, corpora
-from .metrics import METRICS, accuracy, auc, balanced_accuracy, brier, ece, interval, log_loss, macro_f1, mrr, paper_loss, ranks, top_k
-from .preprocess import audio_matrix, folds, main_genre, merge_duplicates, track_groups
+from .metrics import METRICS, RANKING, accuracy, auc, balanced_accuracy, brier, ece, interval, log_loss, macro_f1, mrr, paper_loss, rank_scores, ranks, top_k
+from .preprocess import Standardize, audio_matrix, folds, main_genre, merge_duplicates, track_groups
+from .ranking import RANKERS, core, hold_out, inner, ranking_rows
 from .recommender import Recommender
-from .tables import InputError, NotFoundError, Tables, fold, main_artists
+from .sources.files import blob_of, read_frame
+from .sources.rows import squeeze
+from .tables import InputError, NotFoundError, Tables, fold, input_error, main_artists
 from .track_embeddings import TrackEncoder, guess_majority, targets
 
 # %% auto #0
-__all__ = ['PAPER', 'TASKS', 'ENTRANTS', 'COLUMNS', 'constant_loss', 'listener_of', 'predictions', 'rows_of', 'evaluate',
-           'transfer_artists', 'roc_bands', 'plot_roc', 'paper_rows', 'beside_paper']
+__all__ = ['PAPER', 'TASKS', 'ENTRANTS', 'METHODS', 'IMPLICIT', 'CELLS', 'COLUMNS', 'constant_loss', 'listener_of', 'predictions',
+           'rows_of', 'read_pairs', 'taste_pairs', 'rank_lists', 'evaluate', 'transfer_artists', 'roc_bands',
+           'plot_roc', 'paper_rows', 'beside_paper']
 
 # %% ../nbs/06_evaluation.ipynb #96293298
-__all__ = ['METRICS', 'PAPER', 'TASKS', 'accuracy', 'auc', 'balanced_accuracy', 'beside_paper', 'brier', 'ece', 'evaluate', 'interval', 'listener_of', 'log_loss', 'macro_f1',
-           'mrr', 'paper_loss', 'paper_rows', 'plot_roc', 'predictions', 'ranks', 'roc_bands', 'rows_of', 'top_k', 'transfer_artists']
+__all__ = ['METRICS', 'METHODS', 'PAPER', 'TASKS', 'accuracy', 'auc', 'balanced_accuracy', 'beside_paper', 'brier', 'ece', 'evaluate', 'interval', 'listener_of', 'log_loss', 'macro_f1',
+           'mrr', 'paper_loss', 'paper_rows', 'plot_roc', 'predictions', 'rank_lists', 'ranks', 'read_pairs', 'roc_bands', 'rows_of', 'taste_pairs', 'top_k', 'transfer_artists']
 
 # %% ../nbs/06_evaluation.ipynb #6d23e872
 PAPER = pd.DataFrame({'loss': [.2062, .3743, .1270], 'accuracy': [.5334, .3151, .8334]}, index=['genre classification', 'artist prediction', 'recommendation system'])
@@ -40,30 +46,28 @@ def constant_loss(
 def _forest(x, y, x_test, n_classes, weight=None):
     "Probabilities of a random forest over features, gaps filled with the training mean."
     from sklearn.ensemble import RandomForestClassifier
-    fill = np.nanmean(x, axis=0)
+    fill = np.nan_to_num(np.nanmean(x, axis=0))
     fix = lambda m: np.where(np.isnan(m), fill, m)
-    model = RandomForestClassifier(200, min_samples_leaf=3, n_jobs=2, random_state=0).fit(fix(x), y, sample_weight=weight)
-    p = np.zeros((len(x_test), n_classes))
-    p[:, model.classes_] = model.predict_proba(fix(x_test))
+    return _spread(RandomForestClassifier(200, min_samples_leaf=3, n_jobs=2, random_state=0).fit(fix(x), y, sample_weight=weight), fix(x_test), n_classes)
+
+def _spread(model, x, n_classes):
+    "A scikit-learn model's probabilities, with a column for every class."
+    p = np.zeros((len(x), n_classes))
+    p[:, model.classes_] = model.predict_proba(x)
     return p
 
-class _Classes:
-    "Genre or artist from audio: what each method gives for the test side of a split."
-    def __init__(self, t, target, seed, artists=None):
-        self.t, self.target, self.seed = t, target, seed
-        self.ids, classes = targets(t, target)
-        self.classes = pd.Index(classes)
-        self.y = pd.Series(self.classes.get_indexer((main_genre(t) if target == 'genre' else main_artists(t))[self.ids]), index=self.ids)
-    def majority(self, s): return guess_majority(self.y[s.train].to_numpy(), len(s.test), len(self.classes))
-    def forest(self, s):
-        seen = np.concatenate([s.train, s.valid])
-        x = self.t.audio()
-        return _forest(audio_matrix(x.loc[seen]), self.y[seen], audio_matrix(x.loc[s.test]), len(self.classes))
-    def _net(self, s, loss):
-        p = TrackEncoder(target=self.target, loss=loss, seed=self.seed).fit(self.t, s).predict_proba(self.t, s.test)
-        return p.reindex(columns=self.classes, fill_value=0.).to_numpy()
-    def paper(self, s): return self._net(s, 'paper')
-    def default(self, s): return self._net(s, 'auto')
+def _knn(x, y, x_test, n_classes):
+    "Class shares among the twenty training tracks with the nearest standardised features."
+    from sklearn.neighbors import KNeighborsClassifier
+    scale = Standardize().fit(x)
+    return _spread(KNeighborsClassifier(min(20, len(x))).fit(scale.transform(x), y), scale.transform(x_test), n_classes)
+
+def _by_artist(artist, y, seen, test, n_classes):
+    "Class shares of the same main artist's training tracks, drawn towards those of all as if by one track more."
+    every = np.bincount(y[seen], minlength=n_classes) / len(seen)
+    n = pd.crosstab(artist.reindex(seen), y[seen]).reindex(columns=range(n_classes), fill_value=0)
+    mine = n.reindex(artist.reindex(test)).fillna(0).to_numpy()
+    return (mine + every) / (mine.sum(1, keepdims=True) + 1)
 
 # %% ../nbs/06_evaluation.ipynb #34804e37
 def listener_of(
@@ -77,8 +81,36 @@ def listener_of(
     if listener not in n: raise NotFoundError(f'{listener!r} has no likes or dislikes. Listeners here: {", ".join(n.index[:5])}.')
     return listener
 
-class _Likes:
-    "Like or dislike: what each method gives for the test side of a split."
+class _Entrant:
+    "What each method gives for the test side of a split: the baselines that all tasks share."
+    def majority(self, s): return guess_majority(self.y[s.train].to_numpy(), len(s.test), len(self.classes))
+    def _of(self, f, s, x=None):
+        seen = np.concatenate([s.train, s.valid])
+        x = pd.DataFrame(audio_matrix(self.t.audio()), self.t.audio().index) if x is None else x
+        return f(x.loc[seen].to_numpy(), self.y[seen].to_numpy(), x.loc[s.test].to_numpy(), len(self.classes))
+    def forest(self, s): return self._of(_forest, s)
+    def audio_knn(self, s): return self._of(_knn, s)
+    def _artist_shares(self, s): return _by_artist(main_artists(self.t), self.y, np.concatenate([s.train, s.valid]), s.test, len(self.classes))
+    def forest_artists(self, s):
+        e, x = (self.artists or {}).get('default'), audio_matrix(self.t.audio())
+        return self._of(_forest, s, pd.DataFrame(x if e is None else np.hstack([x, e.take(main_artists(self.t).reindex(self.t.audio().index))[0]]), self.t.audio().index))
+
+class _Classes(_Entrant):
+    "Genre or artist from audio."
+    def __init__(self, t, target, seed, artists=None):
+        self.t, self.target, self.seed, self.artists = t, target, seed, artists
+        self.ids, classes = targets(t, target)
+        self.classes = pd.Index(classes)
+        self.y = pd.Series(self.classes.get_indexer((main_genre(t) if target == 'genre' else main_artists(t))[self.ids]), index=self.ids)
+    artist_genre = _Entrant._artist_shares
+    def _net(self, s, loss):
+        p = TrackEncoder(target=self.target, loss=loss, seed=self.seed).fit(self.t, s).predict_proba(self.t, s.test)
+        return p.reindex(columns=self.classes, fill_value=0.).to_numpy()
+    def paper(self, s): return self._net(s, 'paper')
+    def default(self, s): return self._net(s, 'auto')
+
+class _Likes(_Entrant):
+    "Like or dislike."
     def __init__(self, t, target, seed, artists=None):
         self.t, self.seed, self.artists, self.who = t, seed, artists or {}, listener_of(t)
         mine = t.preferences[t.preferences.listener_id == self.who].set_index('track_id').label
@@ -86,13 +118,11 @@ class _Likes:
         self.ids, self.classes = self.y.index.tolist(), pd.Index([0, 1])
         if self.y.nunique() < 2: raise InputError(f'{self.who!r} has {len(self.y)} labels of one kind. Give likes and dislikes.')
         self.tracks = _track_vectors(t, seed)
-    def majority(self, s): return guess_majority(self.y[s.train].to_numpy(), len(s.test), 2)
-    forest = _Classes.forest
-    def _model(self, s, method):
-        model = Recommender(self.artists.get(method), self.tracks, method='paper' if method == 'paper' else 'additive', seed=self.seed)
-        p = model.fit(self.t, self.who, s).predict_proba(s.test).to_numpy()
+    artist_rate = _Entrant._artist_shares
+    def _model(self, s, vectors, **options):
+        p = Recommender(self.artists.get(vectors), self.tracks, seed=self.seed, **options).fit(self.t, self.who, s).predict_proba(s.test).to_numpy()
         return np.stack([1 - p, p], 1)
-    def paper(self, s): return self._model(s, 'paper')
+    def paper(self, s): return self._model(s, 'paper', method='paper')
     def default(self, s): return self._model(s, 'default')
 
 def _track_vectors(t, seed):
@@ -105,6 +135,14 @@ TASKS = {'likes': (_Likes, None, ('accuracy', 'balanced_accuracy', 'auc', 'log_l
          'genres': (_Classes, 'genre', ('accuracy', 'balanced_accuracy', 'macro_f1', 'log_loss', 'ece')),
          'artists': (_Classes, 'artist', ('accuracy', 'top10', 'mrr', 'log_loss'))}
 ENTRANTS = ('default', 'paper', 'majority', 'forest')
+METHODS = {'likes': (*ENTRANTS, 'audio_knn', 'artist_rate'), 'genres': (*ENTRANTS, 'audio_knn', 'artist_genre', 'forest_artists'), 'artists': (*ENTRANTS, 'audio_knn')} # `ranking` joins below
+
+def _asked(task, methods):
+    "The methods to run, all by default."
+    if task not in METHODS: raise InputError(f'{task!r} is no task. Choose {", ".join(METHODS)}.')
+    methods = list(METHODS[task] if methods is None else methods)
+    if not methods or set(methods) - set(METHODS[task]): raise InputError(f'methods are {methods}. For {task} choose among {", ".join(METHODS[task])}.')
+    return methods
 
 def predictions(
     task:str, # `likes`, `genres` or `artists`
@@ -119,8 +157,7 @@ def predictions(
 )->tuple[dict[str,list],pd.Series]: # For each method one `(y, p)` per seed, rows sorted by track; and the group of each row
     "Out-of-fold predictions of every method."
     if task not in TASKS: raise InputError(f'{task!r} is no task. Choose {", ".join(TASKS)}.')
-    methods = list(methods)
-    if not methods or set(methods) - set(ENTRANTS): raise InputError(f'methods are {methods}. Choose among {", ".join(ENTRANTS)}.')
+    methods = _asked(task, methods)
     if seeds < 1: raise InputError(f'seeds={seeds}. Give at least 1.')
     if task == 'artists' and by == 'artist': raise InputError('artists that training never saw cannot be predicted. Choose --by track, album or playlist.')
     t, (maker, target, _) = merge_duplicates(t), TASKS[task]
@@ -151,13 +188,110 @@ def rows_of(
     score = METRICS | {'paper_loss': paper_loss}
     return pd.DataFrame([(m, name, *interval(score[name], r, groups), len(r)) for m, r in runs.items() for name in metrics], columns=['method', 'metric', 'value', 'low', 'high', 'seeds'])
 
-def evaluate(
-    task:str, # `likes`, `genres` or `artists`
+# %% ../nbs/06_evaluation.ipynb #949f7d42
+_PAIR = {'listener_id': 'listenerid listener userid user username', 'artist_id': 'artistid artist artistname artname itemid item', 'weight': 'plays weight count playcount listens'}
+
+def read_pairs(
+    path # A CSV or Parquet file with columns for listener and artist, and perhaps plays
+)->Tables|None: # With `artists` and `listener_artists`; None if the columns are not there
+    "Listeners and their artists from a plain table."
+    blob = blob_of(Path(path).expanduser().read_bytes(), Path(path).name)
+    try: frame = read_frame(blob)
+    except InputError: return None
+    there = {squeeze(c): c for c in frame.columns}
+    named = {ours: next((there[w] for w in words.split() if w in there), None) for ours, words in _PAIR.items()}
+    if not named['listener_id'] or not named['artist_id']: return None
+    pairs = pd.DataFrame({ours: frame[c].to_numpy() for ours, c in named.items() if c})
+    if 'weight' in pairs:
+        plays = pd.to_numeric(pairs.weight, errors='coerce')
+        if (wrong := plays.isna() & pairs.weight.notna()).mean() > .2: raise input_error(path, f'{pairs.weight[wrong].iloc[0]!r} is no number', 'Correct it or leave it empty.', int(wrong.to_numpy().argmax()) + 1, named['weight'])
+        pairs['weight'] = plays
+    whole = pairs.dropna(subset=['listener_id', 'artist_id']).assign(**{c: lambda d, c=c: d[c].astype('str').str.strip() for c in ('listener_id', 'artist_id')})
+    whole = whole[(whole.listener_id != '') & (whole.artist_id != '')].groupby(['listener_id', 'artist_id'], as_index=False, sort=True).sum()
+    names = whole.artist_id.unique()
+    lost = int(pairs[['listener_id', 'artist_id']].isna().any(axis=1).sum())
+    return Tables(notes=[f'{blob.name}: {lost} rows without listener or artist left out'] * (lost > 0), artists=pd.DataFrame({'artist_id': names, 'name': names, 'source': 'file'}), listener_artists=whole.assign(source='file'))
+
+# %% ../nbs/06_evaluation.ipynb #937d9f35
+def taste_pairs(
     t:Tables,
-    by:str='track', k:int=5, seeds:int=5, methods:Iterable[str]=ENTRANTS, artists=None, say=lambda line: None # As in `predictions`
+    by:str='track' # `artist`, `track` or `playlist`
+)->tuple[pd.DataFrame,str]: # `listener_id, artist_id, weight`, and in words what is ranked for whom
+    "Who has what: listeners' artists where there are any, else what is in playlists (`by='artist'`: whose)."
+    if by == 'album': raise InputError('albums are not ranked. Choose --by artist, track or playlist.')
+    if len(t.listener_artists) and by != 'playlist': return t.listener_artists[['listener_id', 'artist_id', 'weight']], 'artists for listeners'
+    if t.playlist_tracks.empty: raise NotFoundError('there are no lists to rank by. Give listeners with artists (columns listener, artist, plays), or playlists.')
+    p = t.playlist_tracks[['playlist_id', 'track_id']].rename(columns={'playlist_id': 'listener_id'})
+    if by == 'artist': return p.merge(t.track_artists[['track_id', 'artist_id']], on='track_id').groupby(['listener_id', 'artist_id']).size().rename('weight').reset_index(), 'artists for playlists'
+    return p.rename(columns={'track_id': 'artist_id'}).drop_duplicates().assign(weight=1.), 'tracks for playlists'
+
+def _factors(make, settings):
+    "A ranker of the package `implicit`: the setting that finds most of a further hidden fifth, by NDCG@10."
+    def fitted(x, seed, setting):
+        model = make(random_state=seed, num_threads=1, **setting)
+        model.fit(x, show_progress=False)
+        return model.user_factors @ model.item_factors.T
+    def ranker(cut, seed):
+        from scipy.sparse import csr_matrix
+        ones = lambda x: csr_matrix((np.ones(x.nnz, 'float32'), x.indices, x.indptr), shape=x.shape)
+        part = inner(cut, seed)
+        found = [np.nanmean(rank_scores(fitted(ones(part.train), seed, s), part.test, part.train, ['ndcg@10'])['ndcg@10']) for s in settings]
+        return fitted(ones(cut.train), seed, settings[int(np.argmax(found))])
+    return ranker
+
+def _als(**options):
+    from implicit.als import AlternatingLeastSquares
+    return AlternatingLeastSquares(factors=64, iterations=15, **options)
+
+def _bpr(**options):
+    from implicit.bpr import BayesianPersonalizedRanking
+    return BayesianPersonalizedRanking(factors=64, iterations=150, **options)
+
+IMPLICIT = {'als': _factors(_als, [{'alpha': a, 'regularization': r} for a in (1., 5., 20.) for r in (.01, 1.)]),
+            'bpr': _factors(_bpr, [{'learning_rate': l, 'regularization': r} for l in (.05, .1) for r in (.01, .05)])}
+METHODS['ranking'] = (*RANKERS, *IMPLICIT)
+
+# %% ../nbs/06_evaluation.ipynb #96d66b23
+CELLS = 200_000_000 # Listeners × items that are scored at once
+
+def rank_lists(
+    t:Tables,
+    by:str='track', # As in `taste_pairs`
+    k:int=5, # One of so many parts of every list is hidden
+    seeds:int=5,
+    methods:Iterable[str]|None=None, # Names in `METHODS['ranking']`; all that are installed by default
+    say=lambda line: None, # Told what is being done
+    names=tuple(RANKING) # Metrics
+)->tuple[dict[str,list[dict]],int]: # For each method one result of `rank_scores` per seed, listeners in the same order; and how many listeners
+    "Hide a part of every list and let each method find it again, ranking everything, over several seeds."
+    wanted = _asked('ranking', methods)
+    if seeds < 1: raise InputError(f'seeds={seeds}. Give at least 1.')
+    if importlib.util.find_spec('implicit') is None:
+        if methods is not None and (lost := set(wanted) & set(IMPLICIT)): raise InputError(f'{sorted(lost)[0]} needs the package implicit. Install it, or leave the method out.')
+        wanted = [m for m in wanted if m not in IMPLICIT]
+        say('als and bpr are left out: the package implicit is not installed')
+    pairs, what = taste_pairs(t, by)
+    n, pairs = 5, core(pairs, 5)
+    while len(pairs) and pairs.listener_id.nunique() * pairs.artist_id.nunique() > CELLS or pairs.artist_id.nunique() > 15_000: n, pairs = n + 1, core(pairs, n + 1)
+    cuts = (hold_out(pairs, 1 / k, seed) for seed in range(seeds))
+    runs = {m: [] for m in wanted}
+    for seed, cut in enumerate(cuts):
+        if not seed: say(f'ranking {len(cut.items):,} {what}: {len(cut.listeners):,} with at least {n} each, 1 in {k} hidden')
+        for m in wanted:
+            say(f'ranking: seed {seed + 1} of {seeds}, {m}')
+            runs[m].append(rank_scores((RANKERS | IMPLICIT)[m](cut, seed), cut.test, cut.train, names))
+    return runs, len(cut.listeners)
+
+# %% ../nbs/06_evaluation.ipynb #7b20a99a
+def evaluate(
+    task:str, # `likes`, `genres`, `artists` or `ranking`
+    t:Tables,
+    by:str='track', k:int=5, seeds:int=5, methods:Iterable[str]|None=None, artists=None, say=lambda line: None # As in `predictions`; all methods of the task by default
 )->pd.DataFrame: # `method, metric, value, low, high, seeds`
     "Compare the default, the paper's recipe and the baselines on one task, with leak-free folds."
-    runs, groups = predictions(task, t, by, k, seeds, methods, artists, say)
+    methods = _asked(task, methods) if methods is not None or task not in METHODS else None
+    if task == 'ranking': return ranking_rows(rank_lists(t, by, k, seeds, methods, say)[0])
+    runs, groups = predictions(task, t, by, k, seeds, _asked(task, methods), artists, say)
     return rows_of(runs, TASKS[task][2], groups)
 
 # %% ../nbs/06_evaluation.ipynb #6a4a0567
@@ -165,7 +299,8 @@ def transfer_artists(
     t:Tables, # Whose artists want vectors
     others:Iterable[Tables], # Collections with listeners, playlists or similar artists
     method:str='ppmi',
-    seed:int=0
+    seed:int=0,
+    most:int|None=None # For `paper`: artists in lists to read at most, by fewer passes per epoch than its five, at least one
 )->Embeddings|None: # By the artist ids of `t`; None if no collection has lists
     "Artist vectors learned on other collections, matched by folded name."
     lists, weights = [], []
@@ -175,7 +310,9 @@ def transfer_artists(
             both = dict(zip([name.get(a, a) for a in c.artists], c.weights))
             lists.append(list(both)), weights.append(list(both.values()))
     if not any(len(l) > 1 for l in lists): return None
-    e = Artist2Vec(method=method, seed=seed).fit(lists, weights).embeddings_
+    maker = Artist2Vec(method=method, seed=seed)
+    if most and method == 'paper': maker.passes = max(1, min(maker.passes, most // (maker.epochs * sum(map(len, lists)))))
+    e = maker.fit(lists, weights).embeddings_
     mine = t.artists.set_index('artist_id').name.dropna().map(fold)
     mine = mine[mine.isin(set(e.ids))]
     rows = [e.row(n) for n in mine]

@@ -253,5 +253,5 @@ def paired(
     if not d.size: raise InputError('there is nothing to compare. Give the scores of two methods on the same cases.')
     rng = np.random.default_rng(seed)
     groups = np.unique(groups, return_inverse=True)[1] if groups is not None else np.arange(d.shape[1])
-    drawn = [np.nanmean(d[rng.integers(len(d))][rows]) for rows in _redraws(groups, n, rng)]
+    drawn = [np.nanmean(x) for rows in _redraws(groups, n, rng) if not np.isnan(x := d[rng.integers(len(d))][rows]).all()]
     return float(np.nanmean(d)), *map(float, np.quantile(drawn, [.025, .975]))

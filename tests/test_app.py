@@ -143,7 +143,7 @@ def test_evaluate_a_labelled_file_and_write_json(world, tmp_path):
     assert done.returncode == 0, done.stderr
     written = json.loads((tmp_path / "rows.json").read_text())
     assert (written["schema"], written["task"], written["by"], written["vectors_from"]) == (1, "likes", "track", [])
-    assert {r["method"] for r in written["rows"]} == {"default", "paper", "majority", "forest"}
+    assert {r["method"] for r in written["rows"]} == {"default", "paper", "majority", "forest", "audio_knn", "artist_rate"}
     with pytest.raises(SystemExit) as left:
         main([*map(str, words), "--by", "artist"])
     assert left.value.code == 2

@@ -8,7 +8,7 @@ import pytest
 from musicrec.app.cli import main
 from musicrec.artist2vec import Artist2Vec, sentences
 from musicrec.collect import AUDIO, MusicrecError, load_tables
-from musicrec.evaluation import ENTRANTS, METRICS, PAPER, TASKS, beside_paper, constant_loss, evaluate, listener_of, paper_rows, predictions, transfer_artists
+from musicrec.evaluation import ENTRANTS, METHODS, METRICS, PAPER, TASKS, beside_paper, constant_loss, evaluate, listener_of, paper_rows, predictions, rank_lists, read_pairs, taste_pairs, transfer_artists
 
 NAMED = {"accuracy", "balanced_accuracy", "macro_f1", "auc", "log_loss", "brier", "ece", "top10", "mrr", "ndcg@10", "ndcg@20", "recall@10", "recall@20", "coverage@20"}
 
@@ -165,7 +165,7 @@ def test_command_writes_rows_as_promised(labelled, capsys):
     assert run("evaluate", "likes", "songs.csv", "--folds", 2, "--seeds", 1, "--json", "out/rows.json") == 0
     said = json.loads((labelled / "out" / "rows.json").read_text())
     assert {k: said[k] for k in ("schema", "task", "by", "data", "n", "vectors_from")} == {"schema": 1, "task": "likes", "by": "track", "data": "songs.csv", "n": 60, "vectors_from": []}
-    assert {r["method"] for r in said["rows"]} == set(ENTRANTS) == {"default", "paper", "majority", "forest"} and {r["metric"] for r in said["rows"]} <= NAMED
+    assert {r["method"] for r in said["rows"]} == set(METHODS["likes"]) > set(ENTRANTS) == {"default", "paper", "majority", "forest"} and {r["metric"] for r in said["rows"]} <= NAMED
     assert all(set(r) == {"method", "metric", "value", "low", "high", "seeds"} and r["low"] <= r["high"] for r in said["rows"])
     out, err = capsys.readouterr()
     assert "balanced_accuracy" in out and "column 'liked'" in err
@@ -202,3 +202,106 @@ def test_geomack_by_track_is_learned_above_chance(requires_data):
     t = load_tables(requires_data("geomack_song_attributes/data.csv"))
     rows = evaluate("likes", t, "track", 2, 1, ["majority", "forest"]).set_index(["method", "metric"]).value
     assert rows["forest", "auc"] > .7 and rows["majority", "auc"] < .55
+
+
+# Ranking, on pairs of one's own
+
+
+def scenes(listeners=24, per_scene=8):
+    """Three scenes that share no artist; a listener has most of her own scene."""
+    rng = np.random.default_rng(0)
+    return pd.DataFrame([(f"l{i}", f"Artist {(i % 3) * per_scene + j}", int(rng.integers(1, 50))) for i in range(listeners) for j in range(per_scene)], columns=["User", "Artist", "plays"])
+
+
+def test_ranking_finds_the_scene_and_popularity_does_not(tmp_path):
+    scenes().to_csv(tmp_path / "pairs.csv", index=False)
+    t = read_pairs(tmp_path / "pairs.csv")
+    rows = evaluate("ranking", t, k=4, seeds=2, methods=["popularity", "item_knn", "ease"]).set_index(["method", "metric"])
+    assert rows.value["item_knn", "recall@10"] == rows.value["ease", "recall@10"] == 1 > rows.value["popularity", "recall@10"]
+    assert set(rows.index.get_level_values(1)) == {"ndcg@10", "ndcg@20", "recall@10", "recall@20", "coverage@20"} and (rows.seeds == 2).all()
+
+
+def test_als_and_bpr_find_the_scene_where_implicit_is_installed(tmp_path):
+    pytest.importorskip("implicit")
+    scenes().to_csv(tmp_path / "pairs.csv", index=False)
+    rows = evaluate("ranking", read_pairs(tmp_path / "pairs.csv"), k=4, seeds=1, methods=["als", "bpr", "popularity"]).set_index(["method", "metric"]).value
+    assert min(rows["als", "ndcg@10"], rows["bpr", "ndcg@10"]) > rows["popularity", "ndcg@10"]
+
+
+def test_methods_that_are_not_installed_are_left_out_and_said_or_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("musicrec.evaluation.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("musicrec.evaluation.RANKERS", {"popularity": METHODS and __import__("musicrec.ranking", fromlist=["RANKERS"]).RANKERS["popularity"]})
+    monkeypatch.setitem(METHODS, "ranking", ("popularity", "als", "bpr"))
+    scenes().to_csv(tmp_path / "pairs.csv", index=False)
+    said = []
+    runs, n = rank_lists(read_pairs(tmp_path / "pairs.csv"), seeds=1, say=said.append)
+    assert list(runs) == ["popularity"] and n == 24 and any("implicit" in line for line in said)
+    with pytest.raises(MusicrecError, match="implicit"): rank_lists(read_pairs(tmp_path / "pairs.csv"), seeds=1, methods=["als"])
+
+
+@pytest.mark.parametrize("columns", [("listener", "artist", "plays"), ("userID", "artistID", "weight"), ("user_id", "artist_name", "play_count"), ("listener_id", "artist", None)], ids=str)
+def test_pairs_are_known_by_their_columns(tmp_path, columns):
+    frame = scenes().set_axis([c or "other" for c in columns], axis=1)
+    frame.to_csv(tmp_path / "p.csv", index=False)
+    t = read_pairs(tmp_path / "p.csv")
+    assert len(t.listener_artists) == len(frame) and t.listener_artists.weight.notna().all() == bool(columns[2])
+
+
+def test_pairs_twice_are_added_and_pairs_without_a_name_left_out(tmp_path):
+    (tmp_path / "p.csv").write_text("listener,artist,plays\na,X,1\na,X,2\n,Y,3\nb,,4\nb,Y,\n")
+    t = read_pairs(tmp_path / "p.csv")
+    assert t.listener_artists[["listener_id", "artist_id"]].values.tolist() == [["a", "X"], ["b", "Y"]] and t.listener_artists.weight[0] == 3
+    assert "2 rows" in t.notes[0]
+
+
+def test_pairs_whose_plays_are_words_are_refused_with_row_and_column(tmp_path):
+    (tmp_path / "p.csv").write_text("listener,artist,plays\na,X,1\na,Y,many\nb,X,lots\n")
+    with pytest.raises(MusicrecError, match="row 2, column 'plays'.*'many'"): read_pairs(tmp_path / "p.csv")
+
+
+def test_a_table_of_something_else_is_no_pairs(tmp_path):
+    (tmp_path / "p.csv").write_text("title,year\nX,1999\n")
+    assert read_pairs(tmp_path / "p.csv") is None
+
+
+def test_playlists_rank_tracks_or_their_artists(world):
+    t = with_playlists(world)
+    (tracks, what), (artists, whose) = taste_pairs(t.replace(listener_artists=None)), taste_pairs(t.replace(listener_artists=None), "artist")
+    assert set(tracks.artist_id) <= set(t.tracks.track_id) and set(artists.artist_id) <= set(t.artists.artist_id) and (what, whose) == ("tracks for playlists", "artists for playlists")
+    assert taste_pairs(t)[1] == "artists for listeners" and taste_pairs(t, "playlist")[1] == "tracks for playlists"
+
+
+@pytest.mark.parametrize("arguments", [dict(by="album"), dict(methods=["forest"]), dict(methods=[]), dict(seeds=0), dict(k=1)], ids=str)
+def test_ranking_that_cannot_be_is_refused(world, arguments):
+    with pytest.raises(MusicrecError): evaluate("ranking", world, **dict(seeds=1, methods=["popularity"]) | arguments)
+
+
+def test_lists_that_do_not_overlap_are_refused():
+    from musicrec.tables import Tables
+    pairs = pd.DataFrame({"listener_id": list("abc"), "artist_id": list("xyz"), "weight": 1., "source": "toy"})
+    with pytest.raises(MusicrecError, match="needs five"): evaluate("ranking", Tables(listener_artists=pairs), seeds=1)
+
+
+def test_command_ranks_pairs_and_writes_rows(labelled, capsys):
+    scenes().to_csv("pairs.csv", index=False)
+    assert run("evaluate", "ranking", "pairs.csv", "--folds", 4, "--seeds", 1, "--methods", "popularity,item_knn", "--json", "rows.json") == 0
+    said = json.loads((labelled / "rows.json").read_text())
+    assert (said["schema"], said["task"], said["vectors_from"], said["n"]) == (1, "ranking", [], 192) and {r["method"] for r in said["rows"]} == {"popularity", "item_knn"}
+    assert "24 with at least 5 each, 1 in 4 hidden" in capsys.readouterr().err
+
+
+def test_command_learns_from_collections_with_lists_never_from_labels_or_the_file_itself(labelled, monkeypatch, capsys):
+    from musicrec.app.cli import _others
+    data = labelled / "data"
+    for name, frame in {"graph": "artist_id1;artist_id2\n3TVXtAsR1Inumwj472S9r4;0c173mlxpT3dSFRgMO8XPh\n", "songs": songs().to_csv(index=False)}.items():
+        (data / name).mkdir(parents=True)
+        (data / name / "a.csv").write_text(frame)
+    monkeypatch.setenv("MUSICREC_DATA", str(data))
+    assert list(_others("all", "songs.csv", "likes", print)) == ["graph"] and "artist vectors from: graph" in capsys.readouterr().out
+    assert _others("all", str(data / "graph"), "likes", print) == {} == _others("all", str(data / "graph" / "a.csv"), "likes", print) == _others("none", "songs.csv", "likes", print)
+
+
+def test_baselines_that_look_at_the_artist_know_nothing_of_new_ones(world):
+    t = with_playlists(world)
+    by_track, by_artist = (evaluate("genres", t, by, 3, 1, ["artist_genre", "majority"]).set_index(["method", "metric"]).value for by in ("track", "artist"))
+    assert by_track["artist_genre", "accuracy"] > by_track["majority", "accuracy"] and by_track["artist_genre", "accuracy"] > by_artist["artist_genre", "accuracy"] + .1

@@ -310,3 +310,42 @@ def test_ranked_names_may_change_places_but_not_their_number():
     assert first_difference(said("A 0.9", "B 0.9"), said("B 0.9", "A 0.9"), ranked=True) is None
     assert first_difference(said("A 0.9", "B 0.9"), said("B 0.9", "A 0.9")) is not None
     assert first_difference(said("A", "B"), said("A"), ranked=True) is not None
+
+
+# Numbers in prose
+
+
+def typed(text, code="", output="", stored=()):
+    """What check_numbers says of a page with one paragraph."""
+    from check_numbers import check_numbers
+    cells = [{"cell_type": "markdown", "id": "a", "source": text}, {"cell_type": "code", "id": "b", "source": code, "outputs": [{"text": output}] if output else []}]
+    return [fault.what for fault in check_numbers("page", cells, sorted(stored))]
+
+
+@pytest.mark.parametrize("text", ["NDCG rises to 0.258.", "It is right in 83 % of cases.", "An accuracy of 83.3%.", "from 0.87 (ours)", "−0.12 points", "1,234.5 rows a second", "- **0.71** here"])
+def test_a_typed_result_is_seen(text): assert len(typed(text)) == 1
+
+
+@pytest.mark.parametrize("text", ["> The paper reports 31.51 % here.", "`x = 0.25`", "$p = 0.25$", "[site](https://a.b/0.25)", "Python 3.11–3.13 and nbdev 2.4.14", "Five seeds, 250 passes, figure 5.", "```\n0.25\n```", "| 0.25 | 0.5 |"])
+def test_what_is_no_result_of_ours_is_let_be(text): assert typed(text) == []
+
+
+@pytest.mark.parametrize("text, made", [("It is 0.258.", dict(output="ndcg 0.2581")), ("It is 0.258.", dict(stored=[.25779])), ("It is 25.8 %.", dict(stored=[.25779])), ("A smoothing of 0.25 works.", dict(code="smoothing=.25")),
+                                        ("It lost −0.12 points.", dict(stored=[.1234])), ("At 1,234.5 rows.", dict(output="1,234.5"))])
+def test_a_number_that_something_made_is_let_be(text, made): assert typed(text, **made) == []
+
+
+@pytest.mark.parametrize("stored", [[.2574], [.2586], [25.8]])
+def test_a_number_near_by_does_not_do(stored): assert len(typed("It is 0.258.", stored=stored)) == 1
+
+
+def test_results_are_read_from_every_file(tmp_path):
+    from check_numbers import results
+    (tmp_path / "a.json").write_text('{"rows": [{"value": -0.5, "n": [3, null, true, "7"]}]}')
+    (tmp_path / "b.json").write_text('{"x": {"y": 0.25}}')
+    assert results(tmp_path) == [.25, .5, 3]
+
+
+def test_no_result_is_typed_into_our_own_prose(top):
+    from check_numbers import check_tree
+    assert [str(fault) for fault in check_tree(Path(top))] == []

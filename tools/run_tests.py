@@ -2,7 +2,7 @@
 
 1. `nbdev_export` and `nbdev_clean` change nothing: modules and notebooks agree.
 2. `nbdev_test` runs every notebook, and its saved outputs are what its cells put out (one pass).
-3. The notebooks can be made into pages; links, references, captions and README.md are right.
+3. The notebooks can be made into pages; links, references, captions and README.md are right; no result is typed into prose.
 4. `pytest tests`.
 
 Prints where the time went, and ends with `tests: N passed, M skipped`.
@@ -33,7 +33,7 @@ SHARES = {"install": 180, "all notebooks": 200, "collect": 80, "artist2vec": 20,
           "recommender and evaluation": 50, "app": 80, "browser": 40, "rest": 30}
 GROUPS = {"collect": "collect", "artist2vec": "artist2vec", "track": "track embeddings",
           "recommender": "recommender and evaluation", "evaluation": "recommender and evaluation",
-          "metrics": "recommender and evaluation", "app": "app", "browser": "browser"}
+          "metrics": "recommender and evaluation", "splits": "recommender and evaluation", "app": "app", "browser": "browser"}
 
 
 class Report:
@@ -142,6 +142,7 @@ def check_built(report, home):
     section("links, references and captions; README.md")
     report.check(run_tool(sys.executable, TOOLS / "check_pages.py", home=home), "pages")
     report.check(run_tool(sys.executable, TOOLS / "readme.py", "--check", home=home), "README.md")
+    report.check(run_tool(sys.executable, TOOLS / "check_numbers.py", home=home), "a result was typed into prose")
 
 
 def run_pytest(report, home, slow):

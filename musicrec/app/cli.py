@@ -11,8 +11,8 @@ import typer
 from .collecting import auth_app, collect_app, forget_service
 
 # %% auto #0
-__all__ = ['app', 'HomeOption', 'reproduce_command', 'evaluate_command', 'import_command', 'where_command', 'forget_command',
-           'fetch_command', 'main']
+__all__ = ['app', 'READ', 'HomeOption', 'reproduce_command', 'evaluate_command', 'import_command', 'where_command',
+           'forget_command', 'fetch_command', 'main']
 
 # %% ../../nbs/app/cli.ipynb #3bddcaf6
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None,
@@ -42,52 +42,90 @@ def reproduce_command(
     if not quiet: typer.echo(f'\nWritten to {out}: open {out/"report.html"}')
 
 # %% ../../nbs/app/cli.ipynb #e46dcd33
-def _others(names, data, say):
-    "Open sets that artist vectors may be learned from, by name."
-    from musicrec.collect import load_tables, open_sets
+_LISTS = {'hetrec', 'mpd', 'related', 'graphml', 'jspf', 'xspf'} # Kinds of files that hold lists of artists
+
+def _collections():
+    "Collections on this computer that may hold lists of artists: what to load, and where it lies, by name."
+    import os
+    from musicrec.collect import open_sets
+    from musicrec.sources.readers import units
+    from musicrec.tables import MusicrecError
+    found = {n: (n, u.path) for n, u in open_sets().items()}
+    folder = os.environ.get('MUSICREC_DATA')
+    for place in sorted(Path(folder).iterdir()) if folder and Path(folder).is_dir() else ():
+        if place.name in found or any(p == place or place in p.parents for _, p in found.values()): continue
+        try: kinds = {kind.partition(':')[0] for u in units(place) for kind, _ in u.parts}
+        except MusicrecError: continue
+        if kinds & _LISTS or (place/'manifest.json').exists(): found[place.name] = place, place
+    return found
+
+def _others(names, data, task, say):
+    "Collections that artist vectors may be learned from, by name."
+    from musicrec.collect import load_tables
     from musicrec.tables import NotFoundError
-    found = {} if names == 'none' else open_sets()
+    found = {} if names == 'none' else _collections()
     wanted = list(found) if names in ('all', 'none') else [n.strip() for n in names.split(',') if n.strip()]
     if missing := [n for n in wanted if n not in found]: raise NotFoundError(f'{missing[0]!r} is not on this computer. Found: {", ".join(found) or "none"} (set MUSICREC_DATA to the folder that holds them).')
-    here = Path(data).expanduser().resolve()
-    others = {n: load_tables(n) for n in wanted if n != data and here not in (place := found[n].path.resolve(), *place.parents)}
-    others = {n: o for n, o in others.items() if len(o.playlist_tracks) + len(o.listener_artists) + len(o.similar_artists) and not len(o.preferences)}
+    here, others = Path(data).expanduser().resolve(), {}
+    for n in wanted:
+        what, place = found[n]
+        place = place.resolve()
+        if n == data or here == place or here in place.parents or place in here.parents: continue
+        o = load_tables(what)
+        labelled = o.preferences if task == 'likes' else o.track_genres
+        if len(labelled): say(f'{n} carries labels and teaches nothing')
+        elif len(o.playlist_tracks) + len(o.listener_artists) + len(o.similar_artists): others[n] = o
     say(f'artist vectors from: {", ".join(others) or "none"}')
     return others
 
-def _artists(t, others, say):
-    "Artist vectors for `paper` and `default`, from other sets and from this one's other listeners."
+READ = 20_000_000 # Artists in lists that the paper's word2vec reads at most, some minutes
+
+def _artists(t, task, others, methods, say):
+    "Artist vectors by method, from other sets and, for likes, from this one's other listeners."
     from musicrec.evaluation import listener_of, transfer_artists
-    me = listener_of(t)
-    own = t.replace(listener_artists=t.listener_artists[(t.listener_artists.listener_id != me).to_numpy()])
-    say('learning artist vectors')
-    vectors = {m: transfer_artists(t, [own, *others.values()], how) for m, how in (('default', 'ppmi'), ('paper', 'paper'))}
+    own = []
+    if task == 'likes': own = [t.replace(listener_artists=t.listener_artists[(t.listener_artists.listener_id != listener_of(t)).to_numpy()])]
+    vectors = {}
+    for m, how in [('default', 'ppmi')] + [('paper', 'paper')] * (task == 'likes' and 'paper' in (methods or ['paper'])):
+        say(f'learning artist vectors for {m}')
+        vectors[m] = transfer_artists(t, [*own, *others.values()], how, most=READ)
     return {m: v for m, v in vectors.items() if v is not None}
 
 # %% ../../nbs/app/cli.ipynb #f76ab975
 @app.command('evaluate')
 def evaluate_command(
-    task:Annotated[str, typer.Argument(help='likes, genres or artists.')],
+    task:Annotated[str, typer.Argument(help='likes, genres, artists or ranking.')],
     path:Annotated[str, typer.Argument(help='demo, synthetic, an open set, or a file of your own.')],
-    by:Annotated[str, typer.Option(help='What is new in the test set: track, artist, album or playlist.')]='track',
-    folds:Annotated[int, typer.Option(min=2)]=5,
+    by:Annotated[str, typer.Option(help='What is new in the test set: track, artist, album or playlist. For ranking: what is ranked, or playlist for whom.')]='track',
+    folds:Annotated[int, typer.Option(min=2, help='Parts; in ranking one of so many of every list is hidden.')]=5,
     seeds:Annotated[int, typer.Option(min=1)]=5,
     label:Annotated[Optional[str], typer.Option(help='Column with likes and dislikes.')]=None,
-    vectors_from:Annotated[str, typer.Option(help='Open sets that teach artist vectors for likes: names with commas, all or none.')]='all',
+    vectors_from:Annotated[str, typer.Option(help='Open sets that teach artist vectors for likes and genres: names with commas, all or none.')]='all',
+    methods:Annotated[Optional[str], typer.Option(help='Names with commas; all by default.')]=None,
     json_file:Annotated[Optional[Path], typer.Option('--json', help='Write the rows here.')]=None,
     quiet:Annotated[bool, typer.Option('--quiet', help='Print the rows alone.')]=False,
 ):
-    "Compare our default, the paper's recipe, a forest and the majority on a file, with splits that cannot leak."
-    from musicrec.collect import load_tables
-    from musicrec.evaluation import evaluate
+    "Compare our default, the paper's recipe and baselines on a file, with splits that cannot leak."
+    from musicrec.evaluation import evaluate, METHODS
+    from musicrec.tables import InputError
     say = (lambda line: None) if quiet else lambda line: typer.echo(line, err=True)
     if json_file and json_file.is_dir(): raise typer.BadParameter(f'{json_file} is a folder. Give --json a file name.')
-    t = load_tables(path, label=label) if label else load_tables(path)
+    if task not in METHODS: raise InputError(f'{task!r} is no task. Choose {", ".join(METHODS)}.')
+    names = methods and [m.strip() for m in methods.split(',') if m.strip()]
+    t = _to_evaluate(task, path, label)
     for note in t.notes: say(note)
-    others = _others(vectors_from, path, say) if task == 'likes' else {} # the nets for genre and artist see audio alone
-    rows = evaluate(task, t, by, folds, seeds, artists=_artists(t, others, say) if task == 'likes' else None, say=say)
-    if json_file: _write_rows(json_file, rows, task=task, by=by, data=path, n=len(t.tracks), vectors_from=list(others))
+    taught = task in ('likes', 'genres') # artists are predicted from audio alone, lists rank themselves
+    others = _others(vectors_from, path, task, say) if taught else {}
+    rows = evaluate(task, t, by, folds, seeds, names, artists=_artists(t, task, others, names, say) if taught else None, say=say)
+    if json_file: _write_rows(json_file, rows, task=task, by=by, data=path, n=len(t.tracks) or len(t.listener_artists), vectors_from=list(others))
     typer.echo(rows.assign(**{c: rows[c].round(4) for c in ('value', 'low', 'high')}).to_string(index=False))
+
+def _to_evaluate(task, path, label):
+    "The tables under test; for ranking also a plain table of listeners and artists."
+    from musicrec.collect import load_tables
+    from musicrec.evaluation import read_pairs
+    if task == 'ranking' and Path(path).expanduser().is_file() and (t := read_pairs(path)) is not None: return t
+    return load_tables(path, label=label) if label else load_tables(path)
 
 def _write_rows(file, rows, **about):
     "Write scores as JSON, whole or not at all."

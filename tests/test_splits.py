@@ -1,0 +1,158 @@
+"""Splits on toys of a dozen tracks: who goes where, what is dropped, what is refused. Quick, since mutants run it hundreds of times."""
+import numpy as np
+import pandas as pd
+import pytest
+
+from musicrec.preprocess import Split, _sides, check_split, folds, leaks, split, track_groups
+from musicrec.tables import AUDIO, InputError, LeakError, Tables
+
+
+def toy(n=24, per_artist=3, shared=(), copies=()):
+    """Tracks with features far apart; `shared` are pairs of tracks with a common second artist, `copies` re-releases of track 0."""
+    rng = np.random.default_rng(5)
+    ids = [f"t{i:02}" for i in range(n)]
+    x = pd.DataFrame(rng.random((n, 8)).round(3), columns=list(AUDIO)).assign(tempo=lambda d: 60 + 100 * d.tempo, loudness=lambda d: -30 * d.loudness)
+    titles = [f"song {i}" for i in range(n)]
+    for c in copies: titles[c], x.loc[c] = titles[0], x.loc[0]
+    artists = [f"a{i // per_artist}" for i in range(n)]
+    for c in copies: artists[c] = artists[0]
+    credits = [(t, a, 0) for t, a in zip(ids, artists)] + [(ids[i], f"guest{g}", 1) for g, pair in enumerate(shared) for i in pair]
+    names = sorted({a for _, a, _ in credits})
+    return Tables(tracks=pd.DataFrame({"track_id": ids, "title": titles, "album_id": [f"al{i % 5}" if i % 6 else None for i in range(n)], "album_name": ["Hits"] * n, "source": "toy"}),
+                  artists=pd.DataFrame({"artist_id": names, "name": [f"name {a}" for a in names], "source": "toy"}), track_artists=pd.DataFrame(credits, columns=["track_id", "artist_id", "position"]),
+                  audio_features=x.assign(track_id=ids, source="toy"),
+                  playlist_tracks=pd.DataFrame({"playlist_id": [f"p{i // 4}" for i in range(n - 4)], "track_id": ids[:n - 4], "position": range(n - 4), "source": "toy"}))
+
+
+T = toy()
+
+
+def sides(s): return [set(s.train), set(s.valid), set(s.test)]
+
+
+def test_sizes_are_the_shares_asked_for():
+    s = split(T, seed=1, valid=.25, test=.125)
+    assert [len(x) for x in sides(s)] == [15, 6, 3] and (s.dropped, s.merged, s.by, s.seed) == (0, 0, "track", 1)
+    assert set.union(*sides(s)) == set(T.tracks.track_id)
+    assert [len(x) for x in sides(split(toy(40), seed=0))] == [32, 4, 4]
+
+
+def test_same_seed_same_split_and_another_seed_another():
+    assert sides(split(T, seed=3)) == sides(split(T, seed=3)) != sides(split(T, seed=4))
+
+
+@pytest.mark.parametrize("shares", [dict(valid=-.1), dict(test=-.1), dict(valid=.5, test=.5), dict(valid=.9, test=.2)], ids=str)
+def test_shares_that_leave_nothing_are_refused(shares):
+    with pytest.raises(InputError): split(T, **shares)
+
+
+def test_no_validation_and_no_test_may_be_wanted():
+    assert len(split(T, valid=0, test=.25).valid) == 0 and len(split(T, valid=.25, test=0).test) == 0
+
+
+@pytest.mark.parametrize("by", ["artist", "album", "playlist"])
+def test_groups_stay_together(by):
+    group = track_groups(T, by).groupby("track_id").group.agg(set)
+    s = split(T, by, seed=2, valid=.25, test=.25)
+    on = [set.union(set(), *(group[t] for t in side)) for side in sides(s)]
+    assert not (on[0] & on[1] or on[0] & on[2] or on[1] & on[2]) and all(on)
+
+
+def test_test_side_keeps_everything_validation_gives_way_and_training_to_both():
+    t = toy(shared=[(i, (7 * i + 5) % 24) for i in range(0, 24, 2)])
+    s = split(t, "artist", seed=0, valid=.25, test=.25)
+    guests = track_groups(t, "artist").query("group.str.startswith('guest')").groupby("track_id").group.agg(set)
+    whole = split(T, "artist", seed=0, valid=.25, test=.25)
+    assert set(s.test) == set(whole.test) and s.dropped == 24 - sum(map(len, sides(s))) > 0
+    for early, late in ((s.train, s.valid), (s.train, s.test), (s.valid, s.test)):
+        assert not set.union(set(), *guests.reindex(early).dropna()) & set.union(set(), *guests.reindex(late).dropna())
+    taken = set.union(set(), *guests.reindex(whole.test).dropna())
+    assert set(s.valid) == {v for v in whole.valid if not guests.get(v, set()) & taken}
+
+
+def test_copies_count_once():
+    t = toy(copies=(4, 9))
+    s = split(t, seed=0)
+    assert s.merged == 2 and sum(map(len, sides(s))) == 22
+    s = split(t, seed=0, among=["t00", "t04", "t09", "t01", "t02", "t03"], valid=.25, test=.25)
+    assert s.merged == 2 and sum(map(len, sides(s))) == 4
+
+
+def test_only_those_asked_for_are_split():
+    asked = T.tracks.track_id[::2].tolist()
+    assert set.union(*sides(split(T, among=asked))) == set(asked)
+    with pytest.raises(InputError, match="'x9'"): split(T, among=["t00", "t01", "t02", "x9"])
+
+
+def test_fewer_than_three_recordings_are_refused():
+    with pytest.raises(InputError, match="2 recordings"): split(T, among=["t00", "t01"])
+    assert sum(map(len, sides(split(T, among=["t00", "t01", "t02"], valid=.3, test=.3)))) == 3
+
+
+@pytest.mark.parametrize("by", ["track", "artist"])
+def test_folds_test_every_recording_once(by):
+    some = list(folds(T, by, 4, seed=1, valid=.2))
+    assert len(some) == 4 and sorted(t for s in some for t in s.test) == sorted(T.tracks.track_id)
+    for s in some:
+        assert s.dropped == 0 and 4 <= len(s.test) <= 8 and set.union(*sides(s)) == set(T.tracks.track_id) and 2 <= len(s.valid) <= 6
+        assert s.seed == 1 and s.by == by
+    assert len({tuple(s.valid) for s in some}) > 2
+    assert [len(s.valid) for s in folds(toy(40), k=4, seed=0)] == [3] * 4
+
+
+def test_folds_follow_their_seed():
+    tests = lambda seed: [set(s.test) for s in folds(T, k=3, seed=seed)]
+    assert tests(1) == tests(1) != tests(2)
+
+
+@pytest.mark.parametrize("k", [1, 9])
+def test_folds_that_cannot_be_are_refused(k):
+    with pytest.raises(InputError, match=f"8 groups cannot be cut into {k} folds. Give 2 to 8"): list(folds(T, "artist", k))
+
+
+def test_as_many_folds_as_groups_may_be(): assert [len(s.test) for s in folds(T, "artist", 8)] == [3] * 8 and len(list(folds(T, "artist", 2))) == 2
+
+
+def test_groups_by_hand():
+    by_album = track_groups(T, "album").set_index("track_id").group
+    assert by_album["t01"] == "al1" and by_album["t00"].startswith("hits|a0") and by_album["t06"] == "hits|a2" and len(by_album) == 24
+    by_list = track_groups(T, "playlist").set_index("track_id").group
+    assert by_list["t05"] == "p1" and by_list["t23"] == "t23" and len(by_list) == 24
+    assert (track_groups(T, "track").group == T.tracks.track_id).all()
+    two = track_groups(toy(shared=[(0, 1)]), "artist")
+    assert two[two.track_id == "t00"].group.tolist() == ["a0", "guest0"]
+
+
+@pytest.mark.parametrize("t, by, said", [(T, "mood", "no way to split"), (T.replace(playlist_tracks=None), "playlist", "no playlist"), (T.replace(track_artists=None), "artist", "no artist")], ids=["mood", "playlist", "artist"])
+def test_groups_that_are_not_there_are_refused(t, by, said):
+    with pytest.raises(InputError, match=said): track_groups(t, by)
+
+
+def test_leaks_are_named():
+    t = toy(copies=(4,))
+    found = leaks(t, ["t00", "t05"], ["t04"], ["t07"], "artist")
+    assert found[["what", "sides"]].values.tolist() == [["recording", "train and valid"], ["artist", "train and valid"]] and found.group.tolist()[1] == "a0"
+    assert len(leaks(t, ["t00"], [], ["t07"], "artist")) == 0 and len(leaks(t, ["t01"], ["t02"], [])) == 0
+    assert leaks(t, ["t01"], ["t02"], [], "artist").values.tolist() == [["artist", "a0", "train and valid"]]
+    assert leaks(t, [], ["t01"], ["t02"], "artist").sides.tolist() == ["test and valid"]
+    own = pd.Series(t.tracks.track_id.to_numpy(), t.tracks.track_id)
+    assert len(leaks(t, ["t00"], ["t04"], [], "track", own)) == 0
+
+
+def test_a_split_that_leaks_is_refused_and_another_returned():
+    good, bad = (Split(np.array(a, object), np.array(b, object), np.array(["t20"], object), "artist", 0) for a, b in ((["t00"], ["t05"]), (["t00"], ["t01"])))
+    assert check_split(T, good) is good
+    with pytest.raises(LeakError, match="1 leaks: artist 'a0' is in train and valid"): check_split(T, bad)
+    own = pd.Series(T.tracks.track_id.to_numpy(), T.tracks.track_id)
+    assert check_split(T, good, own) is good
+
+
+def test_sides_of_groups_fill_up_to_their_shares():
+    for seed in range(20):
+        sizes = np.random.default_rng(seed).integers(1, 9, 60)
+        side = _sides(sizes, [.6, .2, .2], np.random.default_rng(seed))
+        share = np.bincount(side, sizes, 3) / sizes.sum()
+        assert np.abs(share - [.6, .2, .2]).max() < 9 / sizes.sum() + .01
+    ones = _sides(np.ones(10, int), [.5, .3, .2], np.random.default_rng(0))
+    assert np.bincount(ones).tolist() == [5, 3, 2] and (ones != np.sort(ones)).any()
+    assert np.bincount(_sides(np.full(10, 2), [.5, .3, .2], np.random.default_rng(0))).tolist() == [5, 3, 2]
