@@ -290,7 +290,7 @@ def evaluate(
 )->pd.DataFrame: # `method, metric, value, low, high, seeds`
     "Compare the default, the paper's recipe and the baselines on one task, with leak-free folds."
     methods = _asked(task, methods) if methods is not None or task not in METHODS else None
-    if task == 'ranking': return ranking_rows(rank_lists(t, by, k, seeds, methods, say)[0])
+    if task == 'ranking': return ranking_rows(rank_lists(t, by, k, seeds, methods, say)[0], ('ndcg@10', 'ndcg@20', 'recall@10', 'recall@20', 'coverage@20'))
     runs, groups = predictions(task, t, by, k, seeds, _asked(task, methods), artists, say)
     return rows_of(runs, TASKS[task][2], groups)
 

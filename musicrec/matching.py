@@ -189,7 +189,12 @@ def unify(
     links:pd.DataFrame|None=None # From `link`, by default without overrides
 )->Tables:
     "`t` with one id for what is the same artist or track, and the matches in `id_map`."
-    links = link(t) if links is None else links
+    if links is not None: return _united(t, links)
+    while len((one := _united(t, link(t))).tracks) + len(one.artists) < len(t.tracks) + len(t.artists): t = one # what became one may match more
+    return one
+
+def _united(t, links):
+    "`t` with the ids that `links` leads to."
     to = _follow(links)
     if len(links): t = t.replace(id_map=Tables(id_map=links).merge(Tables(id_map=t.id_map)).id_map)
     if not to: return t

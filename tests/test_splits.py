@@ -18,7 +18,7 @@ def toy(n=24, per_artist=3, shared=(), copies=()):
     for c in copies: artists[c] = artists[0]
     credits = [(t, a, 0) for t, a in zip(ids, artists)] + [(ids[i], f"guest{g}", 1) for g, pair in enumerate(shared) for i in pair]
     names = sorted({a for _, a, _ in credits})
-    return Tables(tracks=pd.DataFrame({"track_id": ids, "title": titles, "album_id": [f"al{i % 5}" if i % 6 else None for i in range(n)], "album_name": ["Hits"] * n, "source": "toy"}),
+    return Tables(tracks=pd.DataFrame({"track_id": ids, "title": titles, "album_id": [f"al{i % 5}" if i % 6 else None for i in range(n)], "album_name": [f"Album {i % 5}" if i % 6 else "Hits" for i in range(n)], "source": "toy"}),
                   artists=pd.DataFrame({"artist_id": names, "name": [f"name {a}" for a in names], "source": "toy"}), track_artists=pd.DataFrame(credits, columns=["track_id", "artist_id", "position"]),
                   audio_features=x.assign(track_id=ids, source="toy"),
                   playlist_tracks=pd.DataFrame({"playlist_id": [f"p{i // 4}" for i in range(n - 4)], "track_id": ids[:n - 4], "position": range(n - 4), "source": "toy"}))
