@@ -542,6 +542,32 @@ def test_forgetting_spotify_leaves_nothing_that_only_its_api_said(tmp_path):
         assert library.counts()["similar_artists"] and library.counts()["audio_features"]
 
 
+def test_the_live_check_reads_spotify_after_a_login(tmp_path, capsys):
+    import live_check
+    with by_command(tmp_path) as (server, here, _), patch.dict(os.environ, {"MUSICREC_HOME": str(tmp_path / "home")}):
+        check = lambda: live_check.check("spotify", "anybody", (open_state(), Clock(server.clock())))
+        assert check() and "nobody is logged in" in capsys.readouterr().out
+        assert agree(server, here).exit_code == 0
+        assert check()
+        said = capsys.readouterr().out
+        assert said.count(": ok ") >= 5 and "saved" in said and said.count("closed to this app") == 2
+        server.plan = {len(server.log) + 1: "odd"}
+        assert not check() and "FAILED" in capsys.readouterr().out
+
+
+def test_a_token_alone_can_be_forgotten(tmp_path, capsys):
+    from musicrec.app.cli import main
+    with World() as world, world.library(tmp_path) as library:
+        token = next(library.home.config.glob("spotify-*.json"))
+        ask = ["forget", "--source", "spotify_api", "--yes", "--home", str(tmp_path)]
+        for code in (0, 2):  # the second time there is nothing left
+            with pytest.raises(SystemExit) as left:
+                main(ask)
+            assert (left.value.code or 0) == code and not token.exists()
+    said = capsys.readouterr()
+    assert "1 token of spotify_api removed" in said.out and "holds nothing of 'spotify_api'" in said.err
+
+
 # --- many --------------------------------------------------------------------------------------
 
 

@@ -215,8 +215,8 @@ def forget_command(
         for path in (gone := forget_all(places)): typer.echo(f'removed {path}')
         return typer.echo(f'{len(gone)} files removed')
     with Library(places) as library:
-        forget_service(library, source)
-        n = library.forget(source)
+        besides = forget_service(library, source)
+        n = 0 if besides and source not in library.sources() else library.forget(source)
     typer.echo(f'{n:,} rows of {source} removed')
 
 # %% ../../nbs/app/cli.ipynb #ff8a7fe9

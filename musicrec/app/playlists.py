@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 import pandas as pd
-from ..tables import atomic_path
+from ..tables import atomic_path, plain_text
 
 # %% auto #0
 __all__ = ['track_link', 'jspf', 'write_jspf', 'write_csv']
@@ -39,9 +39,5 @@ def write_csv(
     file # Replaced whole
 )->Path:
     "Write a frame as CSV in which no text cell can start a formula."
-    safe = frame.copy()
-    for c in safe:
-        if not pd.api.types.is_numeric_dtype(safe[c]) and not pd.api.types.is_bool_dtype(safe[c]):
-            safe[c] = safe[c].map(lambda v: "'" + v if isinstance(v, str) and v[:1] in ('=', '+', '-', '@', '\t', '\r') else v)
-    with atomic_path(file) as new: safe.to_csv(new, index=False)
+    with atomic_path(file) as new: plain_text(frame).to_csv(new, index=False)
     return Path(file)

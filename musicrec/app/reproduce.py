@@ -185,6 +185,7 @@ def _stages(say):
 def _run(data, folder, seed, quick, say):
     done = _stages(say)
     t, simulated = _collect(data, seed)
+    for note in t.notes: say(note)
     who = listener_of(t)
     done('collect', f'{len(t.tracks):,} recordings, {len(t.artists):,} artists' + (', simulated listeners' if simulated else ''))
     _save(plot_correlations(t), folder, 1)
