@@ -32,6 +32,7 @@ from musicrec.sources.crawl import Crawl, Plan, summary
 from musicrec.sources.http import Clock, note, open_state, spent
 from musicrec.sources.library import STORED, Library
 from musicrec.sources.login import SCOPES, TokenFile
+from musicrec.sources.records import Rows, named_artist, named_track
 from musicrec.sources.standin import FAULTS, StandIn
 from musicrec.tables import MusicrecError, Tables
 
@@ -469,6 +470,31 @@ def test_every_provider_gives_a_whole_and_valid_collection(tmp_path, name):
         sources = {"labs": {"lb_labs"}, "filled": {"lb_labs", "lastfm"}, "lastfm": {"lastfm"}, "spotify": {"deezer"}, "old app": {"spotify_api"}}[name]
         assert sources <= set(t.similar_artists.source) and len(t.audio_features) and (name != "labs" or t.artists.genres[t.artists.source == "musicbrainz"].notna().any())
         assert name != "old app" or "spotify_api" in set(t.audio_features.source)
+
+
+def test_own_playlists_are_a_last_resort_that_costs_no_call(tmp_path):
+    with World() as world:
+        people, files, calls, near = world.server.world.artists, Rows("playlist_file"), [], []
+        names, who, at = [a.name for a in people], [named_artist(a.name) for a in people], [f"deezer:artist:{a.deezer}" for a in people]
+        for p, members in enumerate(([0, 1, 2], [0, 1, 3], [0, 2, 3, 4], [5])):
+            files.add("playlists", playlist_id=f"file:playlist:{p}", name=f"mix {p}", owner_is_me=True)
+            for i, m in enumerate(members):
+                files.add("playlist_tracks", playlist_id=f"file:playlist:{p}", track_id=files.track(named_track(names[m], "song"), "song", [(who[m], names[m])]), position=i)
+        for fill in (False, True):
+            world.fresh()
+            with world.library(tmp_path / f"fill {fill}") as library:
+                library.add([files.tables()])
+                world.crawl(library, replace(PLAN, similar=("deezer", "playlists"), min_similar=40, fill=fill))
+                calls.append(Counter(e["service"] for e in world.server.log))
+                near.append(library.db.execute("SELECT artist_id, similar_id FROM similar_artists WHERE source = 'playlists' ORDER BY artist_id, rank").fetchall())
+                library.tables().validate()
+        assert calls[0] == calls[1]
+        assert not near[0], "the service knew somebody of everybody"
+        assert [b for a, b in near[1] if a == at[0]] == [who[1], who[2], who[3]], "the one in the shortest playlists first; with the fourth only one is shared"
+        assert at[5] not in dict(near[1])
+    with by_command(tmp_path) as (_, here, _):
+        refused = here("collect", "run", "--similar", "playlists")
+        assert refused.exit_code and "Name a service before them" in str(refused.exception)
 
 
 def test_an_imported_history_is_a_start(tmp_path):

@@ -9,7 +9,7 @@ from typing import Annotated, Optional
 import typer
 
 # %% auto #0
-__all__ = ['auth_app', 'collect_app', 'Home', 'Accept', 'Quiet', 'SOON', 'login_command', 'login_status_command',
+__all__ = ['auth_app', 'collect_app', 'Home', 'Accept', 'Quiet', 'SOON', 'ASKED', 'login_command', 'login_status_command',
            'logout_command', 'run_command', 'resume_command', 'status_command', 'export_command', 'forget_service']
 
 # %% ../../nbs/app/collecting.ipynb #d425a8fa
@@ -97,10 +97,13 @@ def _finish(c, say):
     if c.off or c.held or not seeds_known(c.db): raise typer.Exit(1)
 
 # %% ../../nbs/app/collecting.ipynb #2e06119f
-def _names(text, known):
+ASKED = 'deezer', 'labs', 'lastfm', 'spotify' # Services that know similar artists
+
+def _names(text):
     "Names with commas, checked."
-    names = tuple(n.strip() for n in text.split(',') if n.strip())
+    names, known = tuple(n.strip() for n in text.split(',') if n.strip()), (*ASKED, 'playlists')
     if wrong := [n for n in names if n not in known] or [text] * (not names): raise _wrong(f'{wrong[0]!r} is no provider of similar artists. There are: {", ".join(known)}.')
+    if not set(names) & set(ASKED): raise _wrong('playlists are a last resort. Name a service before them, as in deezer,playlists.')
     return names
 
 def _cost(c, say):
@@ -112,7 +115,7 @@ def _cost(c, say):
 # %% ../../nbs/app/collecting.ipynb #40e34274
 @collect_app.command('run')
 def run_command(
-    similar:Annotated[str, typer.Option(help='Who is asked for similar artists, first one first: deezer, labs, lastfm, spotify.')]='deezer',
+    similar:Annotated[str, typer.Option(help='Who is asked for similar artists, first one first: deezer, labs, lastfm, spotify; and playlists, your own.')]='deezer',
     fill:Annotated[bool, typer.Option('--fill', help='Ask the next one about artists with too few, not only about those with none.')]=False,
     min_similar:Annotated[int, typer.Option(min=1, help='Neighbours that a kept artist should know.')]=20,
     min_tracks:Annotated[int, typer.Option(min=1, help='Tracks wanted of each kept artist.')]=100,
@@ -135,11 +138,11 @@ def run_command(
     from musicrec.sources.crawl import Plan
     from musicrec.sources.http import clock_of, open_state
     from musicrec.sources.login import accept_terms
-    plan = Plan(_names(similar, ('deezer', 'labs', 'lastfm', 'spotify')), fill, min_similar, min_tracks, max_artists, max_depth, max_requests, minutes, isrc, genres, albums, features, wait)
+    plan = Plan(_names(similar), fill, min_similar, min_tracks, max_artists, max_depth, max_requests, minutes, isrc, genres, albums, features, wait)
     with _library(home) as library:
         if accept: accept_terms(db := open_state(library.db), clock_of(db), True)
         c = _crawl(library, plan, spotify, _say(quiet))
-        if missing := [n for n in plan.similar if not c[n]]: raise _wrong(f'{missing[0]} is not set up. For lastfm set LASTFM_API_KEY; for spotify log in first with `musicrec auth login`.')
+        if missing := [n for n in plan.similar if n in ASKED and not c[n]]: raise _wrong(f'{missing[0]} is not set up. For lastfm set LASTFM_API_KEY; for spotify log in first with `musicrec auth login`.')
         if 'labs' in plan.similar and not c['musicbrainz']: _say(quiet)('labs knows artists by MusicBrainz ids alone. Set MUSICREC_CONTACT to a mail or web address of yours, and MusicBrainz is asked for them')
         _cost(c, _say(quiet))
         if not dry_run: _finish(c, _say(quiet))

@@ -26,8 +26,8 @@ from ..tables import RANGES, TABLES, InputError, MusicrecError, make_id
 __all__ = ['STAGES', 'SHAPES', 'DRIFTS', 'BEGIN', 'FANCY', 'HOSTS', 'Plan', 'Job', 'add_jobs', 'Done', 'store_rows', 'commit',
            'Enough', 'Crawl', 'providers', 'take', 'attempt', 'work_through', 'progress', 'begin_lists', 'read_list',
            'name_of', 'main_source', 'begin_match', 'match_seeds', 'look_up', 'same_artist', 'similar_counts',
-           'begin_similar', 'similar_to', 'similar_from', 'may_relate', 'settle_similar', 'begin_tracks', 'tracks_of',
-           'collect_until', 'spotify_key', 'begin_identify', 'identify', 'begin_isrc', 'isrc_of', 'silent',
+           'begin_similar', 'similar_to', 'similar_from', 'may_relate', 'together', 'settle_similar', 'begin_tracks',
+           'tracks_of', 'collect_until', 'spotify_key', 'begin_identify', 'identify', 'begin_isrc', 'isrc_of', 'silent',
            'begin_features', 'may_hear', 'ask_features', 'begin_genres', 'genres_of', 'own_lists', 'seeds_known',
            'estimate', 'summary', 'status', 'forget_answers']
 
@@ -35,7 +35,7 @@ __all__ = ['STAGES', 'SHAPES', 'DRIFTS', 'BEGIN', 'FANCY', 'HOSTS', 'Plan', 'Job
 @dataclass(frozen=True)
 class Plan:
     "How far a collection goes."
-    similar:tuple=('deezer',) # Providers of similar artists, first one first: deezer, labs, lastfm, spotify
+    similar:tuple=('deezer',) # Providers of similar artists, first one first: deezer, labs, lastfm, spotify; and playlists, the listener's own, as a last resort
     fill:bool=False # Ask the next provider about artists with fewer than `min_similar`? By default about those with none
     min_similar:int=20 # Neighbours that a kept artist should know (paper: 20-25)
     min_tracks:int=100 # Tracks of each kept artist (paper)
@@ -378,9 +378,9 @@ def begin_similar(c):
 def similar_to(c, jobs):
     "Similar artists of one artist, from the first provider that has any, or until there are enough."
     j, done, n = jobs[0], Done({}), 0
-    for name in [p for p in c.plan.similar if p in c.providers]:
+    for name in [p for p in c.plan.similar if p in c.providers or p == 'playlists']:
         if name == 'spotify' and not may_relate(c, j.key): continue
-        found = similar_from(c, name, j, done)
+        found = together(c, j, done) if name == 'playlists' else similar_from(c, name, j, done)
         n += len(found)
         if name == main_source(c): done.jobs += [Job('similar', make_id(c[name].namespace, 'artist', k), j.depth + 1) for k in found]
         if n >= (c.plan.min_similar if c.plan.fill else 1): break
@@ -404,6 +404,26 @@ def similar_from(c, name, j, done):
 def may_relate(c, artist_id):
     "Whether Spotify still tells this app about related artists."
     return artist_id.startswith('spotify:artist:') and can(c['spotify'], 'related_artists', artist_id.split(':')[2])
+
+# %% ../../nbs/sources/crawl.ipynb #b9aa68fd
+_TOGETHER = """WITH own(id) AS (SELECT ?1 UNION SELECT from_id FROM id_map WHERE to_id = ?1 AND NOT ambiguous UNION SELECT to_id FROM id_map WHERE from_id = ?1 AND NOT ambiguous
+        UNION SELECT artist_id FROM artists WHERE name_folded = (SELECT name_folded FROM artists WHERE artist_id = ?1 AND name_folded IS NOT NULL LIMIT 1)),
+    here AS (SELECT DISTINCT p.playlist_id, a.artist_id FROM playlist_tracks p JOIN track_artists a USING (track_id) WHERE p.source != 'spotify_api' AND a.source != 'spotify_api'
+        AND p.playlist_id IN (SELECT playlist_id FROM playlist_tracks JOIN track_artists USING (track_id) WHERE artist_id IN own)),
+    size AS (SELECT playlist_id, count(*) AS n FROM here GROUP BY playlist_id)
+    SELECT artist_id, sum(1.0 / n) FROM here JOIN size USING (playlist_id) WHERE artist_id NOT IN own GROUP BY artist_id HAVING count(*) > 1 ORDER BY 2 DESC, 1 LIMIT ?2"""
+
+def together(
+    c:Crawl,
+    j:Job, # Of one artist
+    done:Done, # Gains the rows
+    n:int=40 # At most
+)->list[str]: # Artist ids, those first with whom most playlists are shared, short ones counting more
+    "Artists who share at least two playlists of the library with one; what Spotify's API told teaches nothing."
+    rows, found = Rows('playlists', c.clock.stamp()), c.db.execute(_TOGETHER, (j.key, n)).fetchall()
+    for rank, (other, score) in enumerate(found, 1): rows.add('similar_artists', artist_id=j.key, similar_id=other, rank=rank, score=score)
+    done.rows.append(rows)
+    return [other for other, _ in found]
 
 # %% ../../nbs/sources/crawl.ipynb #77671829
 _KNOWN = """SELECT a, count(DISTINCT b) FROM (SELECT artist_id AS a, similar_id AS b FROM similar_artists UNION ALL SELECT similar_id, artist_id FROM similar_artists) GROUP BY a"""
