@@ -348,7 +348,7 @@ def members(
     return csr_array((np.concatenate([[], *inside]), column, ends), shape=(len(rows), len(names))), np.array(outside), names
 
 # %% ../nbs/03_artist2vec.ipynb #db47beb0
-ROWS = 4096 # Rows of a matrix that one thread works on at a time: fixed, so that results never depend on the number of threads
+ROWS = 2048 # Rows of a matrix that one thread works on at a time: fixed, so that results never depend on the number of threads
 
 def _each(f, n):
     "`f` of every block of rows, on all cores, in order."
