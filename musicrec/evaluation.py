@@ -13,6 +13,7 @@ import pandas as pd
 from sklearn.metrics import roc_curve
 from .analysis import COLOURS
 from .artist2vec import Artist2Vec, Embeddings, corpora
+from .blend import TWELVE, Blend
 from .metrics import METRICS, RANKING, accuracy, auc, balanced_accuracy, brier, ece, interval, log_loss, macro_f1, mrr, paper_loss, rank_scores, ranks, top_k
 from .preprocess import Standardize, audio_matrix, folds, main_genre, merge_duplicates, track_groups
 from .ranking import RANKERS, core, hold_out, inner, ranking_rows
@@ -107,7 +108,12 @@ class _Classes(_Entrant):
         p = TrackEncoder(target=self.target, loss=loss, seed=self.seed).fit(self.t, s).predict_proba(self.t, s.test)
         return p.reindex(columns=self.classes, fill_value=0.).to_numpy()
     def paper(self, s): return self._net(s, 'paper')
-    def default(self, s): return self._net(s, 'auto')
+    def net(self, s): return self._net(s, 'auto')
+    def default(self, s):
+        audio = self.t.audio()
+        features = tuple(c for c in TWELVE if c in audio and audio[c].notna().any())
+        p = Blend(self.target, features, artists=(self.artists or {}).get('default'), seed=self.seed).fit(self.t, s).predict_proba(self.t, s.test)
+        return p.reindex(columns=self.classes, fill_value=0.).to_numpy()
 
 class _Likes(_Entrant):
     "Like or dislike."
@@ -135,7 +141,7 @@ TASKS = {'likes': (_Likes, None, ('accuracy', 'balanced_accuracy', 'auc', 'log_l
          'genres': (_Classes, 'genre', ('accuracy', 'balanced_accuracy', 'macro_f1', 'log_loss', 'ece')),
          'artists': (_Classes, 'artist', ('accuracy', 'top10', 'mrr', 'log_loss'))}
 ENTRANTS = ('default', 'paper', 'majority', 'forest')
-METHODS = {'likes': (*ENTRANTS, 'audio_knn', 'artist_rate'), 'genres': (*ENTRANTS, 'audio_knn', 'artist_genre', 'forest_artists'), 'artists': (*ENTRANTS, 'audio_knn')} # `ranking` joins below
+METHODS = {'likes': (*ENTRANTS, 'audio_knn', 'artist_rate'), 'genres': (*ENTRANTS, 'net', 'audio_knn', 'artist_genre', 'forest_artists'), 'artists': (*ENTRANTS, 'net', 'audio_knn')} # `ranking` joins below
 
 def _asked(task, methods):
     "The methods to run, all by default."
