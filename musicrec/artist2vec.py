@@ -20,15 +20,16 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 from . import __version__
+from .metrics import rank_scores
 from .preprocess import Standardize, audio_matrix
 from .tables import InputError, NotFoundError, Tables, atomic_path, input_error, main_artists
 
 # %% auto #0
-__all__ = ['KINDS', 'CHUNK', 'ALIKE', 'FORMAT', 'ROWS', 'BLOCK', 'SOLVED', 'corpora', 'sentences', 'unit', 'Embeddings',
-           'top_rows', 'nearest', 'tastes', 'affinity', 'save_arrays', 'load_arrays', 'save_embeddings',
+__all__ = ['KINDS', 'CHUNK', 'ALIKE', 'FORMAT', 'ROWS', 'BLOCK', 'SOLVED', 'HIDDEN', 'WATCHED', 'corpora', 'sentences', 'unit',
+           'Embeddings', 'top_rows', 'nearest', 'tastes', 'affinity', 'save_arrays', 'load_arrays', 'save_embeddings',
            'load_embeddings', 'Reshuffled', 'word2vec', 'HeldOutLoss', 'deal', 'members', 'ppmi', 'eigenvectors',
-           'sweeps_for', 'refine', 'Artist2Vec', 'main_genre_of_artists', 'agreement', 'neighbours_agree',
-           'artist_audio', 'artist_genres', 'artist_inputs', 'infer_artists']
+           'sweeps_for', 'refine', 'hide', 'brought_back', 'Artist2Vec', 'main_genre_of_artists', 'agreement',
+           'neighbours_agree', 'artist_audio', 'artist_genres', 'artist_inputs', 'infer_artists']
 
 # %% ../nbs/03_artist2vec.ipynb #383b8d36
 KINDS = ('listeners', 'playlists', 'similar')
@@ -431,7 +432,7 @@ def sweeps_for(
     blocks:list[csr_array], # From `ppmi`
     dim:int
 )->int: # 0 to 8
-    "Sweeps of `refine` that pay: none where artists meet more others than vectors have numbers, fewer the more artists there are."
+    "Sweeps of `refine` that may pay: none where artists meet more others than vectors have numbers, fewer the more artists there are."
     n, pairs = sum(b.shape[0] for b in blocks), sum(b.nnz for b in blocks)
     return min(8, -(-SOLVED // n)) if 4 * dim < n and pairs < n * dim else 0
 
@@ -456,6 +457,36 @@ def refine(
         with threadpool_limits(1): vectors = np.concatenate(_each(rows, len(q)))
     return vectors.astype('float32')
 
+# %% ../nbs/03_artist2vec.ipynb #5f7e98ce
+HIDDEN, WATCHED = 5, 500 # One of so many artists of a list is hidden; lists that are looked at
+
+def hide(
+    lists:list[list[str]],
+    weights=None # As for `members`
+)->tuple[list[list[str]],list|None,list[list[str]]]: # What is left, its weights, and what is hidden of each list
+    "Hide a fifth of every list, always the same of the same list."
+    left, counts, hidden = [], [], []
+    for i, s in enumerate(lists):
+        ids = sorted(set(s))
+        salt = zlib.crc32('\x1f'.join(ids).encode())
+        gone = set(sorted(ids, key=lambda a: (zlib.crc32(a.encode(), salt), a))[:len(ids) // HIDDEN])
+        keep = [j for j, a in enumerate(s) if a not in gone]
+        left.append([s[j] for j in keep]), hidden.append(sorted(gone))
+        if weights is not None: counts.append(weights[i] if np.ndim(weights[i]) == 0 else np.asarray(weights[i])[keep])
+    return left, counts if weights is not None else None, hidden
+
+def brought_back(
+    e:Embeddings,
+    profiles:list[list[str]], hidden:list[list[str]] # What is left of lists, and what was hidden
+)->float: # Mean NDCG@10
+    "How well `affinity` finds what is hidden of some lists."
+    at, turn = {a: i for i, a in enumerate(e.ids)}, lambda i: (zlib.crc32('\x1f'.join(sorted(profiles[i])).encode()), sorted(profiles[i]))
+    some = sorted((i for i, h in enumerate(hidden) if h), key=turn)[:WATCHED]
+    pairs = lambda lists: csr_array((np.ones(sum(map(len, lists))), ([k for k, l in enumerate(lists) for _ in l], [at[a] for l in lists for a in l])), shape=(len(some), len(at)))
+    here = [[sorted({a for a in lists[i] if a in at}) for i in some] for lists in (profiles, hidden)]
+    found = rank_scores(e.affinity(here[0]), pairs(here[1]), pairs(here[0]), ['ndcg@10'])['ndcg@10'] if some else np.zeros(0)
+    return float(np.nanmean(found)) if np.isfinite(found).any() else 0.
+
 # %% ../nbs/03_artist2vec.ipynb #b49a6fa9
 @dataclass(eq=False)
 class Artist2Vec(BaseEstimator):
@@ -467,7 +498,7 @@ class Artist2Vec(BaseEstimator):
     discount:float=2. # `ppmi`: shared lists at which a pair counts half
     noise:float=.7 # `ppmi`: share of the first eigenvalue left out that is subtracted from the others
     norm_power:float=.8 # `ppmi`: candidates are divided by this power of their length
-    sweeps:int|str='auto' # `ppmi`: of `refine`; `auto`: as `thin` says
+    sweeps:int|str='auto' # `ppmi`: of `refine`; `auto`: as `sweeps_for` says, if that finds more of what is hidden from lists
     longest:int=1000 # `ppmi`: longer lists are dealt into hands
     window:int=5 # `paper`
     epochs:int=50 # `paper`
@@ -499,12 +530,26 @@ class Artist2Vec(BaseEstimator):
 
     def _ppmi(self, lists, weights):
         self.lists_, self.weights_ = lists, weights
+        pairs, names = self._pairs(lists, weights)
+        sweeps = sweeps_for(pairs, self.dim) if self.sweeps == 'auto' else self.sweeps
+        if sweeps and self.sweeps == 'auto' and not self._pays(sweeps): sweeps = 0
+        self.embeddings_ = self._embeddings(names, pairs, sweeps)
+
+    def _pairs(self, lists, weights):
         member, weight, names = members(lists, weights, self.longest)
-        pairs = ppmi(member, weight, self.smoothing, self.discount)
-        vectors = eigenvectors(pairs, self.dim, self.noise)
-        if sweeps := sweeps_for(pairs, self.dim) if self.sweeps == 'auto' else self.sweeps: vectors = refine(pairs, vectors, sweeps)
+        return ppmi(member, weight, self.smoothing, self.discount), names
+
+    def _embeddings(self, names, pairs, sweeps):
+        vectors = refine(pairs, eigenvectors(pairs, self.dim, self.noise), sweeps)
         norms = np.linalg.norm(vectors, axis=1)
-        self.embeddings_ = Embeddings(names, vectors, np.divide(1, norms**self.norm_power, out=np.zeros_like(norms), where=norms > 0))
+        return Embeddings(names, vectors, np.divide(1, norms**self.norm_power, out=np.zeros_like(norms), where=norms > 0))
+
+    def _pays(self, sweeps):
+        "Does `refine` find more of what is hidden from the lists?"
+        left, weights, hidden = hide(self.lists_, self.weights_)
+        pairs, names = self._pairs(left, weights)
+        plain, refined = (brought_back(self._embeddings(names, pairs, s), left, hidden) for s in (0, sweeps))
+        return refined > plain
 
 def _check_weights(weights, lists):
     try: weights = [float(w) if np.ndim(w) == 0 else np.asarray(w, float) for w in weights]

@@ -24,9 +24,9 @@ from .tables import InputError, NotFoundError, Tables, fold, input_error, main_a
 from .track_embeddings import TrackEncoder, guess_majority, targets
 
 # %% auto #0
-__all__ = ['PAPER', 'TASKS', 'ENTRANTS', 'METHODS', 'IMPLICIT', 'CELLS', 'COLUMNS', 'constant_loss', 'listener_of', 'predictions',
-           'rows_of', 'read_pairs', 'taste_pairs', 'rank_lists', 'evaluate', 'transfer_artists', 'roc_bands',
-           'plot_roc', 'paper_rows', 'beside_paper']
+__all__ = ['PAPER', 'TASKS', 'ENTRANTS', 'METHODS', 'IMPLICIT', 'CELLS', 'COLUMNS', 'NAMES', 'constant_loss', 'listener_of',
+           'predictions', 'rows_of', 'read_pairs', 'taste_pairs', 'rank_lists', 'evaluate', 'transfer_artists',
+           'roc_bands', 'plot_roc', 'paper_rows', 'beside_paper', 'real_columns']
 
 # %% ../nbs/06_evaluation.ipynb #96293298
 __all__ = ['METRICS', 'METHODS', 'PAPER', 'TASKS', 'accuracy', 'auc', 'balanced_accuracy', 'beside_paper', 'brier', 'ece', 'evaluate', 'interval', 'listener_of', 'log_loss', 'macro_f1',
@@ -373,3 +373,17 @@ def beside_paper(
     given = {'paper': PAPER} | {title: (frame if frame is not None else PAPER.iloc[:0]).reindex_like(PAPER) for frame, title in zip([ours, paper_protocol, unseen_artists], COLUMNS.values())}
     both = pd.concat(given, axis=1)
     return both.swaplevel(axis=1)[[(m, c) for m in PAPER for c in given]]
+
+# %% ../nbs/06_evaluation.ipynb #ce72bf7e
+NAMES = {'genres': 'genre classification', 'artists': 'artist prediction', 'likes': 'recommendation system'} # Our tasks and the rows of `PAPER`
+
+def real_columns(
+    record:dict, # What `benchmarks/evaluation_table.py` wrote
+    method:str='paper'
+)->dict[str,pd.DataFrame]: # `paper_protocol` and `unseen_artists`, for `beside_paper`
+    "The columns of real data; artists that training never saw cannot be predicted, so that cell stays empty."
+    def column(by):
+        wanted = [(NAMES[task], 'accuracy' if r['metric'] == 'accuracy' else 'loss', r['value']) for task in NAMES for r in record.get(task, {'rows': []})['rows']
+                  if (r['by'], r['method']) == (by, method) and r['metric'] in ('accuracy', 'log_loss' if task == 'likes' else 'paper_loss')]
+        return pd.DataFrame(wanted, columns=['task', 'metric', 'value']).pivot(index='task', columns='metric', values='value')
+    return {'paper_protocol': column('as it stands'), 'unseen_artists': column('artist')}

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
 
-from musicrec.artist2vec import ALIKE, Artist2Vec, Embeddings, HeldOutLoss, corpora, deal, eigenvectors, infer_artists, members, ppmi, refine, sentences, top_rows, word2vec
+from musicrec.artist2vec import ALIKE, Artist2Vec, Embeddings, HeldOutLoss, corpora, deal, eigenvectors, infer_artists, members, ppmi, refine, sweeps_for, sentences, top_rows, word2vec
 from musicrec.collect import InputError, MusicrecError, NotFoundError, load_tables
 
 QUICK = settings(derandomize=True, deadline=None, max_examples=30)
@@ -111,10 +111,13 @@ def test_refining_lowers_the_weighted_error():
 
 
 def test_small_circles_are_refined_and_wide_lists_are_not():
-    circles = [[f"{c}{i}" for i in (j, (j + 1) % 6, (j + 2) % 6)] for c in range(20) for j in range(6)]
+    circles = [[f"{c} {(j + i) % 12}" for i in range(6)] for c in range(20) for j in range(12)]
     fit = lambda lists, sweeps: Artist2Vec(dim=12, sweeps=sweeps).fit(lists).embeddings_.vectors
     assert not np.array_equal(fit(circles, "auto"), fit(circles, 0)) and np.array_equal(fit(circles, "auto"), fit(circles, 8))
     assert np.array_equal(fit(corpus(), "auto"), fit(corpus(), 0))
+    rng = np.random.default_rng(3)  # lists as short, of artists who meet few others, but by taste in a genre and not in circles
+    loose = [[f"{g} {i}" for i in rng.choice(60, 6, replace=False, p=np.arange(60, 0, -1) / 1830)] for g in range(4) for _ in range(60)]
+    assert sweeps_for(ppmi(*members(loose)[:2]), 40) and np.array_equal(*(Artist2Vec(dim=40, sweeps=s).fit(loose).embeddings_.vectors for s in ("auto", 0)))
 
 
 @QUICK

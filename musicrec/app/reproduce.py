@@ -14,7 +14,7 @@ from .playlists import write_csv, write_jspf
 from .report import figure, html_table, page, text
 from ..artist2vec import Artist2Vec, Embeddings, sentences
 from ..collect import load_tables
-from ..evaluation import PAPER, listener_of, paper_rows, plot_roc, predictions, roc_bands, rows_of, TASKS
+from ..evaluation import NAMES, PAPER, listener_of, paper_rows, plot_roc, predictions, roc_bands, rows_of, TASKS
 from ..preprocess import merge_duplicates, split
 from ..recommender import Recommender
 from ..sources.simulate import Simulation, best_auc, simulate
@@ -22,7 +22,7 @@ from ..tables import InputError, Tables, atomic_path, input_error
 from ..track_embeddings import TrackEncoder, plot_network
 
 # %% auto #0
-__all__ = ['FILES', 'NAMES', 'CAPTIONS', 'check_folder', 'table_beside', 'write_report', 'reproduce']
+__all__ = ['FILES', 'CAPTIONS', 'check_folder', 'table_beside', 'write_report', 'reproduce']
 
 # %% ../../nbs/app/reproduce.ipynb #b922b4ea
 FILES = [f'figure_{i}.{kind}' for i in range(1, 6) for kind in ('png', 'svg')] + ['table.csv', 'metrics.json', 'recommendations.csv', 'playlist.jspf', 'report.html']
@@ -80,8 +80,6 @@ def _score(task, t, folds, seed, artists, say):
     except InputError as e: return str(e)
 
 # %% ../../nbs/app/reproduce.ipynb #8a0fa213
-NAMES = {'genres': 'genre classification', 'artists': 'artist prediction', 'likes': 'recommendation system'} # Our tasks and the rows of `PAPER`
-
 def _record(t, data, seed, scored, simulated, who):
     "Everything a run measured, as plain data."
     rows, table = [], []
