@@ -87,7 +87,7 @@ def _artists(t, task, others, methods, say):
     if task == 'likes': own = [t.replace(listener_artists=t.listener_artists[(t.listener_artists.listener_id != listener_of(t)).to_numpy()])]
     vectors = {}
     for m, how in [('default', 'ppmi')] + [('paper', 'paper')] * (task == 'likes' and 'paper' in (methods or ['paper'])):
-        say(f'learning artist vectors for {m}')
+        say(f'learning artist vectors for {m}' + f', with fewer passes if the lists are long (at most {READ:,} artists are read)' * (m == 'paper'))
         vectors[m] = transfer_artists(t, [*own, *others.values()], how, most=READ)
     return {m: v for m, v in vectors.items() if v is not None}
 
