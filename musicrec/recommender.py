@@ -5,6 +5,7 @@
 # %% ../nbs/05_recommender.ipynb #83fa67ab
 from __future__ import annotations
 import copy, hashlib
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -335,7 +336,7 @@ def _voices(self, x, own, part, sure, said):
 def _centred(self, parts):
     return (parts - self.middle_parts_).assign(base=parts.base + self.middle_parts_.sum())
 
-def _strongest(pullers, x, own, part, loud, which, own_rows, n=3):
+def _strongest(pullers, x, own, part, loud, which, own_rows, n=5):
     "The liked tracks, by number among them, that pull each track up most by what they have in common, and how much."
     pull, liked, own_liked, mean = pullers
     keep, who, much = part == which, [], []
@@ -426,7 +427,7 @@ def _recommend(self, k, liked, disliked, exclude_known, diversity, max_per_artis
     check_is_fitted(self, 'catalogue_')
     _check_request(k, diversity, max_per_artist, seed)
     who = None if liked is None and disliked is None else Newcomer(self, liked, disliked)
-    scores = _logits(self) if who is None else self.space_ @ who.query
+    scores = _logits(self) if who is None else who.scores()
     if exclude_known:
         scores = scores.copy()
         scores[self.known_ if who is None else who.rows] = -np.inf
@@ -439,11 +440,23 @@ def _recommend(self, k, liked, disliked, exclude_known, diversity, max_per_artis
 
 # %% ../nbs/05_recommender.ipynb #388871b4
 def _because(self, rows):
-    "One plain sentence for each row, by the liked tracks that pull it most."
-    c = self.catalogue_
-    if self.method == 'paper': return Newcomer(self, c.track_id.iloc[self.liked_], None).because(rows) # the net itself gives no reasons
-    (who, a), (like, s) = ((self.liked_[f[rows, 0]], m[rows, 0]) for f, m in (self.pulls_['artist'], self.pulls_['audio']))
-    return [_sentence(_who(self, w, r) if x > 0 else '', _sound(self, l) if y > 0 else '') for r, w, x, l, y in zip(rows, who, a, like, s)]
+    "One plain sentence for each row, by liked tracks that pull it."
+    if self.method == 'paper': return Newcomer(self, self.catalogue_.track_id.iloc[self.liked_], None).because(rows) # the net itself gives no reasons
+    named, found = {'artist': Counter(), 'audio': Counter()}, []
+    for r in rows:
+        who, like = (_cause(self, p, r, n) for p, n in named.items())
+        found.append(_sentence('' if who is None else _who(self, who, r), '' if like is None else _sound(self, like)))
+    return found
+
+def _cause(self, part, row, named):
+    "Of the likes that pull a track at least half as much as the strongest, the one whose artist was named least; `None` if none pulls."
+    who, much = (f[row] for f in self.pulls_[part])
+    near = self.liked_[who[(much > 0) & (much >= much[0] / 2)]]
+    if not len(near): return None
+    artist = self.catalogue_.artist.iloc[near].to_numpy()
+    best = min(range(len(near)), key=lambda i: named[artist[i]])
+    named[artist[best]] += 1
+    return near[best]
 
 def _sentence(artist, sound): return ' and '.join(filter(None, [artist, sound])) or 'it suits what you like on the whole'
 
@@ -478,7 +491,7 @@ def _reasons(self, track_id, liked, disliked):
     return frame.assign(name=name).sort_values('pull', key=lambda p: -p.abs(), kind='stable', ignore_index=True)[['id', 'name', 'part', 'pull']]
 
 # %% ../nbs/05_recommender.ipynb #08c65944
-STRENGTH, CORNERS = {'artist': 2.5, 'audio': 2.}, 64 # Logits per unit of nearness, and landmarks of the audio kernel (ours)
+STRENGTH, CORNERS = {'artist': 2.5, 'own': 5., 'audio': 2.}, 64 # Logits per unit of nearness and for an artist of whom everything is liked, and landmarks of the audio kernel (ours)
 
 def _newcomer_space(self, corners=None):
     "Every track as one row, so that what a newcomer thinks of it is a product with her query; centred on the tracks that may be recommended."
@@ -508,6 +521,8 @@ class Newcomer:
         self.rows = [i for i in self.things if not isinstance(i, str)]
         self.each = np.stack([self._look(i) for i in self.things])
         self.query = (self.share @ self.each).astype('float32')
+        self.credits = shares([i if isinstance(i, str) else model.catalogue_.artist_ids.iat[i] for i in self.things], model.by_)
+        self.credits = csr_array(self.credits * np.sign(self.share)[:, None] * STRENGTH['own'] / np.maximum(model.of_ @ model.open_, 1)**.75) # of few tracks, one liked says more
 
     def _find(self, i):
         "The row of a track, or the id of an artist itself."
@@ -529,10 +544,15 @@ class Newcomer:
         sound = (m.space_[rows, d:].mean(0) + m.middle_[d:]) / STRENGTH['audio'] if len(rows) else np.zeros(m.space_.shape[1] - d)
         return np.concatenate([unit(artist.astype(float))[0] if artist.shape[1] == d else np.zeros(d), sound])
 
+    def scores(self)->np.ndarray: # float32, one per track
+        "Logits of all tracks."
+        return self.model.space_ @ self.query + self.model.share_ @ np.asarray(self.credits.sum(axis=0)).astype('float32')
+
     def _pulls(self, rows):
         "Things × rows × parts (artist, audio): what each thing adds to each track's logit."
         d, x = self.model.artist_x_.shape[1], self.model.space_[rows].astype(float)
-        return self.share[:, None, None] * np.stack([self.each[:, :d] @ x[:, :d].T, self.each[:, d:] @ x[:, d:].T], 2)
+        same = (self.credits @ self.model.share_[rows].T).toarray()
+        return np.stack([self.share[:, None] * (self.each[:, :d] @ x[:, :d].T) + same, self.share[:, None] * (self.each[:, d:] @ x[:, d:].T)], 2)
 
     def parts(self, rows)->np.ndarray: # float64, rows × `PARTS`
         "The parts of some tracks' logits; base and popularity are none of a newcomer's."
@@ -572,6 +592,8 @@ def _recommend_many(self, liked, disliked, k, exclude_known):
     for a in range(0, len(people), 64):
         some = people[a:a + 64]
         scores = np.stack([p.query for p in some]) @ self.space_.T
+        own = np.stack([np.asarray(p.credits.sum(axis=0)) for p in some])
+        scores += (csr_array(own.astype('float32')) @ self.share_.T).toarray()
         if exclude_known:
             for s, p in zip(scores, some): s[p.rows] = -np.inf
         for n, s in enumerate(scores): found.append((a + n, *_best(s, k)))
