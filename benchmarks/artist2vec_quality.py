@@ -95,16 +95,17 @@ def links(t, seeds, methods):
     for seed in range(seeds):
         cut = ranking.hold_out_links(t.similar_artists, seed=seed)
         both = ranking.symmetric_lists(cut)
-        vectors = {"default": lambda: Artist2Vec().fit(both), "eigenvectors only, 100 dimensions": lambda: Artist2Vec(sweeps=0).fit(both),
-                   "eigenvectors only, 400 dimensions": lambda: Artist2Vec(dim=400, sweeps=0).fit(both),
+        vectors = {"default": lambda: Artist2Vec().fit(both), "default, lists weighted by rank": lambda: Artist2Vec().fit(both, by_rank(t.similar_artists, both)),
+                   "eigenvectors only, 100 dimensions": lambda: Artist2Vec(sweeps=0).fit(both), "eigenvectors only, 400 dimensions": lambda: Artist2Vec(dim=400, sweeps=0).fit(both),
                    "the paper's recipe": lambda: Artist2Vec("paper", seed=seed).fit(cut.lists)}
-        if methods and "paper" not in methods: del vectors["the paper's recipe"]
         for name, fit in vectors.items():
+            if methods and name not in methods: continue
             start = time.process_time()
             e = fit().embeddings_
             scores = ranking.link_scores(ranking.cosine_scores(e, cut.items), cut)
             rows.setdefault(name, []).append([np.nanmean(s) for s in scores] + [time.process_time() - start])
             print("links", seed, name, rows[name][-1], flush=True)
+        if methods: continue
         graphs = {"common neighbours": ranking.resource_allocation, "paths of two and three steps": ranking.three_steps, "boosted trees over paths and vectors": lambda cut: learned(cut, t.similar_artists, seed)}
         for name, graph in graphs.items():
             rows.setdefault(name, []).append([np.nanmean(s) for s in ranking.link_scores(graph(cut), cut)] + [float("nan")])
@@ -114,6 +115,13 @@ def links(t, seeds, methods):
             rows.setdefault(name, []).append([np.nanmean(ranking.link_scores(lambda r: cut.hidden[r].multiply(reach[r] > 0).toarray(), cut)[0]), float("nan"), float("nan")])
             print("links", seed, name, rows[name][-1], flush=True)
     return {"links": [dict(zip(("method", "recall@20", "ndcg@20", "cpu_seconds", "seeds"), (m, *(None if np.isnan(x) else float(x) for x in np.mean(v, 0)), len(v)))) for m, v in rows.items()]}
+
+
+def by_rank(near, lists):
+    """Weights for lists of similar artists: one over the square root of the better of two ranks, the last one's where neither is known."""
+    rank = near.set_index(["artist_id", "similar_id"])["rank"].astype(float).to_dict()
+    both = lambda a, b: min(rank.get((a, b), 20.), rank.get((b, a), 20.))
+    return [[1. if b == own else both(own, b)**-.5 for b in all_] for all_ in lists for own in all_[:1]]
 
 
 def link_inputs(known, near, items):

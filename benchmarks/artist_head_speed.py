@@ -125,7 +125,11 @@ def main():
     print(json.dumps(found.get("quality"), indent=1))
     if args.json:
         old = json.load(open(args.json)) if os.path.exists(args.json) else {}
-        with open(args.json, "w") as f: json.dump({"made_by": "python benchmarks/artist_head_speed.py --json results/artist_head_speed.json"} | old | found, f, indent=1)
+        how = f" --threads {args.threads}"
+        made = {"speed": f" --only speed --steps {args.steps}" + how, "quality": f" --only quality --artists {args.artists} --tracks {args.tracks} --exact-epochs {args.exact_epochs}" + how}
+        for part in found: found[part]["made_by"] = "python benchmarks/artist_head_speed.py" + made[part] + " --json results/artist_head_speed.json"
+        both = old | found
+        with open(args.json, "w") as f: json.dump(both | {"made_by": "; ".join(both[part]["made_by"] for part in made if part in both)}, f, indent=1)
 
 
 if __name__ == "__main__":

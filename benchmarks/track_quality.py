@@ -1,13 +1,15 @@
 """Genre and artist from audio, on real tracks: our blend, the paper's net, a tuned forest and others on the same splits.
 
-    MUSICREC_DATA=… python benchmarks/track_quality.py [--seeds 5] [--only tidytuesday …] [--json results/track_quality.json]
+    MUSICREC_DATA=… python benchmarks/track_quality.py [--seeds 5] [--only tidytuesday …] [--cache FOLDER] [--json results/track_quality.json]
 
 Every method learns from the training side, chooses by the validation side and is scored once on the test side. A track has one label, its most frequent genre
 (ties by name). Intervals are bootstrapped over seeds and artists. Artist vectors are learned from HetRec-2011 and the crawl of related artists, never from playlists.
+`weak` keeps re-releases that differ in more than the case of the title, to show what they are worth to everybody.
 """
 import argparse
 import json
 import os
+import re
 import time
 from pathlib import Path
 
@@ -19,8 +21,8 @@ from musicrec.blend import TWELVE, Blend, forest_tuned, guess_nearest, guess_usu
 from musicrec.collect import Tables, load_tables
 from musicrec.evaluation import transfer_artists
 from musicrec.gaussian import FeatureScale, GaussianEncoder
-from musicrec.metrics import METRICS, paired
-from musicrec.preprocess import Split, audio_matrix, main_genre, merge_duplicates, split
+from musicrec.metrics import METRICS, ece, paired
+from musicrec.preprocess import Split, audio_matrix, label_matrix, main_genre, merge_duplicates, split
 from musicrec.tables import fold, main_artists
 from musicrec.track_embeddings import TrackEncoder, guess_majority, main_classes, targets
 
@@ -57,6 +59,10 @@ class Task:
 
     def full(self, p): return p.reindex(columns=self.classes, fill_value=0).to_numpy()
 
+    def on_any(self, ids, q):
+        """Share of tracks whose likeliest class is any of their genres."""
+        return float(label_matrix(self.t, ids, "genre", self.classes)[0].toarray()[np.arange(len(q)), q.argmax(1)].mean())
+
     def blend(self, s, seed, **options): return self.full(Blend(target=self.target, min_tracks=self.min_tracks, seed=seed, **options).fit(self.t, s).predict_proba(self.t, s.test))
 
     def net(self, s, seed, loss): return self.full(TrackEncoder(target=self.target, loss=loss, min_tracks=self.min_tracks, seed=seed).fit(self.t, s).predict_proba(self.t, s.test))
@@ -77,42 +83,58 @@ class Task:
         return guess_nearest(near(s.train), self.y(s.train), near(s.test), len(self.classes), 1)
 
 
-def genre_unseen(t, seeds, vectors=None, extra=0):
+def genre_unseen(t, seeds, vectors=None):
     """Artists unseen in the labels."""
     task = Task(t, "genre")
     for seed in range(seeds):
         s = split(t, by="artist", seed=seed, among=task.ids)
-        p = {"default": task.blend(s, seed), "forest": task.forest(s, seed, TWELVE[:8]), "paper": task.net(s, seed, "paper"), "majority": task.majority(s)}
-        if seed < extra:
-            p["default, the track alone"] = task.blend(s, seed, company=False)
-            p["default, 12 features"] = task.blend(s, seed, features=TWELVE)
-            p["forest, 12 features"] = task.forest(s, seed, TWELVE)
-            p["boosting, 12 features"] = task.blend(s, seed, features=TWELVE, company=False, members=("boosting",))
-            p["nearest neighbour"] = task.nearest(s)
-            if seed == 0: p |= {f"net, {loss}": task.net(s, seed, loss) for loss in ("cross_entropy", "sigmoid_bce")}
-            if vectors is not None: p["default, 12 features, artist vectors"] = task.blend(s, seed, features=TWELVE, artists=vectors)
-        yield seed, task, s, p
+        yield seed, task, s, unseen_methods(task, s, seed, vectors)
 
 
-def genre_known(t, seeds, vectors=None, extra=0):
+def unseen_methods(task, s, seed, vectors):
+    """What is asked of every seed, and variants where there are artist vectors."""
+    found = {"default": lambda: task.blend(s, seed), "forest": lambda: task.forest(s, seed, TWELVE[:8]), "paper": lambda: task.net(s, seed, "paper"), "majority": lambda: task.majority(s)}
+    if vectors is None: return found
+    found |= {"default, the track alone": lambda: task.blend(s, seed, company=False), "default, 12 features": lambda: task.blend(s, seed, features=TWELVE), "forest, 12 features": lambda: task.forest(s, seed, TWELVE),
+              "boosting, 12 features": lambda: task.blend(s, seed, features=TWELVE, company=False, members=("boosting",)), "nearest neighbour": lambda: task.nearest(s),
+              "default, 12 features, artist vectors": lambda: task.blend(s, seed, features=TWELVE, artists=vectors)}
+    return found | {f"net, {loss}": lambda loss=loss: task.net(s, seed, loss) for loss in ("cross_entropy", "sigmoid_bce")}
+
+
+def genre_known(t, seeds, vectors):
     """Tracks unseen, their artists known or not."""
     task = Task(t, "genre")
     for seed in range(seeds):
         s = split(t, by="track", seed=seed, among=task.ids)
-        forest = task.forest(s, seed, TWELVE[:8])
-        p = {"default": task.blend(s, seed), "forest": forest, "artist's usual genre, else forest": task.usual(s, forest), "paper": task.net(s, seed, "paper"), "majority": task.majority(s)}
-        if vectors is not None and seed < extra: p["default, 12 features, artist vectors"] = task.blend(s, seed, features=TWELVE, artists=vectors)
-        yield seed, task, s, p
+        yield seed, task, s, known_methods(task, s, seed, vectors)
 
 
-def artist_task(t, seeds, by, min_tracks, valid=.1, test=.2):
+def known_methods(task, s, seed, vectors):
+    return {"default": lambda: task.blend(s, seed), "forest": lambda: task.forest(s, seed, TWELVE[:8]), "artist's usual genre, else forest": lambda: task.usual(s, task.forest(s, seed, TWELVE[:8])),
+            "paper": lambda: task.net(s, seed, "paper"), "majority": lambda: task.majority(s), "default, 12 features, artist vectors": lambda: task.blend(s, seed, features=TWELVE, artists=vectors)}
+
+
+def artist_task(t, seeds, by, min_tracks, test=.2):
+    """Which artist; all sides hold the artists in the same proportions, as far as groups allow."""
     task = Task(t, "artist", min_tracks)
     for seed in range(seeds):
-        s = split(t, by=by, seed=seed, valid=valid, test=test, among=task.ids)
-        p = {"default": task.blend(s, seed, nets=5 if len(task.classes) < 300 else 2), "forest": task.forest(s, seed, TWELVE[:8]), "paper": task.net(s, seed, "paper"), "majority": task.majority(s)}
-        p["gaussian"] = task.full(GaussianEncoder(target="artist", min_tracks=min_tracks, seed=seed).fit(t, s).predict_proba(t, s.test))
-        if len(task.classes) < 300: p["default, 12 features"] = task.blend(s, seed, nets=5, features=TWELVE)
-        yield seed, task, s, p
+        s = split(t, by=by, seed=seed, test=test, among=task.ids, classes=main_artists(t).reindex(task.ids))
+        yield seed, task, s, artist_methods(task, s, seed)
+
+
+def artist_methods(task, s, seed):
+    gaussian = lambda: task.full(GaussianEncoder(target="artist", min_tracks=task.min_tracks, seed=seed).fit(task.t, s).predict_proba(task.t, s.test))
+    found = {"forest": lambda: task.forest(s, seed, TWELVE[:8]), "default": lambda: task.blend(s, seed, nets=5 if len(task.classes) < 300 else 2), "paper": lambda: task.net(s, seed, "paper"), "majority": lambda: task.majority(s), "gaussian": gaussian}
+    return found | ({"default, 12 features": lambda: task.blend(s, seed, nets=5, features=TWELVE), "forest, 12 features": lambda: task.forest(s, seed, TWELVE)} if len(task.classes) < 300 else {})
+
+
+def merged_weakly(t):
+    """One track per main artist and title as written, but for its case; told apart by nothing else."""
+    key = pd.DataFrame({"artist": main_artists(t).reindex(t.tracks.track_id).to_numpy(), "title": t.tracks.title.str.casefold().to_numpy()}, t.tracks.track_id)
+    kept = set(key.index[~key.duplicated()])
+    t = t.replace(**{name: frame[frame.track_id.isin(kept)] for name, frame in t.frames().items() if "track_id" in frame})
+    t._recordings = (t.tracks, t.artists, t.track_artists, t.audio_features), pd.Series(t.tracks.track_id.to_numpy(), t.tracks.track_id)  # what `recordings` would find is kept apart
+    return t
 
 
 def cross(tables, seeds):
@@ -130,36 +152,49 @@ def cross(tables, seeds):
         for seed in range(seeds):
             part = split(tables[a], by="artist", seed=seed, among=learn, test=0)
             s = Split(part.train, part.valid, rng.permutation(kept[b].to_numpy(object))[:6000], "artist", seed)
-            yield f"{a} to {b}", seed, task, s, {"default": task.blend(s, seed, nets=2), "forest": task.forest(s, seed, TWELVE[:8]), "majority": task.majority(s)}
+            yield f"{a} to {b}", seed, task, s, {m: f for m, f in unseen_methods(task, s, seed, None).items() if m != "paper"}
 
 
 class Ledger:
-    """Scores of every method, and paired differences to the forests."""
+    """Scores of every method, and paired differences to the forests; with a folder, what was predicted is kept there."""
 
-    def __init__(self): self.rows, self.runs = [], {}
+    def __init__(self, cache=None): self.rows, self.runs, self.cache, self.any = [], {}, cache, {}
 
-    def add(self, name, metrics, seed, task, s, p):
+    def kept(self, name, make):
+        """What `make` gives, or gave an earlier run."""
+        if self.cache is None: return make()
+        path = self.cache / (re.sub(r"\W+", "_", name) + ".npy")
+        if not path.exists():
+            self.cache.mkdir(parents=True, exist_ok=True)
+            np.save(path, make().astype("float32"))
+        return np.load(path)
+
+    def add(self, name, metrics, seed, task, s, methods):
         y, artist = task.y(s.test), task.artist[s.test].to_numpy()
-        ok = y >= 0
-        for method, q in p.items():
-            q = np.clip(q[ok], 1e-9, None)
+        for method, make in methods.items():
+            start = time.time()
+            q = np.clip(self.kept(f"{name} {seed} {method}", make).astype(float), 1e-9, None)
             q = q / q.sum(1, keepdims=True)
-            self.runs.setdefault((name, method), []).append((y[ok], q.astype("float32"), artist[ok]))
-            scores = {m: METRICS[m](y[ok], q) for m in metrics}
-            print(name, seed, method, {m: round(v, 4) for m, v in scores.items()}, flush=True)
+            self.runs.setdefault((name, method), []).append((y, q.astype("float32"), artist))
+            if task.target == "genre": self.any.setdefault((name, method), []).append(task.on_any(s.test, q))
+            print(name, seed, method, {m: round(METRICS[m](y, q), 4) for m in metrics}, f"{time.time() - start:.0f} s", flush=True)
 
     def close(self, metrics):
         for (name, method), runs in self.runs.items():
-            groups = [(y, q, np.split(order := np.argsort(a, kind='stable'), np.flatnonzero(np.diff(a[order])) + 1)) for y, q, a in runs]
+            groups = [(y, q, np.split(order := np.argsort(a, kind="stable"), np.flatnonzero(np.diff(a[order])) + 1)) for y, q, a in runs]
+            about = {"task": name, "method": method, "seeds": len(runs), "classes": int(runs[0][1].shape[1])}
             for m in metrics:
-                each = [METRICS[m](y, q) for y, q, _ in runs]
-                rng = np.random.default_rng(0)
-                drawn = []
-                for _ in range(100): # over seeds, and artists within a seed
+                rng, drawn = np.random.default_rng(0), []
+                for _ in range(100):  # over seeds, and artists within a seed
                     y, q, rows_of = groups[rng.integers(len(runs))]
                     pick = np.concatenate([rows_of[i] for i in rng.integers(0, len(rows_of), len(rows_of))])
                     drawn.append(METRICS[m](y[pick], q[pick]))
-                self.rows.append({"task": name, "method": method, "metric": m, "value": float(np.mean(each)), "low": float(np.quantile(drawn, .025)), "high": float(np.quantile(drawn, .975)), "seeds": len(runs), "classes": int(runs[0][1].shape[1])})
+                self.rows.append(about | {"metric": m, "value": float(np.mean([METRICS[m](y, q) for y, q, _ in runs])), "low": float(np.quantile(drawn, .025)), "high": float(np.quantile(drawn, .975))})
+            if (name, method) in self.any: self.rows.append(about | {"metric": "accuracy, any of its genres", "value": float(np.mean(self.any[name, method]))})
+            y, q = (np.concatenate(side) for side in zip(*[r[:2] for r in runs]))
+            rng = np.random.default_rng(0)
+            chance = lambda q: float(np.mean([ece((q.cumsum(1) < rng.random((len(q), 1))).sum(1).clip(0, q.shape[1] - 1), q) for _ in range(20)]))
+            self.rows += [about | {"metric": m, "value": v} for m, v in [("ece, seeds together", ece(y, q)), ("ece of true probabilities, seeds together", chance(q)), ("ece of true probabilities", float(np.mean([chance(r[1]) for r in runs])))]]
 
     def differences(self, k):
         """Accuracy (k=1) or top-k: every default minus the forest, over artists of all seeds."""
@@ -176,32 +211,37 @@ class Ledger:
         return out
 
 
+def parts(name, seeds):
+    """`title, seed, task, split, methods` of one part of the benchmark."""
+    titled = lambda title, runs: ((title, *run) for run in runs)
+    if name in ("tidytuesday", "known", "album"): t = merge_duplicates(load_tables("tidytuesday"))
+    if name == "tidytuesday": return titled("genre, unseen artists, TidyTuesday", genre_unseen(t, seeds, open_vectors(t)))
+    if name == "known": return titled("genre, unseen tracks, TidyTuesday", genre_known(t, seeds, open_vectors(t)))
+    if name == "album": return titled("artist, unseen albums, TidyTuesday, 20+ tracks", artist_task(t, seeds, "album", 20))
+    if name == "weak": return titled("artist, unseen albums, TidyTuesday, 20+ tracks, weak merging", artist_task(merged_weakly(load_tables("tidytuesday")), seeds, "album", 20))
+    if name == "union": return titled("artist, unseen tracks, all open sets, 10+ tracks", artist_task(union_of_open_sets(), min(seeds, 3), "track", 10))
+    if name == "cross": return (("genre, other set, " + title, *run) for title, *run in cross({n: merge_duplicates(load_tables(n)) for n in ("tidytuesday", "music_genre_50k")}, min(seeds, 2)))
+    return titled(f"genre, unseen artists, {name}", genre_unseen(merge_duplicates(load_tables(name)), seeds))
+
+
+PARTS = ["demo", "album", "weak", "tidytuesday", "known", "cross", "union", "music_genre_50k"]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--only", nargs="*", default=["tidytuesday", "known", "genre50k", "demo", "album", "union", "cross"])
-    parser.add_argument("--extra", type=int, default=5, help="seeds on which further variants are run")
+    parser.add_argument("--only", nargs="*", default=PARTS, choices=PARTS)
+    parser.add_argument("--cache", type=Path, help="a folder that keeps what was predicted, so that a stopped run goes on")
     parser.add_argument("--json", type=Path, help="merge what was measured into this file")
     args = parser.parse_args()
     torch.set_num_threads(1)
     for name in args.only:
-        start, cpu = time.time(), time.process_time()
-        ledger, metrics, k = Ledger(), GENRE, 1
-        if name in ("tidytuesday", "known"):
-            t = merge_duplicates(load_tables("tidytuesday"))
-            runs = (genre_unseen if name == "tidytuesday" else genre_known)(t, args.seeds, open_vectors(t), args.extra)
-            title = "genre, unseen artists, TidyTuesday" if name == "tidytuesday" else "genre, unseen tracks, TidyTuesday"
-        elif name == "genre50k": title, runs = "genre, unseen artists, music_genre_50k", genre_unseen(merge_duplicates(load_tables("music_genre_50k")), args.seeds)
-        elif name == "demo": title, runs = "genre, unseen artists, demo", genre_unseen(merge_duplicates(load_tables("demo")), args.seeds)
-        elif name == "album": title, runs, metrics, k = "artist, unseen albums, TidyTuesday, 20+ tracks", artist_task(merge_duplicates(load_tables("tidytuesday")), args.seeds, "album", 20), ARTIST, 10
-        elif name == "union": title, runs, metrics, k = "artist, unseen tracks, all open sets, 10+ tracks", artist_task(union_of_open_sets(), min(args.seeds, 3), "track", 10), ARTIST, 10
-        if name == "cross":
-            for title, *run in cross({n: merge_duplicates(load_tables(n)) for n in ("tidytuesday", "music_genre_50k")}, min(args.seeds, 2)): ledger.add("genre, other set, " + title, metrics, *run)
-        else:
-            for run in runs: ledger.add(title, metrics, *run)
+        start, ledger = time.time(), Ledger(args.cache)
+        metrics, k = (ARTIST, 10) if name in ("album", "weak", "union") else (GENRE, 1)
+        for title, *run in parts(name, args.seeds): ledger.add(title, metrics, *run)
         ledger.close(metrics)
         differences = ledger.differences(k)
-        print(name, f"{time.time() - start:.0f} s, {time.process_time() - cpu:.0f} CPU-s", flush=True)
+        print(name, f"{time.time() - start:.0f} s", flush=True)
         if args.json:
             old = json.loads(args.json.read_text()) if args.json.exists() else {"rows": [], "differences": []}
             tasks = {r["task"] for r in ledger.rows}

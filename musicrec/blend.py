@@ -110,12 +110,12 @@ def _net_member(x, y, xv, yv, k, seed, nets, width, chosen):
 def _boosting_member(x, y, xv, yv, k, seed, chosen, rounds=120):
     "Boosted trees, cut off after the round that validation likes best, or `chosen`."
     from sklearn.ensemble import HistGradientBoostingClassifier
-    model = HistGradientBoostingClassifier(learning_rate=.07, max_iter=chosen or rounds, max_leaf_nodes=20, min_samples_leaf=15, l2_regularization=1., max_features=.5, early_stopping=False, random_state=seed).fit(x, y)
-    log = lambda p: np.log(_all_classes(p, model.classes_, k))
-    best = chosen or int(np.argmin([-log(p)[np.arange(len(yv)), yv].mean() for p in model.staged_predict_proba(xv)])) + 1
+    model = HistGradientBoostingClassifier(learning_rate=.07, max_iter=chosen or rounds, max_leaf_nodes=20, min_samples_leaf=15, l2_regularization=1., max_features=.5, early_stopping=False, random_state=seed).fit(x[:, some := np.isfinite(x).any(0)], y)
+    staged = lambda x: (np.log(_all_classes(p, model.classes_, k)) for p in model.staged_predict_proba(x[:, some])) # columns without a value say nothing
+    best = chosen or int(np.argmin([-s[np.arange(len(yv)), yv].mean() for s in staged(xv)])) + 1
     def scores(x):
-        for i, p in enumerate(model.staged_predict_proba(x), 1):
-            if i == best: return log(p)
+        for i, s in enumerate(staged(x), 1):
+            if i == best: return s
     return _Member(scores, best)
 
 def _all_classes(p, classes, k):
@@ -245,6 +245,7 @@ def _fit_blend(self, t, cut):
     if not len(sides[1]): raise InputError('the validation side is empty, and nothing can be weighed. Give a split with one.')
     genre, k = self.target == 'genre', len(self.classes_)
     y, yv = (main_classes(t, s, self.target, self.classes_) for s in sides)
+    if (y == y[0]).all(): raise InputError(f'all tracks of the training side are {self.classes_[y[0]]!r}. Give a split with at least 2 classes.')
     self.company_, self.vectors_ = self.company and genre, self.artists is not None and len(self.artists) > 0 and genre
     self.labels_ = genre and (self.labels == 'yes' or self.labels == 'auto' and self.split_.by != 'artist')
     if self.labels_:
@@ -253,11 +254,13 @@ def _fit_blend(self, t, cut):
         self.memory_ = y, self.known_.get_indexer(who)
     x, xv = _inputs(self, t, sides[0], train=True), _inputs(self, t, sides[1])
     own = len(self.features)
+    if not np.isfinite(x[:, :own]).any(): raise InputError(f'no track of the training side has any of {", ".join(self.features)}. Give tables with audio features.')
     make = _members(self, k, own)
     names = self.members or [m for m in make if m != ('boosting' if k > FEW else 'extra')]
     if unknown := set(names) - set(make): raise InputError(f'{sorted(unknown)} are no members. Choose {", ".join(make)}.')
     with warnings.catch_warnings():
         warnings.simplefilter('ignore', RuntimeWarning) # a column without any value has no mean
+        warnings.filterwarnings('ignore', 'The number of unique classes') # many artists with few tracks are wanted
         self.models_ = {m: make[m](x, y, xv, yv, None) for m in names}
         scores = np.stack([m(xv) for m in self.models_.values()])
         self.weights_ = pool_weights(scores, yv)

@@ -156,3 +156,29 @@ def test_sides_of_groups_fill_up_to_their_shares():
     ones = _sides(np.ones(10, int), [.5, .3, .2], np.random.default_rng(0))
     assert np.bincount(ones).tolist() == [5, 3, 2] and (ones != np.sort(ones)).any()
     assert np.bincount(_sides(np.full(10, 2), [.5, .3, .2], np.random.default_rng(0))).tolist() == [5, 3, 2]
+
+
+def test_unless_told_there_are_five_folds_and_the_seed_is_zero():
+    assert len(list(folds(T))) == 5
+    assert all(sides(a) == sides(b) for a, b in zip(folds(T, seed=0), folds(T))) and sides(split(T)) == sides(split(T, seed=0))
+    assert {folds_.seed for folds_ in folds(T)} == {split(T).seed} == {0}
+
+
+def test_the_same_day_on_two_sides_is_a_leak_of_time():
+    t = T.replace(tracks=T.tracks.assign(release_date=["2001-05-05"] * 12 + ["2002-05-05"] * 12))
+    assert leaks(t, ["t00"], [], ["t01"], "time").what.tolist() == ["time"]
+    assert len(leaks(t, ["t00"], [], ["t12"], "time")) == 0
+    assert leaks(t, ["t12"], [], ["t01"], "time").what.tolist() == ["time"]
+
+
+def test_a_date_that_may_be_the_first_day_of_a_later_side_is_left_out():
+    t = T.replace(tracks=T.tracks.assign(release_date=["2001-05-05"] * 12 + ["2002"] * 2 + ["2002-12-31"] * 10))
+    s = split(t, "time", valid=0, test=.4)
+    assert [len(x) for x in sides(s)] == [12, 0, 10] and s.dropped == 2
+
+
+def test_dates_that_leave_a_side_empty_say_which():
+    one_day = T.replace(tracks=T.tracks.assign(release_date="2001-05-05"))
+    with pytest.raises(InputError, match="leave nothing for train"): split(one_day, "time", valid=0, test=.3)
+    two_days = T.replace(tracks=T.tracks.assign(release_date=["2001-05-05"] * 4 + ["2002-05-05"] * 20))
+    with pytest.raises(InputError, match="leave nothing for train"): split(two_days, "time", valid=.5, test=.3)

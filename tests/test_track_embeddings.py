@@ -408,6 +408,48 @@ def test_blend_beats_the_majority_and_is_the_same_twice(world):
     assert (one.weights_ >= 0).all() and (p.to_numpy().argmax(1) == y).mean() > .5
 
 
+def with_column(world, value, rows=slice(None)):
+    f = world.audio_features.set_index("track_id")
+    f.loc[rows, "tempo"] = value
+    return world.replace(audio_features=f.reset_index())
+
+
+@pytest.mark.parametrize("target", ["genre", "artist"])
+@pytest.mark.parametrize("value", [np.nan, 100.])
+def test_blend_bears_columns_that_training_knows_nothing_of(world, target, value):
+    cut = split(world, seed=0)
+    for t in (with_column(world, value), with_column(world, value, cut.train)):
+        p = Blend(target, nets=1).fit(t, cut).predict_proba(t).to_numpy()
+        assert np.isfinite(p).all() and np.allclose(p.sum(1), 1)
+
+
+@pytest.mark.parametrize("target", ["genre", "artist"])
+@pytest.mark.parametrize("side", ["train", "valid"])
+def test_blend_bears_a_side_without_one_class(world, target, side):
+    cut, label = split(world, seed=0), (main_genre if target == "genre" else main_artists)(world)
+    gone = sorted(label.unique())[0]
+    sides = {name: np.array([i for i in getattr(cut, name) if name != side or label[i] != gone], object) for name in ("train", "valid", "test")}
+    p = Blend(target, nets=1).fit(world, Split(**sides, by="track", seed=0)).predict_proba(world)
+    assert gone in p and np.allclose(p.sum(axis=1), 1)
+    if side == "train": assert p.loc[cut.test, gone].mean() < .1
+
+
+def test_blend_of_artists_with_one_track_each(world):
+    each = world.track_artists.assign(artist_id="artist:" + world.track_artists.track_id)
+    p = Blend("artist", nets=1, min_tracks=1).fit(t := world.replace(track_artists=each, artists=None)).predict_proba(t)
+    assert p.shape == (len(t.tracks),) * 2 and np.allclose(p.sum(axis=1), 1)
+    p = Blend("genre", nets=1).fit(t).predict_proba(t)
+    assert np.isfinite(p.to_numpy()).all()
+
+
+def test_blend_refuses_a_training_side_of_one_class_or_without_features(world):
+    cut, genre = split(world, seed=0), main_genre(world)
+    one = np.array([i for i in cut.train if genre[i] == genre[cut.train[0]]], object)
+    with pytest.raises(MusicrecError, match="at least 2 classes"): Blend(nets=1).fit(world, Split(one, cut.valid, cut.test, "track", 0))
+    empty = world.replace(audio_features=world.audio_features.assign(**dict.fromkeys(AUDIO, np.nan)))
+    with pytest.raises(MusicrecError, match="no track of the training side has any"): Blend(nets=1).fit(empty, cut)
+
+
 def test_weights_of_the_pool_are_equal_without_rows_to_judge_by():
     rng = np.random.default_rng(0)
     w = pool_weights(rng.normal(size=(3, 5, 4)), rng.integers(0, 4, 5))

@@ -151,6 +151,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processes at a time")
     args = parser.parse_args()
     os.chdir(TOP)
+    sys.path.append(str(TOP / "benchmarks"))  # some tests judge with a benchmark's rules
     for name in ("numpy", "pandas", "pytest", "sklearn.metrics", "golden_metrics", "musicrec.preprocess"): importlib.import_module(name)  # once for all forks
     old = json.loads(args.json.read_text()) if args.json and args.json.exists() else {"modules": [], "survivors": []}
     key = lambda s: (s["module"], s["function"], s["line"], s["in"], s["change"])
