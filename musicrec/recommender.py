@@ -546,7 +546,7 @@ class Newcomer:
 
     def scores(self)->np.ndarray: # float32, one per track
         "Logits of all tracks."
-        return self.model.space_ @ self.query + self.model.share_ @ np.asarray(self.credits.sum(axis=0)).astype('float32')
+        return np.vecdot(self.model.space_, self.query) + self.model.share_ @ np.asarray(self.credits.sum(axis=0)).astype('float32')
 
     def _pulls(self, rows):
         "Things × rows × parts (artist, audio): what each thing adds to each track's logit."
