@@ -37,12 +37,18 @@ def catalogue(
     t:Tables # With duplicates merged
 )->pd.DataFrame: # `track_id, title, artist, artist_ids` (joined by `|`, main artist first), `genres` (joined by `|`), `popularity`; sorted by id
     "The recordings that can be recommended."
-    credits = credits_of(t).groupby('track_id', sort=False).artist_id.agg('|'.join)
-    genres = t.track_genres.drop_duplicates(['track_id', 'genre']).sort_values(['track_id', 'genre']).groupby('track_id').genre.agg('|'.join)
+    named, filed = credits_of(t), t.track_genres.drop_duplicates(['track_id', 'genre']).sort_values(['track_id', 'genre'])
+    credits, genres = _in_one(named.track_id, named.artist_id), _in_one(filed.track_id, filed.genre)
     frame = track_names(t).loc[t.audio().index].sort_index()
     popularity = t.tracks.set_index('track_id').popularity.reindex(frame.index)
     frame = frame.assign(artist_ids=frame.index.map(credits).astype('str'), genres=frame.index.map(genres).astype('str'), popularity=popularity.to_numpy())
     return frame.fillna({'artist_ids': '', 'genres': '', 'title': '', 'artist': ''}).reset_index()
+
+def _in_one(keys, texts):
+    "The texts of each key, joined by `|`."
+    found = {}
+    for k, x in zip(keys, texts): found[k] = f'{found[k]}|{x}' if k in found else x
+    return pd.Series(found, dtype='str')
 
 def shares(
     cells:Iterable[str], # Ids joined by `|`
