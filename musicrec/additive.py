@@ -12,8 +12,8 @@ from scipy.sparse import csr_array
 from scipy.special import expit, logit, ndtri
 
 # %% auto #0
-__all__ = ['HANDS', 'TREES', 'Ranks', 'Kernel', 'Forest', 'mode', 'evidence', 'learn_scales', 'fit_logistic', 'Spread', 'doubt',
-           'without_group', 'weigh']
+__all__ = ['HANDS', 'TREES', 'Ranks', 'Kernel', 'Forest', 'mode', 'evidence', 'learn_scales', 'fit_logistic', 'Spread',
+           'variance', 'doubt', 'without_group', 'weigh']
 
 # %% ../nbs/base/additive.ipynb #52af71f5
 @dataclass(eq=False)
@@ -168,10 +168,14 @@ class Spread:
         "Roots of the variance of each row's logit."
         return solve_triangular(self.root, (x - own @ self.shared).T, lower=True, check_finite=False).T, csr_array(own * np.sqrt(self.free))
 
+def variance(roots)->np.ndarray:
+    "The variance of each logit."
+    dense, sparse = roots
+    return (dense**2).sum(1) + np.asarray((sparse * sparse).sum(axis=1)).ravel()
+
 def doubt(roots)->np.ndarray: # From 1, sure, towards 0
     "The factor by which variance draws a logit in (MacKay 1992)."
-    dense, sparse = roots
-    return 1 / np.sqrt(1 + np.pi / 8 * ((dense**2).sum(1) + np.asarray((sparse * sparse).sum(axis=1)).ravel()))
+    return 1 / np.sqrt(1 + np.pi / 8 * variance(roots))
 
 # %% ../nbs/base/additive.ipynb #b5b0e3cf
 def without_group(

@@ -19,7 +19,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 from torch import nn
-from .additive import Forest, Kernel, Ranks, Spread, doubt, fit_logistic, learn_scales, weigh, without_group
+from .additive import Forest, Kernel, Ranks, Spread, doubt, fit_logistic, learn_scales, variance, weigh, without_group
 from .artist2vec import Embeddings, artist_genres, infer_artists, load_arrays, save_arrays, unit
 from .matching import recordings
 from .preprocess import AUDIO, Split, merge_duplicates, split
@@ -314,10 +314,10 @@ def _fit_additive(self, t, rows, y, weight, valid):
     parts = _voices(self, x, own, part, sure, said)
     self.middle_parts_ = parts.iloc[rows].mean() * [0, 1, 1, 1]
     self.parts_ = _centred(self, parts)
-    pull = (weight * (y - expit(f)))[y == 1]
-    mean = x.mean(0)
-    self.pullers_ = pull, x[self.liked_] - mean, own[self.liked_], mean
-    self.pulls_ = {p: _strongest(self.pullers_, x, own, part, sure * self.volumes_['process'], p, self.liked_) for p in ('artist', 'audio')}
+    bend, liked = weight * expit(f) * expit(-f), tuple(r[self.liked_] for r in roots)
+    pull = (weight * expit(-f))[y == 1] / (1 - bend[y == 1] * variance(liked))
+    self.pullers_ = pull, *liked, x.mean(0)
+    self.pulls_ = {p: _strongest(self, x, own, part, sure, p, self.liked_) for p in ('artist', 'audio')}
 
 def _inputs(self, blocks):
     "All inputs scaled: dense ones, single artists, and the part of each dense column."
@@ -342,14 +342,14 @@ def _voices(self, x, own, part, sure, said):
 def _centred(self, parts):
     return (parts - self.middle_parts_).assign(base=parts.base + self.middle_parts_.sum())
 
-def _strongest(pullers, x, own, part, loud, which, own_rows, n=5):
-    "The liked tracks, by number among them, that pull each track up most by what they have in common, and how much."
-    pull, liked, own_liked, mean = pullers
-    keep, who, much = part == which, [], []
+def _strongest(self, x, own, part, sure, which, own_rows, n=5):
+    "The liked tracks, by number among them, without whose like each track's part would fall most, and by how much."
+    (pull, dense, sparse, mean), who, much = self.pullers_, [], []
+    hers = own if which == 'artist' else csr_array(own.shape)
     for a in range(0, len(x), 4096):
-        k = (x[a:a + 4096, keep] - mean[keep]) @ liked[:, keep].T
-        if which == 'artist': k += (own[a:a + 4096] @ own_liked.T).toarray()
-        k = k * pull * loud[a:a + 4096, None]
+        some = slice(a, a + 4096)
+        mine, single = self.spread_(np.where(part == which, x[some] - mean, 0), hers[some])
+        k = (mine @ dense.T + (single @ sparse.T).toarray()) * pull * (sure[some] * self.volumes_['process'])[:, None]
         k[np.arange(a, a + len(k))[:, None] == own_rows] = 0 # a track is no reason for itself
         top = np.sort(np.argpartition(-k, min(n, k.shape[1]) - 1, axis=1)[:, :n], axis=1)
         top = np.take_along_axis(top, np.argsort(-np.take_along_axis(k, top, 1), axis=1, kind='stable'), 1)
@@ -628,7 +628,7 @@ def _add(self, t):
         x, own, part = _inputs(new, {k: blocks[k] for k in self.scales_.index if k in blocks})
         sure, seen = doubt(self.spread_(x, own)), _seen_by_trees(new, t)
         new.parts_ = _centred(self, _voices(self, x, own, part, sure, {p: forest(seen[p]) for p, forest in self.trees_.items()}))
-        new.pulls_ = {p: _strongest(self.pullers_, x, own, part, sure * self.volumes_['process'], p, np.zeros(0, int)) for p in ('artist', 'audio')}
+        new.pulls_ = {p: _strongest(self, x, own, part, sure, p, np.zeros(0, int)) for p in ('artist', 'audio')}
     return _joined(both, self, new)
 
 def _joined(both, old, new):
