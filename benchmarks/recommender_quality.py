@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from scipy.special import expit
+from scipy.stats import wilcoxon
 from sklearn.metrics import roc_auc_score
 
 from musicrec.artist2vec import Artist2Vec, sentences, unit
@@ -149,7 +150,7 @@ def first_likes(seeds, cache=None, given=None):
             like, dislike = (rng.choice(y.index[y == v], 5, replace=False) for v in (1, 0))
             rest = y.drop([*like, *dislike])
             rows = model.row_[rest.index].to_numpy()
-            scores.append([auc(rest.to_numpy(), BOTH(expit(model.space_[rows].astype(float) @ Newcomer(model, like, d).query))) for d in (None, dislike)])
+            scores.append([auc(rest.to_numpy(), BOTH(expit(Newcomer(model, like, d).scores()[rows].astype(float)))) for d in (None, dislike)])
     a, b = np.array(scores).T.reshape(2, seeds, 100)
     task = "first likes"
     return [row(task, m, "auc", *paired(x, 0 * x), seeds) for m, x in (("five likes", a), ("five likes, five dislikes", b))] + [row(task, "with − without dislikes", "auc", *paired(b, a), seeds)]
@@ -181,6 +182,34 @@ def _kept(x, turn, n):
     return x
 
 
+def new_tracks(seeds, cache=None):
+    """A fifth of the recordings is new: which of those by known artists belongs into which playlist? NDCG@20 over all of them, paired over playlists."""
+    t = merge_duplicates(load_tables(DATA / "tidytuesday_spotify_songs"))
+    pairs, main, runs = t.playlist_tracks[["playlist_id", "track_id"]].drop_duplicates(), main_artists(t).dropna(), {}
+    pairs = pairs[pairs.track_id.isin(main.index)]
+    ids = np.sort(pairs.track_id.unique())
+    for seed in range(seeds):
+        hidden = np.random.default_rng([seed, 15]).permutation(ids)[:len(ids) // 5]
+        told = pairs[~pairs.track_id.isin(hidden)]
+        new = np.sort(hidden[main[hidden].isin(set(main[told.track_id])).to_numpy()])
+        liked, wanted = told.groupby("playlist_id").track_id.agg(list), pairs[pairs.track_id.isin(new)].groupby("playlist_id").track_id.agg(set)
+        counts = told.assign(artist_id=main[told.track_id].to_numpy()).groupby(["playlist_id", "artist_id"]).size().unstack(fill_value=0)
+        e = Artist2Vec(seed=seed).fit([c.index[c > 0].tolist() for _, c in counts.iterrows()], [c[c > 0].astype(float).tolist() for _, c in counts.iterrows()]).embeddings_
+        bare = t.replace(preferences=None)
+        ours, audio = Recommender(e, None).fit(bare, listener=None), Recommender(None, None).fit(bare.replace(track_artists=None, artists=None), listener=None)
+        says = {"default": ours, "audio only": audio}
+        y = pd.DataFrame([[i in wanted.get(p, ()) for i in new] for p in liked.index], liked.index)
+        scores = {m: [Newcomer(model, l, None).scores()[model.row_[new].to_numpy()] for l in liked] for m, model in says.items()}
+        scores["artist mean"] = (counts / main[told.track_id.unique()].value_counts()[counts.columns])[main[new]].to_numpy()  # the share of her known tracks that are in the list
+        scores["vector of the artist"] = pd.DataFrame(e.affinity([main[l].tolist() for l in liked]), columns=e.ids).reindex(columns=main[new]).fillna(-9).to_numpy()
+        for m, s in scores.items(): runs.setdefault(m, []).append(pd.Series(rank_scores(np.asarray(s, "float64"), y.to_numpy(), None, ["ndcg@20"])["ndcg@20"], liked.index))
+        print(seed, len(new), {m: round(r[-1].mean(), 4) for m, r in runs.items()}, flush=True)
+    runs = {m: pd.concat(r, axis=1).dropna().to_numpy().T for m, r in runs.items()}
+    out = [row("new tracks", m, "ndcg@20", *paired(r, 0 * r), seeds) for m, r in runs.items()]
+    out += [row("new tracks", f"default − {m}", "ndcg@20", *paired(runs["default"], r), seeds, p=float(wilcoxon(runs["default"].mean(0), r.mean(0)).pvalue)) for m, r in runs.items() if m != "default"]
+    return out + [row("new tracks", "default / audio only", "ndcg@20, ratio", runs["default"].mean() / runs["audio only"].mean(), seeds=seeds)]
+
+
 # Known truth, and reasons
 
 
@@ -210,13 +239,13 @@ def reasons(seeds, cache=None, n=1000):
         top = model.recommend(k=1, liked=liked).iloc[0]
         off.append(abs(model.explain(top.track_id, liked=liked).sum() - np.log(top.score / (1 - top.score))))
         cause = model.reasons(top.track_id, liked=liked).groupby("id").pull.sum().idxmax()
-        scores = model.space_ @ Newcomer(model, [i for i in liked if i != cause], None).query
+        scores = Newcomer(model, [i for i in liked if i != cause], None).scores()
         others = ~model.catalogue_.track_id.isin(liked).to_numpy()
         lower.append(bool((scores[others] > scores[model.row_[top.track_id]]).any()))  # it was the first
     return [row("reasons", "1,000 random listeners", "largest gap between parts and score", max(off)), row("reasons", "1,000 random listeners", "share that fell without its top cause", np.mean(lower))]
 
 
-TASKS = {"likes by track": lambda *how: likes("track", *how), "likes by artist": lambda *how: likes("artist", *how), "first likes": first_likes, "five likes": five_likes, "best possible": reached, "reasons": reasons}
+TASKS = {"likes by track": lambda *how: likes("track", *how), "likes by artist": lambda *how: likes("artist", *how), "first likes": first_likes, "five likes": five_likes, "new tracks": new_tracks, "best possible": reached, "reasons": reasons}
 
 
 def main():

@@ -175,7 +175,7 @@ def nearest(
     if not isinstance(k, (int, np.integer)) or k < 1: raise InputError(f'k is {k!r}. Ask for at least 1.')
     if not isinstance(id, str): return pd.concat([nearest(e, i, k, names).assign(query=i) for i in id] or [nearest(e, e.ids[0], 1)[:0].assign(query='')], ignore_index=True)[['query', 'id', 'name', 'score']]
     row = e.row(id)
-    score = e.units @ e.units[row]
+    score = np.vecdot(e.units, e.units[row])
     order = [i for i in top_rows(score, k + 1, e.order) if i != row][:k]
     ids = [e.ids[i] for i in order]
     return pd.DataFrame({'id': ids, 'name': ids if names is None else [names.get(i, i) for i in ids], 'score': score[order]})

@@ -9,7 +9,7 @@ from scipy.stats import rankdata
 from .tables import InputError
 
 # %% auto #0
-__all__ = ['METRICS', 'RANKING', 'check', 'accuracy', 'confusion', 'balanced_accuracy', 'macro_f1', 'auc', 'log_loss',
+__all__ = ['METRICS', 'CHUNK', 'RANKING', 'check', 'accuracy', 'confusion', 'balanced_accuracy', 'macro_f1', 'auc', 'log_loss',
            'paper_loss', 'brier', 'ece', 'ranks', 'top_k', 'mrr', 'best', 'hits', 'ndcg_at', 'recall_at',
            'precision_at', 'hit_at', 'map_at', 'mrr_at', 'coverage', 'novelty', 'diversity', 'rank_scores', 'interval',
            'paired']
@@ -106,6 +106,8 @@ METRICS = {'accuracy': accuracy, 'balanced_accuracy': balanced_accuracy, 'macro_
            'brier': brier, 'ece': ece, 'top10': top_k, 'mrr': mrr}
 
 # %% ../nbs/base/metrics.ipynb #e24cfc03
+CHUNK = 256 # Scores per chunk
+
 def best(
     scores:np.ndarray, # Listeners × items, higher is better; −inf or NaN for what may not be recommended
     k:int=20
@@ -116,7 +118,8 @@ def best(
     if k < 1: raise InputError(f'k is {k}. Ask for at least 1 item.')
     k = min(k, scores.shape[1])
     if not k: return np.zeros((len(scores), 0), 'int64')
-    scores = np.where(np.isnan(scores), -np.inf, scores)
+    if np.isnan(scores).any(): scores = np.where(np.isnan(scores), -np.inf, scores)
+    if scores.shape[1] // CHUNK > k: return np.array([_best_of_many(s, k) for s in scores])
     top = np.sort(np.argpartition(-scores, k - 1, axis=1)[:, :k], axis=1)
     found = np.take_along_axis(scores, top, 1)
     least = found.min(1)
@@ -125,6 +128,13 @@ def best(
         found[i] = scores[i, top[i]]
     order = np.argsort(-found, axis=1, kind='stable')
     return np.where(np.take_along_axis(found, order, 1) > -np.inf, np.take_along_axis(top, order, 1), -1)
+
+def _best_of_many(s, k):
+    "The same for one long row: the k-th best chunk has k scores at least as good as its best, so the rest is passed over."
+    highest = s[:len(s) // CHUNK * CHUNK].reshape(-1, CHUNK).max(1)
+    rows = np.flatnonzero(s >= np.partition(highest, -k)[-k])
+    rows = rows[np.argsort(-s[rows], kind='stable')[:k]]
+    return np.where(s[rows] > -np.inf, rows, -1)
 
 # %% ../nbs/base/metrics.ipynb #c5f59b7b
 def hits(

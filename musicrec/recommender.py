@@ -5,6 +5,7 @@
 # %% ../nbs/05_recommender.ipynb #83fa67ab
 from __future__ import annotations
 import copy, hashlib
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,14 +13,13 @@ import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from scipy.linalg import cholesky, solve_triangular
-from scipy.optimize import minimize
 from scipy.sparse import csr_array
-from scipy.special import expit, logit, ndtri
+from scipy.special import expit, logit
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 from torch import nn
+from .additive import Forest, Kernel, Ranks, Spread, doubt, fit_logistic, learn_scales, variance, weigh, without_group
 from .artist2vec import Embeddings, artist_genres, infer_artists, load_arrays, save_arrays, unit
 from .matching import recordings
 from .preprocess import AUDIO, Split, merge_duplicates, split
@@ -28,9 +28,8 @@ from .tables import InputError, NotFoundError, Tables, credits_of, input_error, 
 from .track_embeddings import TrackEncoder, Training, train_net
 
 # %% auto #0
-__all__ = ['MEASURES', 'TREES', 'LABELS', 'LANDMARKS', 'WIDTH', 'SAMPLE', 'PARTS', 'COLUMNS', 'STRENGTH', 'CORNERS', 'catalogue',
-           'shares', 'artist_vectors', 'PaperNet', 'Ranks', 'measures', 'Kernel', 'Forest', 'mode', 'evidence',
-           'learn_scales', 'fit_logistic', 'Recommender', 'Newcomer', 'data_hash', 'save_recommender',
+__all__ = ['MEASURES', 'LANDMARKS', 'WIDTH', 'SAMPLE', 'LABELS', 'PARTS', 'COLUMNS', 'STRENGTH', 'CORNERS', 'catalogue', 'shares',
+           'artist_vectors', 'PaperNet', 'measures', 'Recommender', 'Newcomer', 'data_hash', 'save_recommender',
            'load_recommender']
 
 # %% ../nbs/05_recommender.ipynb #b606d950
@@ -38,12 +37,18 @@ def catalogue(
     t:Tables # With duplicates merged
 )->pd.DataFrame: # `track_id, title, artist, artist_ids` (joined by `|`, main artist first), `genres` (joined by `|`), `popularity`; sorted by id
     "The recordings that can be recommended."
-    credits = credits_of(t).groupby('track_id', sort=False).artist_id.agg('|'.join)
-    genres = t.track_genres.drop_duplicates(['track_id', 'genre']).sort_values(['track_id', 'genre']).groupby('track_id').genre.agg('|'.join)
+    named, filed = credits_of(t), t.track_genres.drop_duplicates(['track_id', 'genre']).sort_values(['track_id', 'genre'])
+    credits, genres = _in_one(named.track_id, named.artist_id), _in_one(filed.track_id, filed.genre)
     frame = track_names(t).loc[t.audio().index].sort_index()
     popularity = t.tracks.set_index('track_id').popularity.reindex(frame.index)
     frame = frame.assign(artist_ids=frame.index.map(credits).astype('str'), genres=frame.index.map(genres).astype('str'), popularity=popularity.to_numpy())
     return frame.fillna({'artist_ids': '', 'genres': '', 'title': '', 'artist': ''}).reset_index()
+
+def _in_one(keys, texts):
+    "The texts of each key, joined by `|`."
+    found = {}
+    for k, x in zip(keys, texts): found[k] = f'{found[k]}|{x}' if k in found else x
+    return pd.Series(found, dtype='str')
 
 def shares(
     cells:Iterable[str], # Ids joined by `|`
@@ -88,25 +93,6 @@ class PaperNet(nn.Module):
 # %% ../nbs/05_recommender.ipynb #d7823e92
 MEASURES = (*AUDIO, 'instrumentalness', 'key', 'mode', 'time_signature', 'duration_ms')
 
-@dataclass(eq=False)
-class Ranks:
-    "Each measure as the normal score of its rank among reference rows, so that no odd scale counts."
-    reference:list[np.ndarray] # Sorted values of each column
-
-    @classmethod
-    def of(cls, x:np.ndarray)->Ranks:
-        "Ranks among the rows of `x`; gaps are left out."
-        return cls([np.sort(c[np.isfinite(c)]) for c in x.T])
-
-    def __call__(self, x:np.ndarray)->np.ndarray:
-        "Normal scores, zero for gaps and where the reference has no values."
-        out = np.zeros(x.shape)
-        for j, r in enumerate(self.reference):
-            if not len(r): continue
-            middle = (np.searchsorted(r, x[:, j], 'left') + np.searchsorted(r, x[:, j], 'right')) / 2
-            out[:, j] = np.where(np.isfinite(x[:, j]), ndtri(np.clip(middle / len(r), .5 / len(r), 1 - .5 / len(r))), 0)
-        return out
-
 def measures(
     t:Tables, ids # Tracks with features
 )->np.ndarray: # float64, tracks × `MEASURES`; gaps are NaN
@@ -114,114 +100,6 @@ def measures(
     x = t.audio().loc[ids].reindex(columns=list(MEASURES)).astype('float64').to_numpy()
     if np.isinf(x).any(): raise InputError(f'{ids[int(np.isinf(x).any(1).argmax())]!r} has an infinite measure. Correct it or leave it empty.')
     return x
-
-# %% ../nbs/05_recommender.ipynb #dda07e39
-@dataclass(eq=False)
-class Kernel:
-    "Gaussian kernel features: closeness to landmark rows, whitened (Nyström)."
-    landmarks:np.ndarray # float, landmarks × features
-    whiten:np.ndarray # float, landmarks × landmarks
-    gamma:float # Inverse squared width
-
-    @classmethod
-    def make(cls, x:np.ndarray, n:int, seed:int, gamma:float)->Kernel:
-        "Landmarks drawn from the rows of `x`."
-        rows = np.sort(np.random.default_rng([seed, 5]).permutation(len(x))[:n])
-        values, vectors = np.linalg.eigh(_gauss(x[rows], x[rows], gamma))
-        return cls(x[rows], vectors / np.sqrt(np.maximum(values, 1e-4)), gamma)
-
-    def __call__(self, x:np.ndarray)->np.ndarray: return _gauss(x, self.landmarks, self.gamma) @ self.whiten
-
-def _gauss(a, b, gamma):
-    return np.exp(-gamma * np.maximum((a**2).sum(1)[:, None] + (b**2).sum(1) - 2 * a @ b.T, 0))
-
-# %% ../nbs/05_recommender.ipynb #3db2370b
-TREES, LABELS = 60, 100 # Trees of a forest; labels from which forests are grown
-
-@dataclass(eq=False)
-class Forest:
-    "Trees, each grown without a share of the groups, so that of every row some know nothing."
-    trees:list
-
-    @classmethod
-    def grow(cls,
-        x:np.ndarray, # Rows learned from × inputs
-        y:np.ndarray, weight:np.ndarray, # Their labels and weights
-        groups:np.ndarray, # What a tree is to know all of or nothing, by number
-        seed:int=0
-    )->tuple[Forest,np.ndarray]: # And the logit of like of each row, by trees that saw nothing of its group
-        "Grow trees on groups drawn with replacement."
-        from sklearn.tree import DecisionTreeClassifier
-        rng, group = np.random.default_rng([seed, 6]), np.unique(groups, return_inverse=True)[1]
-        x, trees, votes, n, many = x.astype('float32'), [], np.zeros(len(x)), np.zeros(len(x)), group.max() + 1
-        for i in range(TREES):
-            drawn = weight * np.bincount(rng.integers(0, many, many), minlength=many)[group]
-            used = drawn > 0
-            if len(set(y[used])) < 2: continue
-            trees.append(DecisionTreeClassifier(max_features='sqrt', min_samples_leaf=2, random_state=i).fit(x[used], y[used], sample_weight=drawn[used]))
-            votes += np.where(used, 0, trees[-1].predict_proba(x)[:, 1])
-            n += ~used
-        return cls(trees), logit((votes + .5) / (n + 1))
-
-    def __call__(self, x:np.ndarray)->np.ndarray: # Logit of like of each row
-        x = x.astype('float32')
-        return logit((sum((t.predict_proba(x)[:, 1] for t in self.trees), np.zeros(len(x))) + .5) / (len(self.trees) + 1))
-
-# %% ../nbs/05_recommender.ipynb #145a1b53
-def mode(
-    k:np.ndarray, # Kernel matrix, labelled × labelled
-    y:np.ndarray, weight:np.ndarray
-)->tuple[np.ndarray,np.ndarray,np.ndarray]: # Logits, their pulls, and the factor of the curvature
-    "The likeliest logits of labelled tracks under a Gaussian process (Laplace's method)."
-    f = np.zeros(len(y))
-    for _ in range(30):
-        p = expit(f)
-        v = np.maximum(weight * p * (1 - p), 1e-9)
-        s = np.sqrt(v)
-        c = cholesky(np.eye(len(y)) + s[:, None] * k * s, lower=True, check_finite=False)
-        b = v * f + weight * (y - p)
-        a = b - s * solve_triangular(c, solve_triangular(c, s * (k @ b), lower=True, check_finite=False), lower=True, trans='T', check_finite=False)
-        before, f = f, k @ a
-        if np.abs(f - before).max() < 1e-3: break
-    return f, a, c
-
-def evidence(
-    log_scale:np.ndarray, # One number per kernel
-    kernels:np.ndarray, # Kernels × labelled × labelled
-    y:np.ndarray, weight:np.ndarray,
-    spread:float=2. # Of the prior around zero
-)->tuple[float,np.ndarray]: # And its gradient
-    "Minus the log of how likely the labels are with kernels so scaled, whatever the logits (Rasmussen & Williams, algorithm 5.1)."
-    scale = np.exp(log_scale)
-    k = np.tensordot(scale, kernels, 1)
-    f, a, c = mode(k, y, weight)
-    p = expit(f)
-    v = np.maximum(weight * p * (1 - p), 1e-9)
-    s = np.sqrt(v)
-    value = -.5 * a @ f - (weight * np.logaddexp(0, np.where(y == 1, -f, f))).sum() - np.log(np.diag(c)).sum() - .5 * ((log_scale / spread)**2).sum()
-    z, u = (solve_triangular(c, m, lower=True, check_finite=False) for m in (np.diag(s), s[:, None] * k))
-    r, bend, pull = z.T @ z, -.5 * (np.diag(k) - (u**2).sum(0)) * (1 - 2 * p) * v, weight * (y - p)
-    steps = kernels @ pull
-    gradient = .5 * (kernels @ a) @ a - .5 * np.einsum('ij,kij->k', r, kernels) + (steps - (steps @ r) @ k) @ bend
-    return -value, -(gradient * scale - log_scale / spread**2)
-
-def learn_scales(kernels:np.ndarray, y:np.ndarray, weight:np.ndarray, steps:int=12)->np.ndarray: # One per kernel, above 0
-    "How much each kernel counts, by the evidence."
-    return np.exp(minimize(evidence, np.zeros(len(kernels)), args=(kernels, y, weight), jac=True, method='L-BFGS-B', options={'maxiter': steps, 'maxfun': 2 * steps}).x)
-
-# %% ../nbs/05_recommender.ipynb #dba01f46
-def fit_logistic(
-    x:np.ndarray, # float, labelled × inputs
-    own:csr_array, # Further inputs, sparse
-    y:np.ndarray, weight:np.ndarray
-)->np.ndarray: # float64, one per input, those of `own` last
-    "Logistic regression with a penalty of half the squared length."
-    d, x = x.shape[1], np.asarray(x, 'float64')
-    def loss(w):
-        z = x @ w[:d] + own @ w[d:]
-        off = weight * (expit(z) - y)
-        return (weight * np.logaddexp(0, np.where(y == 1, -z, z))).sum() + .5 * w @ w, np.concatenate([x.T @ off, own.T @ off]) + w
-    return minimize(loss, np.zeros(d + own.shape[1]), jac=True, method='L-BFGS-B', options={'maxiter': 1000, 'gtol': 1e-6, 'ftol': 1e-15, 'maxcor': 20}).x
 
 # %% ../nbs/05_recommender.ipynb #24e872ed
 @dataclass(eq=False)
@@ -379,7 +257,7 @@ def _artist_inputs(self, t):
     told = told.reindex(columns=self.maps_.setdefault('told', told.columns), fill_value=0).to_numpy(float)
     return x.astype(float), np.where(has[:, None], 0, self.artist_x_).astype(float), has, self.share_ @ np.hstack([of_artist, told / np.maximum(told.sum(1, keepdims=True), 1)])
 
-def _blocks(self, t, rows=None, y=None, weight=None):
+def _blocks(self, t, rows=None):
     "Inputs of every track by part and kind, whose linear functions are as bent as the labels allow; what is learned on the way is kept in `maps_`."
     if rows is not None: self.maps_ = {}
     maps, (x, inferred, has, genre) = self.maps_, _artist_inputs(self, t)
@@ -394,29 +272,21 @@ def _blocks(self, t, rows=None, y=None, weight=None):
     if maps['listed']: b['artist', 'listed'] = 2. * has[:, None] - 1
     b |= {('audio', 'linear'): audio / np.sqrt(d), ('audio', 'square'): (audio**2 - 1) / np.sqrt(2 * d), ('audio', 'kernel'): maps['kernel'](audio), ('audio', 'track'): (track - maps['track'][0]) / maps['track'][1]}
     z = ((self.catalogue_.popularity.fillna(50) - 50) / 30).to_numpy()
-    b['popularity', 'popularity'] = np.stack([z, z**2 - 1], 1)
-    inputs = {'audio': audio, 'artist': np.hstack([_lengths(x), has[:, None]]) if self.listed else u}
-    if rows is not None: maps['trees'] = _grow(self, inputs, rows, y, weight)
-    for part, (forest, own) in maps['trees'].items():
-        said = forest(inputs[part])
-        if rows is not None: said[rows] = own
-        b[part, 'trees'] = said[:, None] / 2
+    b['popularity', 'popularity'] = np.stack([z, z**2], 1)
     return b
 
 def _main(self): return self.catalogue_.artist_ids.str.split('|').str[0].to_numpy(object)
 
-def _grow(self, inputs, rows, y, weight):
-    "A forest for each part, if there are labels enough, and what it says of the tracks it learned from."
-    if not self.forests or len(y) < LABELS or np.bincount(y, minlength=2).min() < 10: return {}
-    main = _main(self)[rows]
-    artist = np.where(main != '', main, np.arange(len(rows)).astype(str)).astype(str)
-    return {p: Forest.grow(x[rows], y, weight, artist, self.seed) for p, x in inputs.items() if x.any()}
+def _seen_by_trees(self, t):
+    "What each forest sees: measures, and artist vectors."
+    x, _, has, _ = _artist_inputs(self, t)
+    return {'artist': np.hstack([_lengths(x), has[:, None]]) if self.listed else unit(x), 'audio': self.audio_x_}
 
 # %% ../nbs/05_recommender.ipynb #e1218624
-SAMPLE, PARTS = 400, ['base', 'artist', 'audio', 'popularity'] # Labels by which kernels are weighed
+SAMPLE, LABELS, PARTS = 400, 100, ['base', 'artist', 'audio', 'popularity'] # Labels by which kernels are weighed, and from which forests are grown
 
 def _fit_additive(self, t, rows, y, weight, valid):
-    blocks = {k: v for k, v in _blocks(self, t, rows, y, weight).items() if v[rows].any()}
+    blocks = {k: v for k, v in _blocks(self, t, rows).items() if v[rows].any()}
     self.judged_ = self.by_[np.asarray(self.share_[rows].sum(axis=0)).ravel() > 0]
     own, at = self.share_[:, self.by_.get_indexer(self.judged_)], np.sort(np.random.default_rng([self.seed, 8]).permutation(len(rows))[:SAMPLE])
     some = rows[at]
@@ -424,43 +294,65 @@ def _fit_additive(self, t, rows, y, weight, valid):
         grams = [b[some] @ b[some].T for b in blocks.values()] + [(own[some] @ own[some].T).toarray(), np.ones((len(some),) * 2)]
         scale = learn_scales(np.array(grams), y[at], weight[at])
         self.scales_ = pd.Series(scale, index=pd.MultiIndex.from_tuples([*blocks, ('artist', 'own'), ('base', 'base')], names=['part', 'kind']), name='scale')
-        x, own, part, kind = _inputs(self, blocks)
+        x, own, part = _inputs(self, blocks)
         self.weights_ = fit_logistic(x[rows], own[rows], y, weight)
-    parts = _sums(self, x, own, part)
+        f = _sums(self, x, own, part).to_numpy()[rows].sum(1)
+        self.spread_ = Spread.of(x[rows], own[rows], weight * expit(f) * expit(-f))
+        roots = self.spread_(x, own)
+    main = _main(self)[rows]
+    artist = np.unique(np.where(main != '', main, np.arange(len(rows)).astype(str)).astype(str), return_inverse=True)[1]
+    seen = {p: v for p, v in _seen_by_trees(self, t).items() if v[rows].any()} if self.forests and len(y) >= LABELS and np.bincount(y).min() >= 10 else {}
+    grown = {p: Forest.grow(v[rows], y, weight, artist, self.seed) for p, v in seen.items()}
+    self.trees_ = {p: forest for p, (forest, _) in grown.items()}
+    self.volumes_ = pd.Series({'shift': 0., 'process': 1.})
+    if grown:
+        held = without_group(f, (roots[0][rows], roots[1][rows]), y, weight, artist)
+        shift, loud = weigh(np.stack([held, *(h for _, h in grown.values())]), y, weight)
+        self.volumes_ = pd.Series([shift, *loud], ['shift', 'process', *grown])
+    sure, said = doubt(roots), {p: forest(seen[p]) for p, forest in self.trees_.items()}
+    for p, (_, h) in grown.items(): said[p][rows] = h
+    parts = _voices(self, x, own, part, sure, said)
     self.middle_parts_ = parts.iloc[rows].mean() * [0, 1, 1, 1]
     self.parts_ = _centred(self, parts)
-    pull = (weight * (y - expit(self.parts_.to_numpy()[rows].sum(1))))[y == 1]
-    mean = x.mean(0)
-    self.pullers_ = pull, x[self.liked_] - mean, own[self.liked_], mean
-    self.pulls_ = {p: _strongest(self.pullers_, x, own, part, kind, p, self.liked_) for p in ('artist', 'audio')}
+    bend, liked = weight * expit(f) * expit(-f), tuple(r[self.liked_] for r in roots)
+    pull = (weight * expit(-f))[y == 1] / (1 - bend[y == 1] * variance(liked))
+    self.pullers_ = pull, *liked, x.mean(0)
+    self.pulls_ = {p: _strongest(self, x, own, part, sure, p, self.liked_) for p in ('artist', 'audio')}
 
 def _inputs(self, blocks):
-    "All inputs scaled: dense ones, single artists, and the part and kind of each dense column."
+    "All inputs scaled: dense ones, single artists, and the part of each dense column."
     own = self.share_[:, np.maximum(self.by_.get_indexer(self.judged_), 0)] * (self.by_.get_indexer(self.judged_) >= 0) if len(self.by_) else csr_array((len(self.catalogue_), len(self.judged_)))
     cols = [*blocks.values(), np.ones((len(self.catalogue_), 1))]
     scale = np.sqrt([self.scales_[k] for k in [*blocks, ('base', 'base')]])
     x = np.hstack([b * s for b, s in zip(cols, scale)]).astype('float32')
-    part, kind = (np.repeat([k[i] for k in [*blocks, ('base', 'base')]], [b.shape[1] for b in cols]) for i in (0, 1))
-    return x, csr_array(own * np.sqrt(self.scales_['artist', 'own'])), part, kind
+    part = np.repeat([k for k, _ in [*blocks, ('base', 'base')]], [b.shape[1] for b in cols])
+    return x, csr_array(own * np.sqrt(self.scales_['artist', 'own'])), part
 
 def _sums(self, x, own, part):
     d = x.shape[1]
     parts = pd.DataFrame({p: x[:, part == p].astype(float) @ self.weights_[:d][part == p] for p in PARTS})
     return parts.assign(artist=parts.artist + own @ self.weights_[d:])
 
+def _voices(self, x, own, part, sure, said):
+    "The parts of both voices together: the process drawn in by doubt, and trees, each as loud as it may speak."
+    v = self.volumes_
+    parts = _sums(self, x, own, part).mul(sure * v['process'], axis=0)
+    return parts.assign(base=parts.base + v['shift'], **{p: parts[p] + v[p] * s for p, s in said.items()})
+
 def _centred(self, parts):
     return (parts - self.middle_parts_).assign(base=parts.base + self.middle_parts_.sum())
 
-def _strongest(pullers, x, own, part, kind, which, own_rows, n=3):
-    "The liked tracks, by number among them, that pull each track up most by what they have in common, and how much."
-    pull, liked, own_liked, mean = pullers
-    keep, who, much = (part == which) & (kind != 'trees'), [], []
+def _strongest(self, x, own, part, sure, which, own_rows, n=5):
+    "The liked tracks, by number among them, without whose like each track's part would fall most, and by how much."
+    (pull, dense, sparse, mean), who, much = self.pullers_, [], []
+    hers = own if which == 'artist' else csr_array(own.shape)
     for a in range(0, len(x), 4096):
-        k = (x[a:a + 4096, keep] - mean[keep]) @ liked[:, keep].T
-        if which == 'artist': k += (own[a:a + 4096] @ own_liked.T).toarray()
-        k = k * pull
+        some = slice(a, a + 4096)
+        mine, single = self.spread_(np.where(part == which, x[some] - mean, 0), hers[some])
+        k = (mine @ dense.T + (single @ sparse.T).toarray()) * pull * (sure[some] * self.volumes_['process'])[:, None]
         k[np.arange(a, a + len(k))[:, None] == own_rows] = 0 # a track is no reason for itself
-        top = np.argsort(-k, axis=1, kind='stable')[:, :n]
+        top = np.sort(np.argpartition(-k, min(n, k.shape[1]) - 1, axis=1)[:, :n], axis=1)
+        top = np.take_along_axis(top, np.argsort(-np.take_along_axis(k, top, 1), axis=1, kind='stable'), 1)
         top = np.pad(top, [(0, 0), (0, n - top.shape[1])], mode='edge')
         who.append(top), much.append(np.take_along_axis(k, top, 1))
     return np.concatenate(who).astype('int64'), np.concatenate(much).astype('float32')
@@ -541,7 +433,7 @@ def _recommend(self, k, liked, disliked, exclude_known, diversity, max_per_artis
     check_is_fitted(self, 'catalogue_')
     _check_request(k, diversity, max_per_artist, seed)
     who = None if liked is None and disliked is None else Newcomer(self, liked, disliked)
-    scores = _logits(self) if who is None else self.space_ @ who.query
+    scores = _logits(self) if who is None else who.scores()
     if exclude_known:
         scores = scores.copy()
         scores[self.known_ if who is None else who.rows] = -np.inf
@@ -554,11 +446,23 @@ def _recommend(self, k, liked, disliked, exclude_known, diversity, max_per_artis
 
 # %% ../nbs/05_recommender.ipynb #388871b4
 def _because(self, rows):
-    "One plain sentence for each row, by the liked tracks that pull it most."
-    c = self.catalogue_
-    if self.method == 'paper': return Newcomer(self, c.track_id.iloc[self.liked_], None).because(rows) # the net itself gives no reasons
-    (who, a), (like, s) = ((self.liked_[f[rows, 0]], m[rows, 0]) for f, m in (self.pulls_['artist'], self.pulls_['audio']))
-    return [_sentence(_who(self, w, r) if x > 0 else '', _sound(self, l) if y > 0 else '') for r, w, x, l, y in zip(rows, who, a, like, s)]
+    "One plain sentence for each row, by liked tracks that pull it."
+    if self.method == 'paper': return Newcomer(self, self.catalogue_.track_id.iloc[self.liked_], None).because(rows) # the net itself gives no reasons
+    named, found = {'artist': Counter(), 'audio': Counter()}, []
+    for r in rows:
+        who, like = (_cause(self, p, r, n) for p, n in named.items())
+        found.append(_sentence('' if who is None else _who(self, who, r), '' if like is None else _sound(self, like)))
+    return found
+
+def _cause(self, part, row, named):
+    "Of the likes that pull a track at least half as much as the strongest, the one whose artist was named least; `None` if none pulls."
+    who, much = (f[row] for f in self.pulls_[part])
+    near = self.liked_[who[(much > 0) & (much >= much[0] / 2)]]
+    if not len(near): return None
+    artist = self.catalogue_.artist.iloc[near].to_numpy()
+    best = min(range(len(near)), key=lambda i: named[artist[i]])
+    named[artist[best]] += 1
+    return near[best]
 
 def _sentence(artist, sound): return ' and '.join(filter(None, [artist, sound])) or 'it suits what you like on the whole'
 
@@ -593,7 +497,7 @@ def _reasons(self, track_id, liked, disliked):
     return frame.assign(name=name).sort_values('pull', key=lambda p: -p.abs(), kind='stable', ignore_index=True)[['id', 'name', 'part', 'pull']]
 
 # %% ../nbs/05_recommender.ipynb #08c65944
-STRENGTH, CORNERS = {'artist': 2.5, 'audio': 2.}, 64 # Logits per unit of nearness, and landmarks of the audio kernel (ours)
+STRENGTH, CORNERS = {'artist': 2.5, 'own': 5., 'audio': 2.}, 64 # Logits per unit of nearness and for an artist of whom everything is liked, and landmarks of the audio kernel (ours)
 
 def _newcomer_space(self, corners=None):
     "Every track as one row, so that what a newcomer thinks of it is a product with her query; centred on the tracks that may be recommended."
@@ -623,6 +527,8 @@ class Newcomer:
         self.rows = [i for i in self.things if not isinstance(i, str)]
         self.each = np.stack([self._look(i) for i in self.things])
         self.query = (self.share @ self.each).astype('float32')
+        self.credits = shares([i if isinstance(i, str) else model.catalogue_.artist_ids.iat[i] for i in self.things], model.by_)
+        self.credits = csr_array(self.credits * np.sign(self.share)[:, None] * STRENGTH['own'] / np.maximum(model.of_ @ model.open_, 1)**.75) # of few tracks, one liked says more
 
     def _find(self, i):
         "The row of a track, or the id of an artist itself."
@@ -644,10 +550,15 @@ class Newcomer:
         sound = (m.space_[rows, d:].mean(0) + m.middle_[d:]) / STRENGTH['audio'] if len(rows) else np.zeros(m.space_.shape[1] - d)
         return np.concatenate([unit(artist.astype(float))[0] if artist.shape[1] == d else np.zeros(d), sound])
 
+    def scores(self)->np.ndarray: # float32, one per track
+        "Logits of all tracks."
+        return np.vecdot(self.model.space_, self.query) + self.model.share_ @ np.asarray(self.credits.sum(axis=0)).astype('float32')
+
     def _pulls(self, rows):
         "Things × rows × parts (artist, audio): what each thing adds to each track's logit."
         d, x = self.model.artist_x_.shape[1], self.model.space_[rows].astype(float)
-        return self.share[:, None, None] * np.stack([self.each[:, :d] @ x[:, :d].T, self.each[:, d:] @ x[:, d:].T], 2)
+        same = (self.credits @ self.model.share_[rows].T).toarray()
+        return np.stack([self.share[:, None] * (self.each[:, :d] @ x[:, :d].T) + same, self.share[:, None] * (self.each[:, d:] @ x[:, d:].T)], 2)
 
     def parts(self, rows)->np.ndarray: # float64, rows × `PARTS`
         "The parts of some tracks' logits; base and popularity are none of a newcomer's."
@@ -687,6 +598,8 @@ def _recommend_many(self, liked, disliked, k, exclude_known):
     for a in range(0, len(people), 64):
         some = people[a:a + 64]
         scores = np.stack([p.query for p in some]) @ self.space_.T
+        own = np.stack([np.asarray(p.credits.sum(axis=0)) for p in some])
+        scores += (csr_array(own.astype('float32')) @ self.share_.T).toarray()
         if exclude_known:
             for s, p in zip(scores, some): s[p.rows] = -np.inf
         for n, s in enumerate(scores): found.append((a + n, *_best(s, k)))
@@ -712,9 +625,10 @@ def _add(self, t):
         None if self.artists_.weights is None else np.concatenate([self.artists_.weights, new.artists_.weights[[new.artists_.row(i) for i in fresh]]]), np.concatenate([self.artists_.inferred, np.ones(len(fresh), bool)]))
     if hasattr(self, 'parts_'):
         blocks = _blocks(new, t)
-        x, own, part, kind = _inputs(new, {k: blocks[k] for k in self.scales_.index if k in blocks})
-        new.parts_ = _centred(self, _sums(self, x, own, part))
-        new.pulls_ = {p: _strongest(self.pullers_, x, own, part, kind, p, np.zeros(0, int)) for p in ('artist', 'audio')}
+        x, own, part = _inputs(new, {k: blocks[k] for k in self.scales_.index if k in blocks})
+        sure, seen = doubt(self.spread_(x, own)), _seen_by_trees(new, t)
+        new.parts_ = _centred(self, _voices(self, x, own, part, sure, {p: forest(seen[p]) for p, forest in self.trees_.items()}))
+        new.pulls_ = {p: _strongest(self, x, own, part, sure, p, np.zeros(0, int)) for p in ('artist', 'audio')}
     return _joined(both, self, new)
 
 def _joined(both, old, new):

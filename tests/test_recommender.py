@@ -409,6 +409,33 @@ def test_reasons_of_a_listener_name_liked_tracks(fitted, judged):
         assert set(why.id) <= judged["liked"] and (why.pull > 0).all() and why.name.str.len().gt(0).all()
 
 
+def test_other_tracks_of_a_liked_artist_come_early(anybody):
+    c = anybody.catalogue_
+    for liked in c[c.groupby("artist_ids").track_id.transform("size") > 2].groupby("artist_ids").track_id.first().sample(8, random_state=0):
+        mine = set(c.track_id[(c.artist_ids == c.artist_ids[c.track_id == liked].iloc[0]).to_numpy()]) - {liked}
+        found = anybody.recommend(k=len(c), liked=[liked]).set_index("track_id")["rank"]
+        assert found[found.index.isin(mine)].mean() < found[~found.index.isin(mine)].mean() / 2
+
+
+def test_sentences_of_a_list_name_different_artists(fitted):
+    artist = fitted.recommend(k=10).because.str.extract("you like ([^,]*?)(?:, a neighbour| and it sounds|$)")[0].dropna()
+    assert artist.value_counts().max() <= 5
+
+
+def test_little_known_tracks_get_careful_scores(world, artists):
+    mine = world.preferences[world.preferences.listener_id == "you"]
+    few = pd.concat([g.head(4) for _, g in mine.groupby("label")])
+    a, b = (Recommender(artists, None, forests=False).fit(world.replace(preferences=p)).predict_proba(world.tracks.track_id) for p in (mine, few))
+    assert (b - .5).abs().mean() < (a - .5).abs().mean()
+
+
+def test_without_forests_one_voice_speaks_alone(world, artists):
+    assert Recommender(artists, None, forests=False).fit(world).volumes_.to_dict() == {"shift": 0, "process": 1}
+
+
+def test_voices_have_no_negative_weights(fitted): assert (fitted.volumes_.drop("shift") >= 0).all() and fitted.volumes_.drop("shift").max() > 0
+
+
 # Other labels
 
 
