@@ -92,14 +92,15 @@ def genre_unseen(t, seeds, vectors=None):
 
 
 def unseen_methods(task, s, seed, vectors):
-    """What is asked of every seed; where there are artist vectors, further inputs on the first three, and other models and losses on two."""
+    """What is asked of every seed; where there are artist vectors, further inputs on the first three, and other models on two."""
     found = {"default": lambda: task.blend(s, seed), "forest": lambda: task.forest(s, seed, TWELVE[:8]), "paper": lambda: task.net(s, seed, "paper"), "majority": lambda: task.majority(s)}
-    if vectors is not None and seed < 3:
+    if vectors is None: return found
+    found |= {"nearest neighbour": lambda: task.nearest(s)} | {f"net, {loss}": lambda loss=loss: task.net(s, seed, loss) for loss in ("cross_entropy", "sigmoid_bce")}
+    if seed < 3:
         found |= {"default, 12 features": lambda: task.blend(s, seed, features=TWELVE), "forest, 12 features": lambda: task.forest(s, seed, TWELVE),
                   "default, 12 features, artist vectors": lambda: task.blend(s, seed, features=TWELVE, artists=vectors)}
-    if vectors is not None and seed < 2:
-        found |= {"default, the track alone": lambda: task.blend(s, seed, company=False), "boosting, 12 features": lambda: task.blend(s, seed, features=TWELVE, company=False, members=("boosting",)),
-                  "nearest neighbour": lambda: task.nearest(s)} | {f"net, {loss}": lambda loss=loss: task.net(s, seed, loss) for loss in ("cross_entropy", "sigmoid_bce")}
+    if seed < 2:
+        found |= {"default, the track alone": lambda: task.blend(s, seed, company=False), "boosting, 12 features": lambda: task.blend(s, seed, features=TWELVE, company=False, members=("boosting",))}
     return found
 
 
@@ -205,10 +206,10 @@ class Ledger:
         for (name, method), runs in self.runs.items():
             for peer in ("forest", "forest, 12 features"):
                 if not method.startswith("default") or (name, peer) not in self.runs: continue
-                others = self.runs[name, peer][:len(runs)]
-                a, b = (np.concatenate([rank(y, q) for y, q, _ in r]).astype(float) for r in (runs, others))
-                mean, low, high = paired(a, b, np.concatenate([artist for _, _, artist in runs]))
-                out.append({"task": name, "method": method, "minus": peer, "metric": "accuracy" if k == 1 else f"top{k}", "value": mean, "low": low, "high": high, "seeds": len(runs)})
+                both = list(zip(runs, self.runs[name, peer]))  # the seeds that both have
+                a, b = (np.concatenate([rank(y, q) for y, q, _ in side]).astype(float) for side in zip(*both))
+                mean, low, high = paired(a, b, np.concatenate([artist for (_, _, artist), _ in both]))
+                out.append({"task": name, "method": method, "minus": peer, "metric": "accuracy" if k == 1 else f"top{k}", "value": mean, "low": low, "high": high, "seeds": len(both)})
                 print(out[-1], flush=True)
         return out
 
