@@ -179,15 +179,21 @@ def _even_sides(classes, shares, rng):
     return side
 
 def _balanced_sides(groups, classes, shares, rng):
-    "A side for each group: groups come in random order, and each goes where the classes of its tracks are most wanted."
-    counts = coo_array((np.ones(len(groups)), (groups, classes))).tocsr()
+    "A side for each group: groups with the larger half of the tracks are drawn by the shares alone, each of the others goes where the classes of its tracks are most wanted."
+    counts, sizes = coo_array((np.ones(len(groups)), (groups, classes))).tocsr(), np.bincount(groups)
     open_ = np.flatnonzero(np.array(shares) > 0)
-    due = np.outer(np.array(shares)[open_], counts.sum(0))
-    have, side = np.zeros_like(due), np.empty(counts.shape[0], int)
-    for g in rng.permutation(len(side)):
+    due, order = np.outer(np.array(shares)[open_], counts.sum(0)), rng.permutation(len(sizes))
+    order = order[np.argsort(sizes[order], kind='stable')]
+    large = np.cumsum(sizes[order]) > len(groups) / 2
+    drawn, rest = order[large], rng.permutation(order[~large])
+    drawn = drawn[np.lexsort((sizes[drawn], counts[drawn].argmax(1)))] # in a row by class and size, along which the golden ratio deals evenly
+    at = np.searchsorted(np.cumsum(np.array(shares)[open_])[:-1], (rng.random() + (5**.5 - 1) / 2 * np.arange(len(drawn))) % 1, side='right')
+    have, side = np.stack([counts[drawn[at == i]].sum(0) for i in range(len(open_))]), np.empty(len(sizes), int)
+    side[drawn] = open_[at]
+    for g in rest:
         cut = slice(*counts.indptr[g:g + 2])
         k, c = counts.indices[cut], counts.data[cut]
-        at = ((2 * (have[:, k] - due[:, k]) + c) * c / due[:, k]).sum(1).argmin() # by how much the squared distance, in shares, would grow
+        at = ((have[:, k] / due[:, k] - 1) * c).sum(1).argmin() # where least of what is due has come, whatever the group's size
         have[at, k] += c
         side[g] = open_[at]
     return side

@@ -17,7 +17,7 @@ from sklearn.preprocessing import MultiLabelBinarizer, StandardScaler
 from planted_leaks import judge
 from musicrec.collect import AUDIO, InputError, LeakError, MusicrecError, Tables, load_tables
 from musicrec.matching import NEAR, recordings
-from musicrec.preprocess import Split, Standardize, _even_sides, audio_matrix, check_split, folds, label_matrix, leaks, main_genre, merge_duplicates, split, track_groups
+from musicrec.preprocess import Split, Standardize, _balanced_sides, _even_sides, audio_matrix, check_split, folds, label_matrix, leaks, main_genre, merge_duplicates, split, track_groups
 from musicrec.tables import RANGES, fold_title
 
 QUICK = settings(derandomize=True, deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
@@ -333,6 +333,20 @@ def test_split_keeps_the_shares_of_genres_and_of_classes_given():
     s = split(t, valid=.2, test=.2, classes=liked)
     assert shares_off(liked, s) < .04
     assert shares_off(genre, split(t, "album", valid=.2, test=.2)) < .1
+
+
+def test_artists_with_many_tracks_are_tested_as_often_as_others():
+    rng = np.random.default_rng(0)
+    sizes = np.sort(rng.pareto(1., 300).astype(int).clip(0, 60) + 1)
+    groups, genre = np.repeat(np.arange(300), sizes), np.repeat(rng.integers(0, 4, 300), sizes)
+    tested = []
+    for seed in range(40):
+        side = _balanced_sides(groups, genre, [.8, .1, .1], np.random.default_rng(seed))
+        tested.append(side == 2)
+        share = np.bincount(side[groups], minlength=3) / len(groups)
+        assert np.abs(share - [.8, .1, .1]).max() < .05
+    often, large = np.mean(tested, 0), sizes > 10
+    assert abs(often[large].mean() - .1) < .03 and abs(np.average(often, weights=sizes) - .1) < .02
 
 
 def dated(**dates): return Tables(tracks=pd.DataFrame({"track_id": list(dates), "release_date": list(dates.values())}))
