@@ -462,12 +462,12 @@ def _because(self, rows):
     return found
 
 def _cause(self, part, row, named):
-    "Of the likes that pull a track at least half as much as the strongest, the one whose artist was named least; `None` if none pulls."
+    "Of the likes that pull a track at least half as much as the strongest, the one whose artist was named least, first by an artist of the track; `None` if none pulls."
     who, much = (f[row] for f in self.pulls_[part])
     near = self.liked_[who[(much > 0) & (much >= much[0] / 2)]]
     if not len(near): return None
-    artist = self.catalogue_.artist.iloc[near].to_numpy()
-    best = min(range(len(near)), key=lambda i: named[artist[i]])
+    artist, hers = self.catalogue_.artist.iloc[near].to_numpy(), set(self.share_[[row]].indices)
+    best = min(range(len(near)), key=lambda i: (named[artist[i]], hers.isdisjoint(self.share_[[near[i]]].indices)))
     named[artist[best]] += 1
     return near[best]
 
@@ -577,7 +577,7 @@ class Newcomer:
         liked = self.share > 0
         if not liked.any(): return ['far from what you dislike'] * len(rows)
         pulls = self._pulls(rows)[liked]
-        return [_sentence(self._artist(a, r) if x > 0 else '', self._audio(s) if y > 0 else '') for r, a, s, x, y in zip(rows, *pulls.argmax(0).T, *pulls.max(0).T)]
+        return [_sentence(self._artist(a, r) if x > 0 else '', self._audio(s) if y > 0 and not (a == s and x > 0 and isinstance(self.things[a], str)) else '') for r, a, s, x, y in zip(rows, *pulls.argmax(0).T, *pulls.max(0).T)]
 
     def _artist(self, n, row):
         m, thing = self.model, self.things[n]
