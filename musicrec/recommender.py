@@ -443,7 +443,9 @@ def _strongest(self, x, own, part, sure, which, own_rows, n=5):
     for a in range(0, len(x), 4096):
         some = slice(a, a + 4096)
         mine, single = self.spread_(np.where(part == which, x[some] - mean, 0), hers[some])
-        k = (mine @ dense.T + (single @ sparse.T).toarray()) * pull * (sure[some] * self.volumes_['process'])[:, None]
+        k = mine.astype('float32') @ dense.T.astype('float32')
+        if which == 'artist': k += (single @ sparse.T).toarray()
+        k *= pull.astype('float32') * (sure[some] * self.volumes_['process']).astype('float32')[:, None]
         k[np.arange(a, a + len(k))[:, None] == own_rows] = 0 # a track is no reason for itself
         top = np.sort(np.argpartition(-k, min(n, k.shape[1]) - 1, axis=1)[:, :n], axis=1)
         top = np.take_along_axis(top, np.argsort(-np.take_along_axis(k, top, 1), axis=1, kind='stable'), 1)
