@@ -170,8 +170,9 @@ def main():
     if args.json:
         old = json.load(open(args.json)) if os.path.exists(args.json) else {}
         worlds = {(w["world"], w["artists"], w["tracks_per_artist"]): w for w in old.get("worlds", []) + found.get("worlds", [])}
-        made = f"MUSICREC_DATA=… python benchmarks/artist_ceiling.py --json results/artist_ceiling.json --threads {args.threads}, its parts one after another"
-        with open(args.json, "w") as f: json.dump(old | found | {"made_by": made, "worlds": list(worlds.values())}, f, indent=1)
+        how = f"MUSICREC_DATA=… python benchmarks/artist_ceiling.py --artists {args.artists} --tracks {args.tracks} --test {args.test} --seeds {args.seeds} --threads {args.threads} --json results/artist_ceiling.json"
+        made = old.get("parts_made_by", {}) | dict.fromkeys(args.only, how)
+        with open(args.json, "w") as f: json.dump(old | found | {"made_by": "benchmarks/artist_ceiling.py, part by part (--only), see parts_made_by", "parts_made_by": made, "worlds": list(worlds.values())}, f, indent=1)
 
 
 if __name__ == "__main__":
