@@ -65,7 +65,13 @@ class Likes:
     def with_indicator(self, s): return self._ours(s, self.artists, listed=True)
     def without_forests(self, s): return self._ours(s, self.artists, forests=False)
     def audio_only(self, s): return self._ours(s, None, self.bare)
+    def predicted_artists(self, s): return self._ours(s, self.artists, artist_from="predicted")  # the paper's discussion
     def paper(self, s): return self._ours(s, self.artists, method="paper")  # its net on our vectors, zeros for artists without one
+
+    def paper_by_artist(self, s):
+        """The paper's other approach: track vectors of a net that was taught artists."""
+        if not hasattr(self, "by_artist"): self.by_artist = TrackEncoder(target="artist", seed=self.seed).fit(self.t).embed(self.t)
+        return Recommender(self.artists, self.by_artist, method="paper", seed=self.seed).fit(self.t, self.who, s).predict_proba(s.test).to_numpy()
 
     def artist_rate(self, s):
         """The like-rate of the artist's other tracks, drawn towards the mean as if by one track more."""
@@ -94,8 +100,8 @@ class Likes:
     def blend_and_ours(self, s): return expit(np.mean([np.log(p / (1 - p)) for p in (np.clip(self.kept[m], .005, .995) for m in ("default", "blend"))], 0))
 
 
-METHODS = "default", "blend", "audio_only", "blend_and_ours", "artist_rate", "with_indicator", "without_forests", "paper"
-FEWER = {"with_indicator": 1, "without_forests": 1, "paper": 1}  # Seeds of what is no part of a target
+METHODS = "default", "blend", "audio_only", "blend_and_ours", "artist_rate", "with_indicator", "without_forests", "predicted_artists", "paper", "paper_by_artist"
+FEWER = {"with_indicator": 1, "without_forests": 1, "predicted_artists": 1, "paper": 1, "paper_by_artist": 1}  # Seeds of what is no part of a target
 
 
 def one_seed(e, by, seed):

@@ -299,18 +299,11 @@ def _fit_additive(self, t, rows, y, weight, valid):
         f = _sums(self, x, own, part).to_numpy()[rows].sum(1)
         self.spread_ = Spread.of(x[rows], own[rows], weight * expit(f) * expit(-f))
         roots = self.spread_(x, own)
-    main = _main(self)[rows]
-    artist = np.unique(np.where(main != '', main, np.arange(len(rows)).astype(str)).astype(str), return_inverse=True)[1]
-    seen = {p: v for p, v in _seen_by_trees(self, t).items() if v[rows].any()} if self.forests and len(y) >= LABELS and np.bincount(y).min() >= 10 else {}
-    grown = {p: Forest.grow(v[rows], y, weight, artist, self.seed) for p, v in seen.items()}
-    self.trees_ = {p: forest for p, (forest, _) in grown.items()}
-    self.volumes_ = pd.Series({'shift': 0., 'process': 1.})
-    if grown:
-        held = without_group(f, (roots[0][rows], roots[1][rows]), y, weight, artist)
-        shift, loud = weigh(np.stack([held, *(h for _, h in grown.values())]), y, weight)
-        self.volumes_ = pd.Series([shift, *loud], ['shift', 'process', *grown])
+    seen, held = _seen_by_trees(self, t), {}
+    self.trees_, self.volumes_ = {}, pd.Series({'shift': 0., 'process': 1.})
+    if self.forests and len(y) >= LABELS and np.bincount(y).min() >= 10: held = _grow(self, seen, rows, y, weight, f, tuple(r[rows] for r in roots))
     sure, said = doubt(roots), {p: forest(seen[p]) for p, forest in self.trees_.items()}
-    for p, (_, h) in grown.items(): said[p][rows] = h
+    for p, h in held.items(): said[p][rows] = h
     parts = _voices(self, x, own, part, sure, said)
     self.middle_parts_ = parts.iloc[rows].mean() * [0, 1, 1, 1]
     self.parts_ = _centred(self, parts)
@@ -319,6 +312,18 @@ def _fit_additive(self, t, rows, y, weight, valid):
     self.pullers_ = pull, *liked, x.mean(0)
     self.pulls_ = {p: _strongest(self, x, own, part, sure, p, self.liked_) for p in ('artist', 'audio')}
 
+# %% ../nbs/05_recommender.ipynb #88ecd2e5
+def _grow(self, seen, rows, y, weight, f, roots):
+    "Grow a forest per part, and weigh all voices by what they say of artists that they never met; what forests say of labelled tracks so."
+    main = _main(self)[rows]
+    artist = np.unique(np.where(main != '', main, np.arange(len(rows)).astype(str)).astype(str), return_inverse=True)[1]
+    grown = {p: Forest.grow(x[rows], y, weight, artist, self.seed) for p, x in seen.items() if x[rows].any()}
+    self.trees_, held = {p: forest for p, (forest, _) in grown.items()}, {p: h for p, (_, h) in grown.items()}
+    shift, loud = weigh(np.stack([without_group(f, roots, y, weight, artist), *held.values()]), y, weight)
+    self.volumes_ = pd.Series([shift, *loud], ['shift', 'process', *held])
+    return held
+
+# %% ../nbs/05_recommender.ipynb #c41af3d8
 def _inputs(self, blocks):
     "All inputs scaled: dense ones, single artists, and the part of each dense column."
     own = self.share_[:, np.maximum(self.by_.get_indexer(self.judged_), 0)] * (self.by_.get_indexer(self.judged_) >= 0) if len(self.by_) else csr_array((len(self.catalogue_), len(self.judged_)))
@@ -342,21 +347,7 @@ def _voices(self, x, own, part, sure, said):
 def _centred(self, parts):
     return (parts - self.middle_parts_).assign(base=parts.base + self.middle_parts_.sum())
 
-def _strongest(self, x, own, part, sure, which, own_rows, n=5):
-    "The liked tracks, by number among them, without whose like each track's part would fall most, and by how much."
-    (pull, dense, sparse, mean), who, much = self.pullers_, [], []
-    hers = own if which == 'artist' else csr_array(own.shape)
-    for a in range(0, len(x), 4096):
-        some = slice(a, a + 4096)
-        mine, single = self.spread_(np.where(part == which, x[some] - mean, 0), hers[some])
-        k = (mine @ dense.T + (single @ sparse.T).toarray()) * pull * (sure[some] * self.volumes_['process'])[:, None]
-        k[np.arange(a, a + len(k))[:, None] == own_rows] = 0 # a track is no reason for itself
-        top = np.sort(np.argpartition(-k, min(n, k.shape[1]) - 1, axis=1)[:, :n], axis=1)
-        top = np.take_along_axis(top, np.argsort(-np.take_along_axis(k, top, 1), axis=1, kind='stable'), 1)
-        top = np.pad(top, [(0, 0), (0, n - top.shape[1])], mode='edge')
-        who.append(top), much.append(np.take_along_axis(k, top, 1))
-    return np.concatenate(who).astype('int64'), np.concatenate(much).astype('float32')
-
+# %% ../nbs/05_recommender.ipynb #72b73ff4
 def _fit_paper(self, t, rows, y, weight, valid):
     at, y = torch.tensor(rows), torch.tensor(y.astype('float32'))
     valid = np.flatnonzero(valid if valid.any() else np.ones(len(rows), bool))
@@ -444,6 +435,24 @@ def _recommend(self, k, liked, disliked, exclude_known, diversity, max_per_artis
     top = self.catalogue_.iloc[rows][['track_id', 'title', 'artist']].reset_index(drop=True)
     return top.assign(score=expit(exact).astype(float), rank=np.arange(1, len(rows) + 1), because=_because(self, rows) if who is None else who.because(rows))[COLUMNS]
 
+# %% ../nbs/05_recommender.ipynb #c8d903a7
+def _strongest(self, x, own, part, sure, which, own_rows, n=5):
+    "The liked tracks, by number among them, without whose like each track's part would fall most, and by how much."
+    (pull, dense, sparse, mean), who, much = self.pullers_, [], []
+    hers = own if which == 'artist' else csr_array(own.shape)
+    for a in range(0, len(x), 4096):
+        some = slice(a, a + 4096)
+        mine, single = self.spread_(np.where(part == which, x[some] - mean, 0), hers[some])
+        k = mine.astype('float32') @ dense.T.astype('float32')
+        if which == 'artist': k += (single @ sparse.T).toarray()
+        k *= pull.astype('float32') * (sure[some] * self.volumes_['process']).astype('float32')[:, None]
+        k[np.arange(a, a + len(k))[:, None] == own_rows] = 0 # a track is no reason for itself
+        top = np.sort(np.argpartition(-k, min(n, k.shape[1]) - 1, axis=1)[:, :n], axis=1)
+        top = np.take_along_axis(top, np.argsort(-np.take_along_axis(k, top, 1), axis=1, kind='stable'), 1)
+        top = np.pad(top, [(0, 0), (0, n - top.shape[1])], mode='edge')
+        who.append(top), much.append(np.take_along_axis(k, top, 1))
+    return np.concatenate(who).astype('int64'), np.concatenate(much).astype('float32')
+
 # %% ../nbs/05_recommender.ipynb #388871b4
 def _because(self, rows):
     "One plain sentence for each row, by liked tracks that pull it."
@@ -455,12 +464,12 @@ def _because(self, rows):
     return found
 
 def _cause(self, part, row, named):
-    "Of the likes that pull a track at least half as much as the strongest, the one whose artist was named least; `None` if none pulls."
+    "Of the likes that pull a track at least half as much as the strongest, the one whose artist was named least, first by an artist of the track; `None` if none pulls."
     who, much = (f[row] for f in self.pulls_[part])
     near = self.liked_[who[(much > 0) & (much >= much[0] / 2)]]
     if not len(near): return None
-    artist = self.catalogue_.artist.iloc[near].to_numpy()
-    best = min(range(len(near)), key=lambda i: named[artist[i]])
+    artist, hers = self.catalogue_.artist.iloc[near].to_numpy(), set(self.share_[[row]].indices)
+    best = min(range(len(near)), key=lambda i: (named[artist[i]], hers.isdisjoint(self.share_[[near[i]]].indices)))
     named[artist[best]] += 1
     return near[best]
 
@@ -570,7 +579,7 @@ class Newcomer:
         liked = self.share > 0
         if not liked.any(): return ['far from what you dislike'] * len(rows)
         pulls = self._pulls(rows)[liked]
-        return [_sentence(self._artist(a, r) if x > 0 else '', self._audio(s) if y > 0 else '') for r, a, s, x, y in zip(rows, *pulls.argmax(0).T, *pulls.max(0).T)]
+        return [_sentence(self._artist(a, r) if x > 0 else '', self._audio(s) if y > 0 and not (a == s and x > 0 and isinstance(self.things[a], str)) else '') for r, a, s, x, y in zip(rows, *pulls.argmax(0).T, *pulls.max(0).T)]
 
     def _artist(self, n, row):
         m, thing = self.model, self.things[n]

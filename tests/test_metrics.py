@@ -106,6 +106,18 @@ def test_best_is_a_sort_by_score_then_column():
             assert best(hidden, k).tolist() == [(r + [-1] * width)[:width] for r in (row[:k] for row in ranked(scores, known))]
 
 
+@pytest.mark.parametrize("k", [1, 20, 30])
+def test_best_of_long_rows_is_that_of_sorting(k):
+    rng = np.random.default_rng(k)
+    scores = rng.integers(0, 40, (6, 8200)) / 7
+    scores[1] = 1
+    scores[2, rng.random(8200) < .99] = -np.inf
+    scores[3, :-5], scores[4, ::2] = -np.inf, np.nan
+    left = np.where(np.isnan(scores), -np.inf, scores)
+    order = np.argsort(-left, axis=1, kind="stable")[:, :k]
+    assert best(scores, k).tolist() == np.where(np.take_along_axis(left, order, 1) > -np.inf, order, -1).tolist()
+
+
 def test_best_of_no_items_is_empty(): assert best(np.zeros((2, 0)), 5).shape == (2, 0)
 
 

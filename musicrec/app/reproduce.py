@@ -212,7 +212,7 @@ def _recommend(t, who, artists, encoders, seed, folder):
     tracks = encoder.embed(t)
     net = Recommender(artists.get('paper'), tracks, method='paper', seed=seed).fit(t, who).net_
     _save(plot_network(net, ['artist + track vectors', 'hidden', 'hidden', 'like'], 'sigmoid'), folder, 4)
-    recommendations = Recommender(artists.get('default'), tracks, seed=seed).fit(t, who).recommend(k=30)
+    recommendations = Recommender(artists.get('default'), tracks, seed=seed).fit(t, who).recommend(k=30, max_per_artist=2)
     write_csv(recommendations, folder/'recommendations.csv')
     write_jspf(recommendations, folder/'playlist.jspf', f'musicrec: for {who}')
     return recommendations
@@ -230,5 +230,5 @@ def _evaluate(t, data, seed, quick, artists, recommendations, simulated, who, fo
     done('evaluation', f'{k} folds, figure 5, table, report')
     say('\n' + table_beside(record).to_string(index=False, na_rep='', float_format='{:.3f}'.format))
     say(f'\nFirst ten for {who!r}' + (' (simulated listening)' if simulated else ''))
-    for r in recommendations.head(10).itertuples(): say(f'{r.rank:>3}. {r.artist} – {r.title}  [{r.score:.2f}]\n     because {r.because}')
+    for r in recommendations.head(10).itertuples(): say(f'{r.rank:>3}. {r.artist} – {r.title}  [{r.score:.3f}]\n     because {r.because}')
     return record
