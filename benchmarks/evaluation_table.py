@@ -161,7 +161,7 @@ def main():
     args = parser.parse_args()
     say = lambda line: print(line, flush=True)
     done = json.loads(args.json.read_text()) if args.json and args.json.exists() else {}
-    done["made_by"] = "MUSICREC_DATA=… python benchmarks/evaluation_table.py --json results/evaluation.json"
+    done["made_by"] = "MUSICREC_DATA=… python benchmarks/evaluation_table.py --json results/evaluation.json" + " (part by part, by --only)" * (len(args.only) < 5)
 
     def keep(part, value):
         done[part] = value
