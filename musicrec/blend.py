@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 import torch.nn.functional as F
 from scipy.optimize import minimize
+from scipy.sparse import csr_array
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
@@ -22,8 +23,8 @@ from .tables import AUDIO, InputError, Tables, credits_of, main_artists
 from .track_embeddings import Training, features_of, learning_sides, main_classes, temperature, tempered, train_net
 
 # %% auto #0
-__all__ = ['TWELVE', 'FEW', 'MANY', 'CELLS', 'guess_usual', 'guess_nearest', 'company', 'known_for', 'forest_tuned',
-           'pool_weights', 'Blend']
+__all__ = ['TWELVE', 'FEW', 'MANY', 'guess_usual', 'guess_nearest', 'company', 'known_for', 'forest_tuned', 'pool_weights',
+           'Blend']
 
 # %% ../nbs/04b_blend.ipynb #2fb49f9d
 def guess_usual(
@@ -84,10 +85,7 @@ def known_for(
     return np.hstack([own / np.maximum(total, 1), np.log1p(total)])
 
 # %% ../nbs/04b_blend.ipynb #e7346a22
-FEW, MANY = 30, 300 # Classes up to which boosting stands for extremely random trees; above which forests may have to predict codes
-CELLS = 3_000_000 # Rows × classes of which a plain forest still fits into a few GiB
-
-def _plain(k, rows): return k <= MANY or k * rows <= CELLS
+FEW, MANY = 30, 300 # Classes up to which boosting stands for extremely random trees; above which trees are grown on random codes
 
 class _Member:
     "Scores of rows, and what the validation side chose."
@@ -126,19 +124,27 @@ def _all_classes(p, classes, k):
     full[:, classes] = p
     return full.clip(1e-3)
 
-def _forest_member(x, y, k, seed, extra, plain, trees=100):
-    "A forest or extremely random trees; for many classes on random codes."
+def _forest_member(x, y, k, seed, extra, trees=100):
+    "A forest or extremely random trees; for many classes grown on random codes, with the classes of each leaf counted afterwards."
     from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor, RandomForestClassifier, RandomForestRegressor
     options = dict(n_estimators=trees, min_samples_leaf=3 if extra else 2, max_features=.5 if extra else 'sqrt', random_state=seed, n_jobs=1)
     middle = np.nan_to_num(np.nanmean(x, 0)) if len(x) else 0.
     fill = lambda x: np.where(np.isfinite(x), x, middle)
-    if plain:
+    if k <= MANY:
         model = (ExtraTreesClassifier if extra else RandomForestClassifier)(**options).fit(fill(x), y)
         return _Member(lambda x: np.log(_all_classes(model.predict_proba(fill(x)), model.classes_, k)))
     code = np.random.default_rng([seed, 6]).choice([-1., 1.], (k, 16))
-    model = (ExtraTreesRegressor if extra else RandomForestRegressor)(**options | dict(min_samples_leaf=2, max_features=.5)).fit(fill(x), code[y])
-    prior = np.log(np.bincount(y, minlength=k) + .5)
-    return _Member(lambda x: 2 * model.predict(fill(x)) @ code.T + prior)
+    model = (ExtraTreesRegressor if extra else RandomForestRegressor)(**options | dict(max_features=.5)).fit(fill(x), code[y])
+    shares = [_leaf_shares(leaf, y, tree.tree_.node_count, k) for leaf, tree in zip(model.apply(fill(x)).T, model.estimators_)]
+    prior = .003 * np.bincount(y, minlength=k) / len(y) + 1e-6
+    return _Member(lambda x: np.log(sum(s[leaf].toarray() for leaf, s in zip(model.apply(fill(x)).T, shares)) / trees + prior))
+
+def _leaf_shares(leaf, y, nodes, k):
+    "Share of each class in every leaf of a tree: sparse, nodes × classes."
+    count = csr_array((np.ones(len(y)), (leaf, y)), shape=(nodes, k))
+    count.sum_duplicates()
+    count.data /= np.repeat(np.bincount(leaf, minlength=nodes), np.diff(count.indptr))
+    return count
 
 def _gaussian_member(x, y, xv, yv, k, own, chosen):
     "Bell curves over the track's own measures, of the kind that validation likes best, or `chosen`."
@@ -153,8 +159,8 @@ def forest_tuned(
 ): # Function of inputs that gives probabilities
     "The rival: a random forest whose leaf size and number of features validation chooses, on random codes for many classes."
     from sklearn.ensemble import RandomForestClassifier
-    if not _plain(k, len(x)):
-        member = _forest_member(x, y, k, seed, False, False, trees)
+    if k > MANY:
+        member = _forest_member(x, y, k, seed, False, trees)
         heat = temperature(member(x_valid), y_valid)
         return lambda x: tempered(member(x), heat)
     fill = lambda x: np.where(np.isfinite(x), x, np.nan_to_num(np.nanmean(x, 0)))
@@ -258,7 +264,7 @@ def _fit_blend(self, t, cut):
     x, xv = _inputs(self, t, sides[0], train=True), _inputs(self, t, sides[1])
     own = len(self.features)
     if not np.isfinite(x[:, :own]).any(): raise InputError(f'no track of the training side has any of {", ".join(self.features)}. Give tables with audio features.')
-    make = _members(self, k, own, _plain(k, len(y) + len(yv)))
+    make = _members(self, k, own)
     names = self.members or [m for m in make if m != ('boosting' if k > FEW else 'extra')]
     if unknown := set(names) - set(make): raise InputError(f'{sorted(unknown)} are no members. Choose {", ".join(make)}.')
     with warnings.catch_warnings():
@@ -271,9 +277,9 @@ def _fit_blend(self, t, cut):
         if len(y) <= self.refit and not self.labels_: self.models_ = {m: make[m](np.concatenate([x, xv]), np.concatenate([y, yv]), xv, yv, f.chosen) for m, f in self.models_.items()}
     return self
 
-def _members(self, k, own, plain):
+def _members(self, k, own):
     "How each member is made of training and validation rows and, to learn again, of what it chose the first time."
     width = self.width if self.target == 'genre' else max(256, self.width)
     return {'nets': lambda x, y, xv, yv, chosen: _net_member(x, y, xv, yv, k, self.seed, self.nets, width, chosen), 'boosting': lambda x, y, xv, yv, chosen: _boosting_member(x, y, xv, yv, k, self.seed, chosen),
-            'forest': lambda x, y, xv, yv, chosen: _forest_member(x, y, k, self.seed, False, plain), 'extra': lambda x, y, xv, yv, chosen: _forest_member(x, y, k, self.seed, True, plain),
+            'forest': lambda x, y, xv, yv, chosen: _forest_member(x, y, k, self.seed, False), 'extra': lambda x, y, xv, yv, chosen: _forest_member(x, y, k, self.seed, True),
             'gaussian': lambda x, y, xv, yv, chosen: _gaussian_member(x, y, xv, yv, k, own, chosen)}

@@ -3,7 +3,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from musicrec.preprocess import Split, _sides, check_split, folds, leaks, split, track_groups
+from musicrec.preprocess import Split, _balanced_sides, _dates, _even_sides, _sides, check_split, folds, leaks, split, track_groups
 from musicrec.tables import AUDIO, InputError, LeakError, Tables
 
 
@@ -182,3 +182,24 @@ def test_dates_that_leave_a_side_empty_say_which():
     with pytest.raises(InputError, match="leave nothing for train"): split(one_day, "time", valid=0, test=.3)
     two_days = T.replace(tracks=T.tracks.assign(release_date=["2001-05-05"] * 4 + ["2002-05-05"] * 20))
     with pytest.raises(InputError, match="leave nothing for train"): split(two_days, "time", valid=.5, test=.3)
+
+
+DRAWN = {  # What seeds 0, 1 and 2 draw, by these shares: a split must not change unseen from one version to the next
+    "even": {(.6, .2, .2): "0020000000021210021211000001021020201000", (.7, 0, .3): "2200200000002022202020002000000000000220", (.5, .3, .2): "0012000011120102020000120020112101100021"},
+    "balanced": {(.6, .2, .2): "21200000201012001", (.7, 0, .3): "00020000002000022", (.5, .3, .2): "22010201002021020"}}
+
+
+def test_a_seed_draws_what_it_always_drew():
+    classes = np.arange(40) % 7 % 3
+    groups = np.repeat(np.arange(17), [1, 2, 1, 3, 1, 1, 4, 2, 1, 5, 1, 1, 2, 6, 1, 3, 5])
+    draw = {"even": lambda *how: _even_sides(classes, *how), "balanced": lambda *how: _balanced_sides(groups, classes, *how)}
+    for name, known in DRAWN.items():
+        assert ["".join(map(str, draw[name](list(shares), np.random.default_rng(seed)))) for seed, shares in enumerate(known)] == list(known.values())
+
+
+def test_a_date_is_all_its_days_and_a_recording_as_old_as_its_oldest():
+    t = Tables(tracks=pd.DataFrame({"track_id": list("abcdefg"), "release_date": ["2004", "2004-02", "2004-02-03", "2004-02-03T05:06:07Z", None, "soon", "2003-12"]}))
+    own = pd.Series(list("abcdefg"), list("abcdefg"))
+    days = lambda best: _dates(t, best).astype("str").fillna("NaT").values.tolist()
+    assert days(own) == [["2004-01-01", "2004-12-31"], ["2004-02-01", "2004-02-29"], ["2004-02-03"] * 2, ["2004-02-03"] * 2, ["NaT", "NaT"], ["NaT", "NaT"], ["2003-12-01", "2003-12-31"]]
+    assert days(own.replace({"g": "a"}))[0] == ["2003-12-01", "2003-12-31"]
