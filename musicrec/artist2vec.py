@@ -20,12 +20,12 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 from . import __version__
-from .metrics import rank_scores
+from .metrics import candidates, rank_scores
 from .preprocess import Standardize, audio_matrix
 from .tables import InputError, NotFoundError, Tables, atomic_path, input_error, main_artists
 
 # %% auto #0
-__all__ = ['KINDS', 'CHUNK', 'ALIKE', 'FORMAT', 'ROWS', 'BLOCK', 'SOLVED', 'HIDDEN', 'WATCHED', 'corpora', 'sentences', 'unit',
+__all__ = ['KINDS', 'ALIKE', 'FORMAT', 'ROWS', 'BLOCK', 'SOLVED', 'HIDDEN', 'WATCHED', 'corpora', 'sentences', 'unit',
            'Embeddings', 'top_rows', 'nearest', 'tastes', 'affinity', 'save_arrays', 'load_arrays', 'save_embeddings',
            'load_embeddings', 'Reshuffled', 'word2vec', 'HeldOutLoss', 'deal', 'members', 'ppmi', 'eigenvectors',
            'sweeps_for', 'refine', 'hide', 'brought_back', 'Artist2Vec', 'main_genre_of_artists', 'agreement',
@@ -150,19 +150,13 @@ def _per_id(values, dtype, ids):
     return values
 
 # %% ../nbs/03_artist2vec.ipynb #40ae1184
-CHUNK = 256 # Scores per chunk
-
 def top_rows(
     score:np.ndarray, # One number per row
     k:int,
     order:np.ndarray|None=None # Decides between equal rows, lowest first; by default their number
 )->np.ndarray: # Row numbers, best first
     "The `k` best rows; scores that agree to six digits are equal."
-    k, whole = min(k, len(score)), len(score) // CHUNK * CHUNK
-    if whole // CHUNK > k: # the k-th best chunk has k rows at least as good as its best
-        highest = score[:whole].reshape(-1, CHUNK).max(1)
-        rows = np.flatnonzero(score >= np.partition(highest, -k)[-k] - 1e-6)
-    else: rows = np.arange(len(score))
+    rows = candidates(score, k, 1e-6)
     return rows[np.lexsort((rows if order is None else order[rows], -score[rows].round(6)))][:k]
 
 def nearest(

@@ -137,7 +137,7 @@ def _forest_member(x, y, k, seed, extra, trees=100):
     model = (ExtraTreesRegressor if extra else RandomForestRegressor)(**options | dict(max_features=.5)).fit(fill(x), code[y])
     shares = [_leaf_shares(leaf, y, tree.tree_.node_count, k) for leaf, tree in zip(model.apply(fill(x)).T, model.estimators_)]
     prior = .003 * np.bincount(y, minlength=k) / len(y) + 1e-6
-    return _Member(lambda x: np.log(sum(s[leaf].toarray() for leaf, s in zip(model.apply(fill(x)).T, shares)) / trees + prior))
+    return _Member(lambda x: np.log(sum(s[leaf] for leaf, s in zip(model.apply(fill(x)).T, shares)).toarray() / trees + prior))
 
 def _leaf_shares(leaf, y, nodes, k):
     "Share of each class in every leaf of a tree: sparse, nodes × classes."

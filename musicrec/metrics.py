@@ -10,7 +10,7 @@ from .tables import InputError
 
 # %% auto #0
 __all__ = ['METRICS', 'CHUNK', 'RANKING', 'check', 'accuracy', 'confusion', 'balanced_accuracy', 'macro_f1', 'auc', 'log_loss',
-           'paper_loss', 'brier', 'ece', 'ranks', 'top_k', 'mrr', 'best', 'hits', 'ndcg_at', 'recall_at',
+           'paper_loss', 'brier', 'ece', 'ranks', 'top_k', 'mrr', 'candidates', 'best', 'hits', 'ndcg_at', 'recall_at',
            'precision_at', 'hit_at', 'map_at', 'mrr_at', 'coverage', 'novelty', 'diversity', 'rank_scores', 'interval',
            'paired']
 
@@ -108,6 +108,16 @@ METRICS = {'accuracy': accuracy, 'balanced_accuracy': balanced_accuracy, 'macro_
 # %% ../nbs/base/metrics.ipynb #e24cfc03
 CHUNK = 256 # Scores per chunk
 
+def candidates(
+    score:np.ndarray, # One long row
+    k:int,
+    slack:float=0. # Scores so near count as equal
+)->np.ndarray: # Column numbers, in order
+    "Columns among which the `k` best are: the k-th best chunk has k scores at least as good as its best, so the rest is passed over."
+    if len(score) // CHUNK <= k: return np.arange(len(score))
+    highest = score[:len(score) // CHUNK * CHUNK].reshape(-1, CHUNK).max(1)
+    return np.flatnonzero(score >= np.partition(highest, -k)[-k] - slack)
+
 def best(
     scores:np.ndarray, # Listeners × items, higher is better; −inf or NaN for what may not be recommended
     k:int=20
@@ -130,9 +140,8 @@ def best(
     return np.where(np.take_along_axis(found, order, 1) > -np.inf, np.take_along_axis(top, order, 1), -1)
 
 def _best_of_many(s, k):
-    "The same for one long row: the k-th best chunk has k scores at least as good as its best, so the rest is passed over."
-    highest = s[:len(s) // CHUNK * CHUNK].reshape(-1, CHUNK).max(1)
-    rows = np.flatnonzero(s >= np.partition(highest, -k)[-k])
+    "The same for one long row."
+    rows = candidates(s, k)
     rows = rows[np.argsort(-s[rows], kind='stable')[:k]]
     return np.where(s[rows] > -np.inf, rows, -1)
 
