@@ -10,7 +10,7 @@ import sklearn.metrics as sk
 from golden_metrics import CASES, KEPT, class_case, ranked, ranking_case, weighted_sum
 from scipy.sparse import csr_array
 
-from musicrec.metrics import METRICS, RANKING, accuracy, auc, balanced_accuracy, best, brier, check, confusion, diversity, ece, hits, interval, log_loss, macro_f1, map_at, mrr, ndcg_at, novelty
+from musicrec.metrics import METRICS, RANKING, accuracy, auc, balanced_accuracy, best, brier, candidates, check, confusion, diversity, ece, hits, interval, log_loss, macro_f1, map_at, mrr, ndcg_at, novelty
 from musicrec.metrics import coverage as covered
 from musicrec.metrics import paired, paper_loss, precision_at, rank_scores, ranks, top_k
 from musicrec.tables import InputError, MusicrecError
@@ -380,3 +380,10 @@ def test_interval_over_groups_is_wider_than_over_rows():
     run = [(np.zeros(200, int), np.stack([right, ~right], 1).astype(float))]
     width = lambda i: i[2] - i[1]
     assert width(interval(accuracy, run, groups)) > 2 * width(interval(accuracy, run))
+
+
+def test_of_a_long_row_only_what_may_be_among_the_best_is_looked_at():
+    s = np.zeros(1024)
+    s[[3, 300, 600, 1000]] = 4, 3, 2, 1
+    assert candidates(s, 2).tolist() == [3, 300] and candidates(s, 2, 1.).tolist() == candidates(s, 3).tolist() == [3, 300, 600]
+    assert len(candidates(s, 4)) == 1024 and len(candidates(s[:1023], 3)) == 1023
