@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from musicrec.artist2vec import infer_artists
+from musicrec.artist2vec import Embeddings, infer_artists
 from musicrec.collect import load_tables
 from musicrec.evaluation import _Classes, _forest, _Likes, interval, paper_loss, roc_bands, rows_of, transfer_artists
 from musicrec.metrics import accuracy, auc, log_loss, paired
@@ -23,7 +23,7 @@ from musicrec.preprocess import Split, audio_matrix, folds, main_genre, merge_du
 from musicrec.recommender import MEASURES
 from musicrec.tables import fold, main_artists
 
-OTHERS = "hetrec2011_lastfm_2k", "tidytuesday_spotify_songs", "spotify_related_artists_amat", "spotify_related_graph_taylor_swift"
+OTHERS = "hetrec2011_lastfm_2k", "tidytuesday_spotify_songs", "spotify_related_artists_amat", "spotify_related_graph_taylor_swift", "spotify_music_genre_50k", "spotify_hit_predictor"
 READ = 10_000_000  # Artists in lists that the paper's word2vec reads
 PROTOCOLS = "as it stands", "merged", "artist"
 METRICS = {"likes": ["accuracy", "balanced_accuracy", "auc", "log_loss", "brier", "ece"], "genres": ["accuracy", "macro_f1", "paper_loss", "log_loss", "ece"], "artists": ["accuracy", "top10", "mrr", "paper_loss", "log_loss"]}
@@ -81,11 +81,12 @@ class Inputs(_Likes):
         self.eight = pd.DataFrame(audio_matrix(audio), audio.index)
         self.all_ = audio[[c for c in MEASURES if c in audio]].astype("float64").fillna(0)
         main, e = main_artists(t).reindex(audio.index), artists["default"]
-        rows, self.known = e.take(main)
+        learned = Embeddings([i for i, n in zip(e.ids, e.inferred) if not n], e.vectors[~e.inferred])
+        rows, self.known = learned.take(main)
         self.zeros = pd.DataFrame(rows, audio.index)
         full = infer_artists(e, t)
         self.inferred = pd.DataFrame(full.take(main)[0], audio.index)
-        self.main, self.e = main, e
+        self.main, self.e = main, learned
 
     def _predicted(self, s):
         """The paper's discussion: an unknown artist gets the vector of the known artist whose tracks sound most alike."""

@@ -21,6 +21,7 @@ from musicrec.blend import TWELVE, Blend, forest_tuned, guess_nearest, guess_usu
 from musicrec.collect import Tables, load_tables
 from musicrec.evaluation import transfer_artists
 from musicrec.gaussian import FeatureScale, GaussianEncoder
+from musicrec.matching import by_name
 from musicrec.metrics import METRICS, ece, paired
 from musicrec.preprocess import Split, audio_matrix, label_matrix, main_genre, merge_duplicates, split
 from musicrec.tables import fold, main_artists
@@ -44,11 +45,8 @@ def union_of_open_sets():
     """All tracks with audio of the open sets, artists matched by folded name, recordings merged."""
     parts = []
     for name in ("tidytuesday_spotify_songs", "spotify_music_genre_50k", "spotify_hit_predictor", "spotify_related_graph_taylor_swift", "geomack_song_attributes"):
-        t = load_tables(DATA / name)
-        by_name = t.artists.set_index("artist_id").name.dropna().map(fold)
-        credits = t.track_artists.assign(artist_id="name:artist:" + t.track_artists.artist_id.map(by_name)).dropna(subset=["artist_id"]).drop_duplicates(["track_id", "artist_id"])
-        names = t.artists.dropna(subset=["name"]).assign(artist_id=lambda d: "name:artist:" + d.name.map(fold))
-        parts.append(Tables(tracks=t.tracks, track_artists=credits.assign(source=name), audio_features=t.audio_features, artists=names.drop_duplicates("artist_id").assign(source="union")))
+        t = by_name(load_tables(DATA / name))
+        parts.append(Tables(**{k: f for k, f in t.frames().items() if k in ("tracks", "track_artists", "audio_features", "artists")}))
     return merge_duplicates(Tables.union(parts))
 
 

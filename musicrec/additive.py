@@ -12,8 +12,8 @@ from scipy.sparse import csr_array
 from scipy.special import expit, logit, ndtri
 
 # %% auto #0
-__all__ = ['HANDS', 'TREES', 'Ranks', 'Kernel', 'Forest', 'mode', 'evidence', 'learn_scales', 'fit_logistic', 'Spread',
-           'variance', 'doubt', 'without_group', 'weigh']
+__all__ = ['NEARNESS', 'FOLDS', 'HANDS', 'TREES', 'Ranks', 'Kernel', 'likes_in_fold', 'LikeRates', 'Forest', 'mode', 'evidence',
+           'learn_scales', 'fit_logistic', 'Spread', 'variance', 'doubt', 'without_group', 'weigh']
 
 # %% ../nbs/base/additive.ipynb #52af71f5
 @dataclass(eq=False)
@@ -54,6 +54,58 @@ class Kernel:
 
 def _gauss(a, b, gamma):
     return np.exp(-gamma * np.maximum((a**2).sum(1)[:, None] + (b**2).sum(1) - 2 * a @ b.T, 0))
+
+# %% ../nbs/base/additive.ipynb #34c58327
+NEARNESS, FOLDS = 10., 5 # By how much neighbours count more the nearer they are; parts of the labels
+
+def likes_in_fold(
+    artists:np.ndarray, # Main artist of each labelled row, as text
+    y:np.ndarray, weight:np.ndarray,
+    seed:int=0
+)->np.ndarray: # float, rows × 2: weight of likes, and of all labels
+    "What the labels in each row's own part say of its artist."
+    fold = np.random.default_rng([seed, 7]).integers(0, FOLDS, len(y)).astype(str)
+    return _totals(np.char.add(np.char.add(artists.astype(str), ' '), fold), y, weight)[1]
+
+def _totals(names, y, weight):
+    "Distinct names, and per row the weight of likes and of all labels under its name."
+    some, at = np.unique(names, return_inverse=True)
+    return some, np.stack([np.bincount(at, w, len(some)) for w in (weight * y, weight)], 1)[at]
+
+@dataclass(eq=False)
+class LikeRates:
+    "How often each artist was liked, and how often those near her."
+    artists:np.ndarray # Those with labels, sorted; an empty text is nobody
+    units:np.ndarray # float, artists × dimensions: vectors of length one, or zeros
+    told:np.ndarray # float, artists × 2: weight of likes, and of all labels
+
+    @classmethod
+    def of(cls, artists:np.ndarray, units:np.ndarray, y:np.ndarray, weight:np.ndarray)->LikeRates:
+        "From the artist and her vector of each labelled row."
+        some, first = np.unique(artists.astype(str), return_index=True)
+        return cls(some, units[first] * (some != '')[:, None], _totals(artists.astype(str), y, weight)[1][first] * (some != '')[:, None])
+
+    def __call__(self,
+        artists:np.ndarray, units:np.ndarray, # Artist of each row, and her vector
+        hidden:np.ndarray|float=0. # rows × 2: what of the artist's own labels a row is not told
+    )->np.ndarray: # float, rows × 4: logit of the own rate and log of one plus its weight, and the same of neighbours
+        "What is known of each row's artist."
+        some, first, at = np.unique(artists.astype(str), return_index=True, return_inverse=True)
+        row = np.searchsorted(self.artists, some).clip(max=len(self.artists) - 1)
+        same = self.artists[row] == some
+        vectors = units[first] * (some != '')[:, None]
+        near = np.concatenate([self._near(vectors[a:a + 4096], row[a:a + 4096], same[a:a + 4096]) for a in range(0, len(some), 4096)])
+        own = np.where((same & (some != ''))[at, None], self.told[row[at]] - hidden, 0)
+        return np.hstack([_odds(own), _odds(near[at])])
+
+    def _near(self, units, row, same):
+        closeness = np.exp(NEARNESS * (units @ self.units.T - 1)) * units.any(1)[:, None] * self.units.any(1)
+        closeness[np.flatnonzero(same), row[same]] = 0
+        return closeness @ self.told
+
+def _odds(told):
+    likes, rest = told[:, 0], np.maximum(told[:, 1] - told[:, 0], 0)
+    return np.stack([np.log((likes + .5) / (rest + .5)), np.log1p(likes + rest)], 1)
 
 # %% ../nbs/base/additive.ipynb #4e0a77d1
 HANDS, TREES = 10, 20 # Shares of the groups, and trees grown without each

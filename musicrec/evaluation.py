@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_curve
 from .analysis import COLOURS
-from .artist2vec import Artist2Vec, Embeddings, corpora
+from .artist2vec import Artist2Vec, Embeddings, corpora, infer_artists
 from .blend import TWELVE, Blend
+from .matching import by_name
 from .metrics import METRICS, RANKING, accuracy, auc, balanced_accuracy, brier, ece, interval, log_loss, macro_f1, mrr, paper_loss, rank_scores, ranks, top_k
 from .preprocess import Standardize, audio_matrix, folds, main_genre, merge_duplicates, track_groups
 from .ranking import RANKERS, core, hold_out, inner, ranking_rows
@@ -24,9 +25,9 @@ from .tables import InputError, NotFoundError, Tables, fold, input_error, main_a
 from .track_embeddings import TrackEncoder, guess_majority, targets
 
 # %% auto #0
-__all__ = ['PAPER', 'TASKS', 'ENTRANTS', 'METHODS', 'IMPLICIT', 'CELLS', 'COLUMNS', 'NAMES', 'constant_loss', 'listener_of',
-           'predictions', 'rows_of', 'read_pairs', 'taste_pairs', 'rank_lists', 'evaluate', 'transfer_artists',
-           'roc_bands', 'plot_roc', 'paper_rows', 'beside_paper', 'real_columns']
+__all__ = ['PAPER', 'TASKS', 'ENTRANTS', 'METHODS', 'IMPLICIT', 'CELLS', 'SOUNDS', 'COLUMNS', 'NAMES', 'constant_loss',
+           'listener_of', 'predictions', 'rows_of', 'read_pairs', 'taste_pairs', 'rank_lists', 'evaluate',
+           'transfer_artists', 'roc_bands', 'plot_roc', 'paper_rows', 'beside_paper', 'real_columns']
 
 # %% ../nbs/06_evaluation.ipynb #96293298
 __all__ = ['METRICS', 'METHODS', 'PAPER', 'TASKS', 'accuracy', 'auc', 'balanced_accuracy', 'beside_paper', 'brier', 'ece', 'evaluate', 'interval', 'listener_of', 'log_loss', 'macro_f1',
@@ -303,26 +304,25 @@ def evaluate(
 # %% ../nbs/06_evaluation.ipynb #6a4a0567
 def transfer_artists(
     t:Tables, # Whose artists want vectors
-    others:Iterable[Tables], # Collections with listeners, playlists or similar artists
+    others:Iterable[Tables], # Collections, at least one with listeners, playlists or similar artists
     method:str='ppmi',
     seed:int=0,
     most:int|None=None # For `paper`: artists in lists to read at most, by fewer passes per epoch than its five, at least one
 )->Embeddings|None: # By the artist ids of `t`; None if no collection has lists
-    "Artist vectors learned on other collections, matched by folded name."
-    lists, weights = [], []
-    for o in others:
-        name = o.artists.set_index('artist_id').name.dropna().map(fold).to_dict()
-        for c in corpora(o).itertuples():
-            both = dict(zip([name.get(a, a) for a in c.artists], c.weights))
-            lists.append(list(both)), weights.append(list(both.values()))
-    if not any(len(l) > 1 for l in lists): return None
+    "Artist vectors learned on other collections, matched by folded name; but for `paper`, those in no list are inferred from their audio and genres there."
+    others = [by_name(o) for o in others]
+    lists = pd.concat([corpora(o)[['artists', 'weights']] for o in others] or [pd.DataFrame({'artists': []})])
+    if not len(lists): return None
     maker = Artist2Vec(method=method, seed=seed)
-    if most and method == 'paper': maker.passes = max(1, min(maker.passes, most // (maker.epochs * sum(map(len, lists)))))
-    e = maker.fit(lists, weights).embeddings_
+    if most and method == 'paper': maker.passes = max(1, min(maker.passes, most // (maker.epochs * int(lists.artists.str.len().sum()))))
+    e = maker.fit(lists.artists.tolist(), lists.weights.tolist()).embeddings_
+    if method != 'paper': e = infer_artists(e, Tables.union([Tables(**{k: f for k, f in o.frames().items() if k in SOUNDS}) for o in others]))
     mine = t.artists.set_index('artist_id').name.dropna().map(fold)
     mine = mine[mine.isin(set(e.ids))]
     rows = [e.row(n) for n in mine]
-    return Embeddings(mine.index.tolist(), e.vectors[rows], None if e.weights is None else e.weights[rows])
+    return Embeddings(mine.index.tolist(), e.vectors[rows], None if e.weights is None else e.weights[rows], e.inferred[rows])
+
+SOUNDS = ('artists', 'tracks', 'track_artists', 'audio_features', 'track_genres') # Tables that say how artists sound
 
 # %% ../nbs/06_evaluation.ipynb #af87ccf8
 def roc_bands(

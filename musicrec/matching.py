@@ -14,7 +14,7 @@ from scipy.spatial import cKDTree
 from .tables import AUDIO, TABLES, NotFoundError, Tables, fold, fold_title, input_error, main_artists
 
 # %% auto #0
-__all__ = ['NEAR', 'NAMESPACES', 'CONFIDENCE', 'SECONDS', 'recordings', 'read_overrides', 'link', 'unify']
+__all__ = ['NEAR', 'NAMESPACES', 'CONFIDENCE', 'SECONDS', 'recordings', 'read_overrides', 'link', 'unify', 'by_name']
 
 # %% ../nbs/base/matching.ipynb #4ea80de8
 NEAR = dict.fromkeys(AUDIO, .001) | {'loudness': .05, 'tempo': .05} # Steps within which a feature counts as equal
@@ -221,3 +221,9 @@ def _added(both, t, to):
     key = ['listener_id', 'artist_id', 'source']
     weight = rows.groupby(key, sort=False).weight.sum(min_count=1).reset_index()
     return both.replace(listener_artists=both.listener_artists.drop(columns='weight').merge(weight, on=key, how='left'))
+
+# %% ../nbs/base/matching.ipynb #9d30e502
+def by_name(t:Tables)->Tables:
+    "`t` with each artist's folded name for her id, where she has one."
+    frames = {k: _renamed(f, t.artists.set_index('artist_id').name.dropna().map(fold).to_dict())[0] for k, f in t.frames().items()}
+    return Tables(t.notes, **{k: f.drop_duplicates(list(TABLES[k].key)) for k, f in frames.items()})

@@ -19,7 +19,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 from torch import nn
-from .additive import Forest, Kernel, Ranks, Spread, doubt, fit_logistic, learn_scales, variance, weigh, without_group
+from .additive import Forest, Kernel, LikeRates, Ranks, Spread, doubt, fit_logistic, learn_scales, likes_in_fold, variance, weigh, without_group
 from .artist2vec import Embeddings, artist_genres, infer_artists, load_arrays, save_arrays, unit
 from .matching import recordings
 from .preprocess import AUDIO, Split, merge_duplicates, split
@@ -277,10 +277,25 @@ def _blocks(self, t, rows=None):
 
 def _main(self): return self.catalogue_.artist_ids.str.split('|').str[0].to_numpy(object)
 
-def _seen_by_trees(self, t):
-    "What each forest sees: measures, and artist vectors."
+def _units(self):
+    "The mean vector of each track's main artist, at length one; zeros where there is none."
+    _, at = np.unique(_main(self).astype(str), return_inverse=True)
+    of = csr_array((np.ones(len(at)), (at, np.arange(len(at)))))
+    return unit(of @ self.artist_x_)[at]
+
+def _standing(self):
+    "How long each track's artist vectors are, the longer the better known: as ranks among learned ones, or among inferred ones."
+    e, length = self.artists_, np.linalg.norm(self.artists_.vectors, axis=1)[:, None]
+    kinds = [e.inferred, ~e.inferred]
+    ranks = self.maps_.setdefault('lengths', [Ranks.of(length[k]) for k in kinds])
+    rank = pd.Series(np.select(kinds, [r(length)[:, 0] for r in ranks], 0.), e.ids).reindex(self.by_).fillna(0)
+    return (self.share_ @ rank.to_numpy())[:, None]
+
+def _seen_by_trees(self, t, hidden=0.):
+    "What each forest sees: measures; artist vectors, how well known the artists are, and how often they and their neighbours were liked, but for what is `hidden`."
     x, _, has, _ = _artist_inputs(self, t)
-    return {'artist': np.hstack([_lengths(x), has[:, None]]) if self.listed else unit(x), 'audio': self.audio_x_}
+    rates = self.rates_(_main(self), _units(self), hidden)
+    return {'artist': np.hstack([_lengths(x), has[:, None]] * self.listed + [unit(x)] * (not self.listed) + [_standing(self), rates]), 'audio': self.audio_x_}
 
 # %% ../nbs/05_recommender.ipynb #e1218624
 SAMPLE, LABELS, PARTS = 400, 100, ['base', 'artist', 'audio', 'popularity'] # Labels by which kernels are weighed, and from which forests are grown
@@ -299,7 +314,10 @@ def _fit_additive(self, t, rows, y, weight, valid):
         f = _sums(self, x, own, part).to_numpy()[rows].sum(1)
         self.spread_ = Spread.of(x[rows], own[rows], weight * expit(f) * expit(-f))
         roots = self.spread_(x, own)
-    seen, held = _seen_by_trees(self, t), {}
+    main, hidden, held = _main(self)[rows], np.zeros((len(self.catalogue_), 2)), {}
+    self.rates_ = LikeRates.of(main, _units(self)[rows], y, weight)
+    hidden[rows] = likes_in_fold(main, y, weight, self.seed)
+    seen = _seen_by_trees(self, t, hidden)
     self.trees_, self.volumes_ = {}, pd.Series({'shift': 0., 'process': 1.})
     if self.forests and len(y) >= LABELS and np.bincount(y).min() >= 10: held = _grow(self, seen, rows, y, weight, f, tuple(r[rows] for r in roots))
     sure, said = doubt(roots), {p: forest(seen[p]) for p, forest in self.trees_.items()}

@@ -42,10 +42,10 @@ def reproduce_command(
     if not quiet: typer.echo(f'\nWritten to {out}: open {out/"report.html"}')
 
 # %% ../../nbs/app/cli.ipynb #e46dcd33
-_LISTS = {'hetrec', 'mpd', 'related', 'graphml', 'jspf', 'xspf'} # Kinds of files that hold lists of artists
+_TEACH = {'hetrec', 'mpd', 'related', 'graphml', 'jspf', 'xspf', 'features'} # Kinds of files that hold lists of artists, or how they sound
 
 def _collections():
-    "Collections on this computer that may hold lists of artists: what to load, and where it lies, by name."
+    "Collections on this computer that artist vectors may be learned from: what to load, and where it lies, by name."
     import os
     from musicrec.collect import open_sets
     from musicrec.sources.readers import units
@@ -56,7 +56,7 @@ def _collections():
         if place.name in found or any(p == place or place in p.parents for _, p in found.values()): continue
         try: kinds = {kind.partition(':')[0] for u in units(place) for kind, _ in u.parts}
         except MusicrecError: continue
-        if kinds & _LISTS or (place/'manifest.json').exists(): found[place.name] = place, place
+        if kinds & _TEACH or (place/'manifest.json').exists(): found[place.name] = place, place
     return found
 
 def _others(names, data, task, say):
@@ -74,7 +74,7 @@ def _others(names, data, task, say):
         o = load_tables(what)
         labelled = o.preferences if task == 'likes' else o.track_genres
         if len(labelled): say(f'{n} carries labels and teaches nothing')
-        elif len(o.playlist_tracks) + len(o.listener_artists) + len(o.similar_artists): others[n] = o
+        elif len(o.playlist_tracks) + len(o.listener_artists) + len(o.similar_artists) + len(o.audio_features): others[n] = o
     say(f'artist vectors from: {", ".join(others) or "none"}')
     return others
 
