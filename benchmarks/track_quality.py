@@ -16,13 +16,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from scipy.special import ndtr
 
 from musicrec.blend import TWELVE, Blend, forest_tuned, guess_nearest, guess_usual
 from musicrec.collect import Tables, load_tables
 from musicrec.evaluation import transfer_artists
 from musicrec.gaussian import FeatureScale, GaussianEncoder
 from musicrec.matching import by_name
-from musicrec.metrics import METRICS, ece, paired
+from musicrec.metrics import METRICS, ece, paired, reduced
 from musicrec.preprocess import Split, audio_matrix, label_matrix, main_genre, merge_duplicates, split
 from musicrec.tables import fold, main_artists
 from musicrec.track_embeddings import TrackEncoder, guess_majority, main_classes, targets
@@ -162,6 +163,44 @@ def cross(tables, seeds):
             yield f"{a} to {b}", seed, task, s, {m: f for m, f in unseen_methods(task, s, seed, None).items() if m != "paper"}
 
 
+class Confidence:
+    """How sure each likeliest class is in a run, and draws of which are right if that is true."""
+
+    def __init__(self, y, q, artist):
+        self.bin, self.gap = reduced(ece)[0](y, q)
+        self.sure, guess, rows, upto = q.max(1).astype(float), q.argmax(1), np.arange(len(q)), q.cumsum(1)
+        self.low, self.high = np.where(guess > 0, upto[rows, guess - 1], -1), np.where(guess < q.shape[1] - 1, upto[rows, guess], 2)
+        self.artist = np.unique(artist, return_inverse=True)[1]
+
+    def alike(self):
+        """How much alike two tracks of an artist are in being right more or less often than they are said to be, as normal numbers that are cut."""
+        r = self.gap - self.gap.mean()
+        n, total, squares = (np.bincount(self.artist, w) for w in (np.ones(len(r)), r, r**2))
+        pairs, variance = (n * (n - 1)).sum(), r.var()
+        return float(np.sin(np.pi / 2 * np.clip((total**2 - squares).sum() / pairs / variance, 0, 1))) if pairs and variance else 0.
+
+    def by_label(self, rng):
+        """A label is drawn for each track."""
+        u = rng.random(len(self.sure))
+        return (self.low < u) & (u <= self.high)
+
+    def by_artist(self, rng):
+        """Tracks of an artist are right together, as far as they are alike."""
+        rho, z = self.alike(), rng.standard_normal(self.artist.max() + 1)
+        return ndtr(np.sqrt(rho) * z[self.artist] + np.sqrt(1 - rho) * rng.standard_normal(len(self.sure))) < self.sure
+
+
+def calibration(runs, draws=20):
+    """ECE of all seeds together, and what true probabilities would show by chance."""
+    def score(gaps, part): return reduced(ece)[1](np.concatenate([c.bin for c in part]), np.concatenate(gaps))
+    found = {"ece, seeds together": score([c.gap for c in runs], runs)}
+    for how, draw in (("", Confidence.by_label), (", artists alike", Confidence.by_artist)):
+        rng = np.random.default_rng(0)
+        chance = lambda part: float(np.mean([score([c.sure - draw(c, rng) for c in part], part) for _ in range(draws)]))
+        found |= {f"ece of true probabilities{how}, seeds together": chance(runs), f"ece of true probabilities{how}": float(np.mean([chance([c]) for c in runs]))}
+    return found
+
+
 class Ledger:
     """Scores of every method, and paired differences to the forests; with a folder, what was predicted is kept there."""
 
@@ -188,20 +227,19 @@ class Ledger:
 
     def close(self, metrics):
         for (name, method), runs in self.runs.items():
-            groups = [(y, q, np.split(order := np.argsort(a, kind="stable"), np.flatnonzero(np.diff(a[order])) + 1)) for y, q, a in runs]
+            groups = [np.split(order := np.argsort(a, kind="stable"), np.flatnonzero(np.diff(a[order])) + 1) for _, _, a in runs]
             about = {"task": name, "method": method, "seeds": len(runs), "classes": int(runs[0][1].shape[1])}
             for m in metrics:
+                keep, score = reduced(METRICS[m])
+                kept = [keep(y, q) for y, q, _ in runs]
                 rng, drawn = np.random.default_rng(0), []
                 for _ in range(100):  # over seeds, and artists within a seed
-                    y, q, rows_of = groups[rng.integers(len(runs))]
-                    pick = np.concatenate([rows_of[i] for i in rng.integers(0, len(rows_of), len(rows_of))])
-                    drawn.append(METRICS[m](y[pick], q[pick]))
-                self.rows.append(about | {"metric": m, "value": float(np.mean([METRICS[m](y, q) for y, q, _ in runs])), "low": float(np.quantile(drawn, .025)), "high": float(np.quantile(drawn, .975))})
+                    i = rng.integers(len(runs))
+                    pick = np.concatenate([groups[i][g] for g in rng.integers(0, len(groups[i]), len(groups[i]))])
+                    drawn.append(score(*(x[pick] for x in kept[i])))
+                self.rows.append(about | {"metric": m, "value": float(np.mean([score(*k) for k in kept])), "low": float(np.quantile(drawn, .025)), "high": float(np.quantile(drawn, .975))})
             if (name, method) in self.any: self.rows.append(about | {"metric": "accuracy, any of its genres", "value": float(np.mean(self.any[name, method]))})
-            y, q = (np.concatenate(side) for side in zip(*[r[:2] for r in runs]))
-            rng = np.random.default_rng(0)
-            chance = lambda q: float(np.mean([ece((q.cumsum(1) < rng.random((len(q), 1))).sum(1).clip(0, q.shape[1] - 1), q) for _ in range(20)]))
-            self.rows += [about | {"metric": m, "value": v} for m, v in [("ece, seeds together", ece(y, q)), ("ece of true probabilities, seeds together", chance(q)), ("ece of true probabilities", float(np.mean([chance(r[1]) for r in runs])))]]
+            self.rows += [about | {"metric": m, "value": v} for m, v in calibration([Confidence(*r) for r in runs]).items()]
 
     def differences(self, k):
         """Accuracy (k=1) or top-k: every default minus the forest, over artists of all seeds."""

@@ -4,15 +4,16 @@
 
 # %% ../nbs/base/metrics.ipynb #17de76de
 from __future__ import annotations
+from collections.abc import Callable
 import numpy as np
 from scipy.stats import rankdata
 from .tables import InputError
 
 # %% auto #0
-__all__ = ['METRICS', 'CHUNK', 'RANKING', 'check', 'accuracy', 'confusion', 'balanced_accuracy', 'macro_f1', 'auc', 'log_loss',
-           'paper_loss', 'brier', 'ece', 'ranks', 'top_k', 'mrr', 'candidates', 'best', 'hits', 'ndcg_at', 'recall_at',
-           'precision_at', 'hit_at', 'map_at', 'mrr_at', 'coverage', 'novelty', 'diversity', 'rank_scores', 'interval',
-           'paired']
+__all__ = ['METRICS', 'PER_CASE', 'CHUNK', 'RANKING', 'check', 'accuracy', 'confusion', 'balanced_accuracy', 'macro_f1', 'auc',
+           'log_loss', 'paper_loss', 'brier', 'ece', 'ranks', 'top_k', 'mrr', 'reduced', 'candidates', 'best', 'hits',
+           'ndcg_at', 'recall_at', 'precision_at', 'hit_at', 'map_at', 'mrr_at', 'coverage', 'novelty', 'diversity',
+           'rank_scores', 'interval', 'paired']
 
 # %% ../nbs/base/metrics.ipynb #1c94490a
 def check(
@@ -28,61 +29,98 @@ def check(
     if y.min() < 0 or y.max() >= p.shape[1]: raise InputError(f'y goes from {y.min()} to {y.max()} and p has {p.shape[1]} columns. Number the classes as the columns of p.')
     return y.astype('int64'), p
 
+# %% ../nbs/base/metrics.ipynb #68dace3a
+def _mean(each): return float(each.mean())
+
+def _guesses(y, p):
+    "The true class and the likeliest."
+    y, p = check(y, p)
+    return y, p.argmax(1)
+
+def _right(y, p): return np.equal(*_guesses(y, p)).astype(float)
+
 def accuracy(y, p)->float:
     "Share of cases whose likeliest class is the true one; of equal ones the first counts."
-    y, p = check(y, p)
-    return float((p.argmax(1) == y).mean())
+    return _mean(_right(y, p))
 
+# %% ../nbs/base/metrics.ipynb #f70b9439
 def confusion(y, p)->np.ndarray:
     "How many cases of each true class (row) got each guess (column)."
-    y, p = check(y, p)
-    k = p.shape[1]
-    return np.bincount(y * k + p.argmax(1), minlength=k * k).reshape(k, k)
+    y, guess = _guesses(y, p)
+    k = np.shape(p)[1]
+    return np.bincount(y * k + guess, minlength=k * k).reshape(k, k)
+
+def _balanced_accuracy(y, guess):
+    n = np.bincount(y)
+    found = np.bincount(y[y == guess], minlength=len(n))
+    return _mean(found[n > 0] / n[n > 0])
 
 def balanced_accuracy(y, p)->float:
     "Mean over the classes that occur of the share found."
-    c = confusion(y, p)
-    n = c.sum(1)
-    return float((c.diagonal()[n > 0] / n[n > 0]).mean())
+    return _balanced_accuracy(*_guesses(y, p))
+
+def _macro_f1(y, guess):
+    n = np.bincount(np.append(y, guess))
+    found = np.bincount(y[y == guess], minlength=len(n))
+    return _mean(2 * found[n > 0] / n[n > 0])
 
 def macro_f1(y, p)->float:
     "Mean F1 over the classes that occur in `y` or among the guesses."
-    c = confusion(y, p)
-    n = c.sum(1) + c.sum(0)
-    return float((2 * c.diagonal()[n > 0] / n[n > 0]).mean())
+    return _macro_f1(*_guesses(y, p))
 
-def auc(y, p)->float:
-    "Chance that a like scores above a dislike, ties half; NaN without two classes that are both present."
-    y, p = check(y, p)
+# %% ../nbs/base/metrics.ipynb #7562bddd
+def _auc(y, p):
     likes = int(y.sum())
     if p.shape[1] != 2 or not 0 < likes < len(y): return float('nan')
     return float((rankdata(p[:, 1])[y == 1].sum() - likes * (likes + 1) / 2) / (likes * (len(y) - likes)))
 
+def auc(y, p)->float:
+    "Chance that a like scores above a dislike, ties half; NaN without two classes that are both present."
+    return _auc(*check(y, p))
+
 # %% ../nbs/base/metrics.ipynb #4191d039
+def _log_losses(y, p):
+    y, p = check(y, p)
+    return -np.log(np.clip(p[np.arange(len(y)), y], 1e-12, 1))
+
 def log_loss(y, p)->float:
     "Mean of −log of the probability given to the true class, in nats."
+    return _mean(_log_losses(y, p))
+
+def _paper_losses(y, p):
     y, p = check(y, p)
-    return float(-np.log(np.clip(p[np.arange(len(y)), y], 1e-12, 1)).mean())
+    p = np.clip(p, 1e-12, 1 - 1e-12)
+    rows, given = np.arange(len(y)), 1 - p
+    given[rows, y] = p[rows, y]
+    return -np.log(given).mean(1)
 
 def paper_loss(y, p)->float:
     "The paper's loss: binary cross-entropy of every output against the one-hot truth, averaged over outputs, in nats."
+    return _mean(_paper_losses(y, p))
+
+# %% ../nbs/base/metrics.ipynb #82ee9ade
+def _squares(y, p):
     y, p = check(y, p)
-    hit = np.eye(p.shape[1])[y]
-    p = np.clip(p, 1e-12, 1 - 1e-12)
-    return float(-(hit * np.log(p) + (1 - hit) * np.log(1 - p)).mean())
+    if p.shape[1] == 2: return (p[:, 1] - y)**2
+    p = p.copy()
+    p[np.arange(len(y)), y] -= 1
+    return (p**2).sum(1)
 
 def brier(y, p)->float:
     "Mean squared distance of the probabilities from the truth; for two classes that of the second."
+    return _mean(_squares(y, p))
+
+def _gaps(y, p, bins=15):
+    "The bin of each case, and by how much its confidence is above its being right."
     y, p = check(y, p)
-    return float(((p[:, 1] - y)**2).mean()) if p.shape[1] == 2 else float(((p - np.eye(p.shape[1])[y])**2).sum(1).mean())
+    sure, right = p.max(1), p.argmax(1) == y
+    return np.minimum((sure * bins).astype(int), bins - 1), sure - right
+
+def _ece(bin_, gap): return float(np.abs(np.bincount(bin_, weights=gap)).sum() / len(gap))
 
 def ece(y, p, bins:int=15)->float:
     "Expected calibration error: mean gap between confidence and accuracy over `bins` equally wide bins of confidence."
-    y, p = check(y, p)
-    sure, right = p.max(1), p.argmax(1) == y
-    bin_ = np.minimum((sure * bins).astype(int), bins - 1)
-    gap = np.bincount(bin_, weights=sure - right, minlength=bins)
-    return float(np.abs(gap).sum() / len(y))
+    return _ece(*_gaps(y, p, bins))
 
 # %% ../nbs/base/metrics.ipynb #83164d46
 def ranks(
@@ -93,17 +131,35 @@ def ranks(
     y, p = check(y, p)
     return (p >= p[np.arange(len(y)), y][:, None]).sum(1)
 
+def _among_first(y, p, k=10): return (ranks(y, p) <= k).astype(float)
+
 def top_k(y, p, k:int=10)->float:
     "Share of cases with the true class among the first `k`."
-    return float((ranks(y, p) <= k).mean())
+    return _mean(_among_first(y, p, k))
+
+def _reciprocal_ranks(y, p): return 1 / ranks(y, p)
 
 def mrr(y, p)->float:
     "Mean reciprocal rank of the true class."
-    return float((1 / ranks(y, p)).mean())
+    return _mean(_reciprocal_ranks(y, p))
 
 # %% ../nbs/base/metrics.ipynb #7117842f
 METRICS = {'accuracy': accuracy, 'balanced_accuracy': balanced_accuracy, 'macro_f1': macro_f1, 'auc': auc, 'log_loss': log_loss,
            'brier': brier, 'ece': ece, 'top10': top_k, 'mrr': mrr}
+
+# %% ../nbs/base/metrics.ipynb #ab43c32c
+PER_CASE = {'accuracy': _right, 'log_loss': _log_losses, 'paper_loss': _paper_losses, 'brier': _squares, 'top10': _among_first, 'mrr': _reciprocal_ranks}
+
+# %% ../nbs/base/metrics.ipynb #de077885
+def reduced(
+    metric # A function of `y` and `p`
+)->tuple[Callable,Callable]: # From `y` and `p` to a tuple of arrays with a row per case, and from these to the score
+    "What a metric needs of each case, and the score of that: with any other function, all of it."
+    known = METRICS | {'paper_loss': paper_loss}
+    name = next((name for name, f in known.items() if f is metric), None)
+    if name in PER_CASE: return lambda y, p: (PER_CASE[name](y, p),), _mean
+    others = {'balanced_accuracy': (_guesses, _balanced_accuracy), 'macro_f1': (_guesses, _macro_f1), 'auc': (check, _auc), 'ece': (_gaps, _ece)}
+    return others.get(name, (check, metric))
 
 # %% ../nbs/base/metrics.ipynb #e24cfc03
 CHUNK = 256 # Scores per chunk
@@ -244,6 +300,7 @@ def _redraws(groups, n, rng):
         within = np.arange(size[pick].sum()) - np.repeat(np.cumsum(size[pick]) - size[pick], size[pick])
         yield order[np.repeat(start[pick], size[pick]) + within]
 
+# %% ../nbs/base/metrics.ipynb #28f24661
 def interval(
     metric, # A function of `y` and `p`
     runs, # One `(y, p)` per seed, rows in the same order
@@ -252,13 +309,14 @@ def interval(
     seed:int=0
 )->tuple[float,float,float]: # Mean over runs, and the 95 % interval
     "A metric's mean over runs with its 95 % bootstrap interval over runs and groups of rows."
-    runs = [check(*r) for r in runs]
-    if len({len(y) for y, _ in runs}) > 1: raise InputError('the runs have different numbers of rows. Give every seed the same rows.')
-    if groups is not None and len(groups) != len(runs[0][0]): raise InputError(f'{len(groups)} groups for {len(runs[0][0])} rows. Give every row its group.')
+    keep, score = reduced(metric)
+    kept = [keep(*r) for r in runs]
+    if len({len(k[0]) for k in kept}) > 1: raise InputError('the runs have different numbers of rows. Give every seed the same rows.')
+    if groups is not None and len(groups) != len(kept[0][0]): raise InputError(f'{len(groups)} groups for {len(kept[0][0])} rows. Give every row its group.')
     rng = np.random.default_rng(seed)
-    groups = np.unique(groups, return_inverse=True)[1] if groups is not None else np.arange(len(runs[0][0]))
-    drawn = [metric(y[rows], p[rows]) for rows in _redraws(groups, n, rng) for y, p in [runs[rng.integers(len(runs))]]]
-    return float(np.mean([metric(*r) for r in runs])), *map(float, np.nanquantile(drawn, [.025, .975]))
+    groups = np.unique(groups, return_inverse=True)[1] if groups is not None else np.arange(len(kept[0][0]))
+    drawn = [score(*(x[rows] for x in kept[rng.integers(len(kept))])) for rows in _redraws(groups, n, rng)]
+    return float(np.mean([score(*k) for k in kept])), *map(float, np.nanquantile(drawn, [.025, .975]))
 
 # %% ../nbs/base/metrics.ipynb #320dfd91
 def paired(

@@ -3,6 +3,7 @@ import functools
 import json
 import math
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -10,9 +11,9 @@ import sklearn.metrics as sk
 from golden_metrics import CASES, KEPT, class_case, ranked, ranking_case, weighted_sum
 from scipy.sparse import csr_array
 
-from musicrec.metrics import METRICS, RANKING, accuracy, auc, balanced_accuracy, best, brier, candidates, check, confusion, diversity, ece, hits, interval, log_loss, macro_f1, map_at, mrr, ndcg_at, novelty
+from musicrec.metrics import METRICS, PER_CASE, RANKING, accuracy, auc, balanced_accuracy, best, brier, candidates, check, confusion, diversity, ece, hits, interval, log_loss, macro_f1, map_at, mrr, ndcg_at, novelty
 from musicrec.metrics import coverage as covered
-from musicrec.metrics import paired, paper_loss, precision_at, rank_scores, ranks, top_k
+from musicrec.metrics import paired, paper_loss, precision_at, rank_scores, ranks, reduced, top_k
 from musicrec.tables import InputError, MusicrecError
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "metrics.json").read_text())
@@ -241,6 +242,73 @@ def test_default_intervals_rest_on_two_hundred_redraws():
     calls = []
     interval(lambda y, p: calls.append(1) or 0., [(np.zeros(5, int), np.full((5, 2), .5))])
     assert len(calls) == 201
+
+
+NAMED = METRICS | {"paper_loss": paper_loss}
+
+
+def test_scores_are_means_of_one_number_per_case():
+    for seed in SEEDS:
+        y, p = case(seed)
+        for name, each in PER_CASE.items():
+            assert each(y, p).shape == y.shape and each(y, p).dtype == float and each(y, p).mean() == pytest.approx(NAMED[name](y, p), abs=1e-12)
+            assert each(y, p)[3] == pytest.approx(NAMED[name](y[3:4], p[3:4]), abs=1e-12)
+
+
+def test_numbers_per_case_by_hand():
+    y, p = [0, 1, 2], [[.7, .2, .1], [.6, .3, .1], [0, 1, 0]]
+    assert {m: np.round(f(y, p), 3).tolist() for m, f in PER_CASE.items()} == {
+        "accuracy": [1, 0, 0], "log_loss": [.357, 1.204, 27.631], "paper_loss": [.228, .742, 18.421], "brier": [.14, .86, 2], "top10": [1, 1, 1], "mrr": [1, .5, round(1 / 3, 3)]}
+    assert PER_CASE["brier"]([1, 0], [[.5, .5], [0, 1]]).tolist() == [.25, 1]
+
+
+def test_scores_leave_the_probabilities_as_they_were():
+    y, p = case(0, classes=4)
+    before = p.copy()
+    for f in (*NAMED.values(), *PER_CASE.values()): f(y, p)
+    assert (p == before).all()
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_interval_of_what_is_kept_of_each_case_is_that_of_redrawn_rows(name):
+    f = NAMED[name]
+    for groups in (None, np.arange(45) // 4, list("abc") * 15):
+        y, p = case(2, classes=2 if name == "auc" else 5)
+        runs = [(y[rows].tolist(), p[rows].astype(kind)) for rows, kind in ((np.arange(45) % len(y), "float32"), (np.arange(45)[::-1] % len(y), "float64"))]
+        assert interval(f, runs, groups, n=30, seed=4) == pytest.approx(interval(lambda y, p: f(y, p), runs, groups, n=30, seed=4), abs=1e-12)
+
+
+def test_known_scores_look_at_the_probabilities_once():
+    for f in NAMED.values():
+        with patch("musicrec.metrics.check", side_effect=check) as looked: interval(f, [case(5, classes=2)] * 3, n=20)
+        assert looked.call_count == 3
+
+
+def test_what_nobody_knows_is_kept_whole():
+    class Score:
+        __hash__ = None
+
+        def __call__(self, y, p): return float(p[:, 0].mean())
+    y, p = case(1)
+    for metric in (Score(), functools.partial(top_k, k=2), functools.partial(ece, bins=4)):
+        keep, score = reduced(metric)
+        assert score(*keep(y, p)) == metric(y, p) and len(keep(y.tolist(), p.tolist())[1][0]) == p.shape[1]
+
+
+def test_what_is_kept_is_a_row_per_case():
+    y, p = case(3, classes=5)
+    for f in NAMED.values():
+        keep, score = reduced(f)
+        kept = keep(y, p)
+        assert all(len(x) == len(y) for x in kept) and np.array_equal(score(*kept), f(y, p), equal_nan=True)
+        if f is not auc: assert all(x.ndim == 1 for x in kept)
+
+
+@pytest.mark.parametrize("f", NAMED.values(), ids=NAMED)
+def test_what_cannot_be_scored_is_refused_by_every_score(f):
+    for bad in (([0, 2], np.eye(2)), ([], np.zeros((0, 2))), ([0], [[np.nan, 1]])):
+        with pytest.raises(InputError): f(*bad)
+        with pytest.raises(InputError): interval(f, [bad])
 
 
 def case(seed, classes=None, ties=True):

@@ -6,12 +6,13 @@ import torch
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from torch import nn
+from track_quality import Confidence, Ledger
 
 from musicrec.artist2vec import Embeddings
 from musicrec.blend import Blend, company, forest_tuned, guess_nearest, guess_usual, known_for, pool_weights
 from musicrec.collect import AUDIO, MusicrecError, Tables, load_tables
 from musicrec.gaussian import FeatureScale, Gaussian, GaussianEncoder, Law, Rows, moments, two_parts
-from musicrec.metrics import ece, paper_loss
+from musicrec.metrics import ece, macro_f1, paper_loss
 from musicrec.preprocess import Split, main_genre, merge_duplicates, split
 from musicrec.tables import main_artists
 from musicrec.track_embeddings import (LOSSES, Sampling, TrackEncoder, TrackNet, Training, cross_entropy, guess_majority, main_classes, paper_bce, sampled_loss, targets, temperature, tempered, train_net,
@@ -467,3 +468,26 @@ def test_guesses_without_training():
     x, y = clouds(k=3, n=30)
     assert (guess_nearest(x, y, x, 3).argmax(1) == y).all()
     assert (forest_tuned(x[::2], y[::2], x[1::2], y[1::2], 3, trees=20)(x).argmax(1) == y).mean() > .8
+
+
+def test_ledger_says_what_true_probabilities_show_by_chance():
+    rng = np.random.default_rng(0)
+    q, artist = rng.dirichlet(np.ones(5), 3000).astype("float32"), np.repeat(np.arange(300), 10)
+    for u, least, most in ((rng.random(3000), .8, 1.25), (np.repeat(rng.random(300), 10), 1.5, 4)):  # each track by itself, then all of an artist together
+        y, ledger = np.where(u < q.max(1), q.argmax(1), q.argmin(1)), Ledger()
+        ledger.runs["a task", "a method"] = [(y, q, artist)] * 2
+        ledger.close(["ece", "macro_f1"])
+        found = {r["metric"]: r["value"] for r in ledger.rows}
+        assert found["ece"] == found["ece, seeds together"] == pytest.approx(ece(y, q)) and found["macro_f1"] == pytest.approx(macro_f1(y, q))
+        draws = np.random.default_rng(0)
+        draws.random((20, 6000))  # the seeds together
+        drawn = [ece((q.cumsum(1) < draws.random((3000, 1))).sum(1).clip(0, 4), q) for _ in range(40)]
+        assert found["ece of true probabilities"] == pytest.approx(np.mean(drawn), abs=1e-12)
+        assert least < found["ece of true probabilities, artists alike"] / found["ece of true probabilities"] < most
+        assert found["ece of true probabilities, artists alike, seeds together"] < found["ece of true probabilities, artists alike"]
+
+
+def test_tracks_without_company_are_not_alike():
+    q = np.array([[.7, .3], [.4, .6]])
+    assert Confidence(np.array([0, 0]), q, np.array([3, -1])).alike() == Confidence(np.array([0, 1]), q[[0, 0]], np.array([5, 5])).alike() == 0
+    assert Confidence(np.array([0, 0, 1, 1]), q[[0] * 4], np.array([1, 1, 2, 2])).alike() == 1
