@@ -260,6 +260,7 @@ def test_numbers_per_case_by_hand():
     assert {m: np.round(f(y, p), 3).tolist() for m, f in PER_CASE.items()} == {
         "accuracy": [1, 0, 0], "log_loss": [.357, 1.204, 27.631], "paper_loss": [.228, .742, 18.421], "brier": [.14, .86, 2], "top10": [1, 1, 1], "mrr": [1, .5, round(1 / 3, 3)]}
     assert PER_CASE["brier"]([1, 0], [[.5, .5], [0, 1]]).tolist() == [.25, 1]
+    assert PER_CASE["top10"]([0, 1], [np.arange(11.)] * 2).tolist() == [0, 1]
 
 
 def test_scores_leave_the_probabilities_as_they_were():
