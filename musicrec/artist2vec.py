@@ -171,7 +171,7 @@ def nearest(
     row = e.row(id)
     score = np.vecdot(e.units, e.units[row])
     order = [i for i in top_rows(score, k + 1, e.order) if i != row][:k]
-    ids = [e.ids[i] for i in order]
+    ids = pd.array([e.ids[i] for i in order], dtype='str')
     return pd.DataFrame({'id': ids, 'name': ids if names is None else [names.get(i, i) for i in ids], 'score': score[order]})
 
 ALIKE = 5. # The ridge λ: the smaller, the less do artists add who are like the rest of a profile

@@ -247,6 +247,12 @@ def _inputs(self, t, ids, train=False):
         blocks.append(known_for(*self.memory_, len(self.classes_), None if train else code, fold))
     return np.hstack(blocks)
 
+def _remember(self, t, ids, y):
+    "Which artist and class each labelled track has."
+    who = main_artists(t).reindex(ids)
+    self.known_ = pd.Index(who.dropna().unique())
+    self.memory_ = y, self.known_.get_indexer(who)
+
 def _fit_blend(self, t, cut):
     if self.target not in ('genre', 'artist'): raise InputError(f'target is {self.target!r}. Choose genre or artist.')
     if self.labels not in ('auto', 'yes', 'no'): raise InputError(f'labels is {self.labels!r}. Choose auto, yes or no.')
@@ -257,10 +263,7 @@ def _fit_blend(self, t, cut):
     if (y == y[0]).all(): raise InputError(f'all tracks of the training side are {self.classes_[y[0]]!r}. Give a split with at least 2 classes.')
     self.company_, self.vectors_ = self.company and genre, self.artists is not None and len(self.artists) > 0 and genre
     self.labels_ = genre and (self.labels == 'yes' or self.labels == 'auto' and self.split_.by != 'artist')
-    if self.labels_:
-        who = main_artists(t).reindex(sides[0])
-        self.known_ = pd.Index(who.dropna().unique())
-        self.memory_ = y, self.known_.get_indexer(who)
+    if self.labels_: _remember(self, t, sides[0], y)
     x, xv = _inputs(self, t, sides[0], train=True), _inputs(self, t, sides[1])
     own = len(self.features)
     if not np.isfinite(x[:, :own]).any(): raise InputError(f'no track of the training side has any of {", ".join(self.features)}. Give tables with audio features.')
@@ -274,7 +277,8 @@ def _fit_blend(self, t, cut):
         scores = np.stack([m(xv) for m in self.models_.values()])
         self.weights_ = pool_weights(scores, yv)
         self.temperature_ = temperature(np.tensordot(self.weights_, scores, 1), yv)
-        if len(y) <= self.refit and not self.labels_: self.models_ = {m: make[m](np.concatenate([x, xv]), np.concatenate([y, yv]), xv, yv, f.chosen) for m, f in self.models_.items()}
+        if self.labels_: _remember(self, t, np.concatenate(sides), np.concatenate([y, yv])) # what was chosen by is known now
+        elif len(y) <= self.refit: self.models_ = {m: make[m](np.concatenate([x, xv]), np.concatenate([y, yv]), xv, yv, f.chosen) for m, f in self.models_.items()}
     return self
 
 def _members(self, k, own):

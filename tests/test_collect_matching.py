@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from musicrec.matching import link, read_overrides, unify
+from musicrec.matching import by_name, link, read_overrides, unify
 from musicrec.sources.library import Library
 from musicrec.sources.rows import name_track_ids, track_tables
 from musicrec.tables import InputError, Tables
@@ -110,3 +110,14 @@ def test_unify_is_valid_loses_nobody_and_changes_nothing_twice(rows):
     spotify = {a for a in t.artists.artist_id if a.startswith("spotify")}
     assert spotify <= set(one.artists.artist_id)
     assert repr(unify(one)) == repr(one)
+
+
+def test_collections_agree_on_artists_by_name_and_the_nameless_keep_their_ids():
+    t = Tables(artists=pd.DataFrame({"artist_id": ["x:artist:1", "x:artist:2", "x:artist:3"], "name": ["Sigur Rós", "sigur ros", None], "source": "x"}),
+               tracks=pd.DataFrame({"track_id": ["t"], "title": ["Song"], "source": "x"}),
+               track_artists=pd.DataFrame({"track_id": "t", "artist_id": ["x:artist:1", "x:artist:2", "x:artist:3"], "position": [0, 1, 2]}),
+               similar_artists=pd.DataFrame({"artist_id": ["x:artist:3"], "similar_id": ["x:artist:2"], "source": "x"}))
+    named = by_name(t)
+    assert named.artists.artist_id.tolist() == ["sigur ros", "x:artist:3"] == named.track_artists.artist_id.tolist()
+    assert named.similar_artists[["artist_id", "similar_id"]].to_numpy().tolist() == [["x:artist:3", "sigur ros"]]
+    assert named.tracks.equals(t.tracks) and t.artists.artist_id[0] == "x:artist:1"

@@ -1,5 +1,6 @@
 """Rows of every task and every way to split, the paper's numbers, and the command on a file of one's own."""
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -298,6 +299,10 @@ def test_command_learns_from_collections_with_lists_never_from_labels_or_the_fil
         (data / name / "a.csv").write_text(frame)
     monkeypatch.setenv("MUSICREC_DATA", str(data))
     assert list(_others("all", "songs.csv", "likes", print)) == ["graph"] and "artist vectors from: graph" in capsys.readouterr().out
+    (data / "sounds").mkdir()
+    songs().drop(columns="liked").to_csv(data / "sounds" / "a.csv", index=False)  # how artists sound teaches too, if it says nothing of likes
+    assert list(_others("all", "songs.csv", "likes", print)) == ["graph", "sounds"]
+    shutil.rmtree(data / "sounds")
     assert _others("all", str(data / "graph"), "likes", print) == {} == _others("all", str(data / "graph" / "a.csv"), "likes", print) == _others("none", "songs.csv", "likes", print)
 
 

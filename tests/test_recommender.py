@@ -4,10 +4,13 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.special import logit
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
+from musicrec.additive import NEARNESS, LikeRates, likes_in_fold
 from musicrec.artist2vec import Artist2Vec, Embeddings, sentences
 from musicrec.collect import AUDIO, MusicrecError, NotFoundError, load_tables
 from musicrec.preprocess import merge_duplicates
@@ -473,3 +476,39 @@ def test_artists_may_be_predicted(world, artists):
     model = Recommender(artists, None, artist_from="predicted", forests=False)
     few = world.replace(track_artists=world.track_artists.assign(artist_id=world.artists.artist_id.iloc[np.arange(len(world.track_artists)) % 8].to_numpy()).drop_duplicates(["track_id", "artist_id"]))
     assert len(model.fit(few).recommend(k=4)) == 4
+
+
+# How often artists were liked
+
+
+@st.composite
+def judgements(draw):
+    n = draw(st.integers(1, 30))
+    who = np.array(draw(st.lists(st.sampled_from(["", "a", "b", "c", "d"]), min_size=n, max_size=n)))
+    seed = draw(st.integers(0, 9))
+    rng = np.random.default_rng(seed)
+    vectors = dict(zip(["", "a", "b", "c", "d"], np.vstack([np.zeros(3), rng.normal(size=(3, 3)), np.zeros(3)])))
+    u = np.stack([vectors[w] for w in who])
+    return who, u / np.maximum(np.linalg.norm(u, axis=1, keepdims=True), 1e-12), rng.integers(0, 2, n), rng.uniform(.2, 2, n), seed
+
+
+@given(judgements())
+@settings(max_examples=60, deadline=None)
+def test_no_row_is_told_its_own_label(case):
+    who, units, y, weight, seed = case
+    rates = lambda y: LikeRates.of(who, units, y, weight)(who, units, likes_in_fold(who, y, weight, seed))
+    for i in range(len(who)):
+        other = y.copy()
+        other[i] = 1 - y[i]
+        np.testing.assert_allclose(rates(other)[i], rates(y)[i], atol=1e-9)
+
+
+@given(judgements())
+@settings(max_examples=60, deadline=None)
+def test_like_rates_are_what_a_loop_counts(case):
+    who, units, y, weight, _ = case
+    odds = lambda likes, rest: [np.log((likes + .5) / (rest + .5)), np.log1p(likes + rest)]
+    for i, found in enumerate(LikeRates.of(who, units, y, weight)(who, units)):
+        own = [sum(w for a, l, w in zip(who, y, weight) if a == who[i] != "" and l == side) for side in (1, 0)]
+        near = [sum(w * np.exp(NEARNESS * (units[i] @ u - 1)) for a, u, l, w in zip(who, units, y, weight) if a not in ("", who[i]) and who[i] and u.any() and units[i].any() and l == side) for side in (1, 0)]
+        np.testing.assert_allclose(found, [*odds(*own), *odds(*near)], atol=1e-9)

@@ -400,6 +400,17 @@ def test_labels_of_the_test_side_change_no_prediction(world):
     np.testing.assert_allclose(a.reindex(columns=b.columns), b, atol=1e-9)
 
 
+def test_artists_known_from_the_validation_side_alone_are_known_in_the_end(world):
+    genre = main_genre(world).dropna()
+    who = main_artists(world).reindex(genre.index)
+    late = who.unique()[0]
+    rest = genre.index[who != late].to_numpy(object)
+    mine = genre.index[who == late].to_numpy(object)
+    s = Split(rest[20:], np.concatenate([mine[1:], rest[:20]]), mine[:1], "track", 0)
+    p, q = (Blend(members=("forest",), labels=l, company=False).fit(world, s).predict_proba(world, s.test).loc[mine[0], genre[mine[0]]] for l in ("yes", "no"))
+    assert p > q
+
+
 def test_blend_beats_the_majority_and_is_the_same_twice(world):
     s = split(world, seed=0)
     one, two = (Blend(nets=1, width=16).fit(world, s) for _ in range(2))
