@@ -72,6 +72,7 @@ def _totals(names, y, weight):
     some, at = np.unique(names, return_inverse=True)
     return some, np.stack([np.bincount(at, w, len(some)) for w in (weight * y, weight)], 1)[at]
 
+# %% ../nbs/base/additive.ipynb #ec057f1a
 @dataclass(eq=False)
 class LikeRates:
     "How often each artist was liked, and how often those near her."
