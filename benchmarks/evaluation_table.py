@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from musicrec.artist2vec import Embeddings, infer_artists
+from musicrec.artist2vec import infer_artists
 from musicrec.collect import load_tables
 from musicrec.evaluation import _Classes, _forest, _Likes, interval, paper_loss, roc_bands, rows_of, transfer_artists
 from musicrec.metrics import accuracy, auc, log_loss, paired
@@ -81,7 +81,7 @@ class Inputs(_Likes):
         self.eight = pd.DataFrame(audio_matrix(audio), audio.index)
         self.all_ = audio[[c for c in MEASURES if c in audio]].astype("float64").fillna(0)
         main, e = main_artists(t).reindex(audio.index), artists["default"]
-        learned = Embeddings([i for i, n in zip(e.ids, e.inferred) if not n], e.vectors[~e.inferred])
+        learned = e.learned()
         rows, self.known = learned.take(main)
         self.zeros = pd.DataFrame(rows, audio.index)
         full = infer_artists(e, t)

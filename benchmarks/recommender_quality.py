@@ -55,6 +55,7 @@ class Likes:
 
     def begin(self, seed):
         """Track vectors of a net that never saw a like."""
+        vars(self).pop("by_artist", None)
         self.seed, self.tracks = seed, TrackEncoder(target="valence", seed=seed).fit(self.t).embed(self.t)
 
     def _ours(self, s, artists, t=None, **options):
@@ -65,12 +66,12 @@ class Likes:
     def without_forests(self, s): return self._ours(s, self.artists, forests=False)
     def audio_only(self, s): return self._ours(s, None, self.bare)
     def predicted_artists(self, s): return self._ours(s, self.artists, artist_from="predicted")  # the paper's discussion
-    def paper(self, s): return self._ours(s, self.artists, method="paper")  # its net on our vectors, zeros for artists without one
+    def paper(self, s): return self._ours(s, self.artists.learned(), method="paper")  # its net on our vectors, zeros for artists without one
 
     def paper_by_artist(self, s):
         """The paper's other approach: track vectors of a net that was taught artists."""
         if not hasattr(self, "by_artist"): self.by_artist = TrackEncoder(target="artist", seed=self.seed).fit(self.t).embed(self.t)
-        return Recommender(self.artists, self.by_artist, method="paper", seed=self.seed).fit(self.t, self.who, s).predict_proba(s.test).to_numpy()
+        return Recommender(self.artists.learned(), self.by_artist, method="paper", seed=self.seed).fit(self.t, self.who, s).predict_proba(s.test).to_numpy()
 
     def artist_rate(self, s):
         """The like-rate of the artist's other tracks, drawn towards the mean as if by one track more."""
@@ -79,7 +80,7 @@ class Likes:
         return ((by["sum"] + self.y[seen].mean()) / (by["size"] + 1)).to_numpy()
 
     def blend(self, s):
-        """A forest, extra trees and boosting, untuned, over all inputs at once: measures, artist vector, whether there is one, the artist's like-rate and neighbours' like-rate."""
+        """A forest, extra trees and boosting, untuned, over all inputs at once: measures, artist vector, whether there is one (learned or inferred elsewhere), the artist's like-rate and neighbours' like-rate."""
         from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
         seen = np.concatenate([s.train, s.valid])
         y, at, ids = self.y[seen].to_numpy(), self.y.index.get_indexer(seen), self.y.index
@@ -139,7 +140,7 @@ def likes(by, seeds, cache=None):
 
 
 def listeners_of_playlists(seeds, cache=None, n=6):
-    """Twelve playlists liked and twelve disliked, 600 tracks of each at most: one listener; the artist vectors know other collections only. Paired over listeners."""
+    """Twelve playlists of 40 tracks and more liked and twelve disliked, 600 tracks of a side at most and none of both: one listener, of one seed each; the artist vectors know other collections only. Paired over listeners."""
     t = merge_duplicates(load_tables(DATA / "tidytuesday_spotify_songs"))
     e = transfer_artists(t, [load_tables(DATA / o) for o in OTHERS if "tidytuesday" not in o])
     lists = t.playlist_tracks.groupby("playlist_id").track_id.agg(set)

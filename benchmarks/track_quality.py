@@ -4,7 +4,7 @@
 
 Every method learns from the training side, chooses by the validation side and is scored once on the test side. A track has one label, its most frequent genre
 (ties by name). Intervals are bootstrapped over seeds and artists. Artist vectors are learned from HetRec-2011 and graphs of related artists, never from playlists,
-and for artists in none of them inferred from audio and genres of other sets, never from TidyTuesday's.
+and for artists in none of them inferred from audio and artists' genres of other sets, never from TidyTuesday's.
 `weak` keeps re-releases that differ in more than the case of the title, and `ids` all of them, to show what they are worth to everybody.
 """
 import argparse
@@ -39,7 +39,7 @@ def opened(name):
 
 
 def open_vectors(t):
-    """Artist vectors for the artists of `t`, from lists that know none of its labels."""
+    """Artist vectors for the artists of `t`, from lists, and for those in none from audio and artists' genres; none of it knows a label of `t`."""
     return transfer_artists(t, [load_tables("hetrec"), *(load_tables(DATA / f"spotify_{n}") for n in ("related_artists_amat", "related_graph_taylor_swift", "music_genre_50k", "hit_predictor"))])
 
 
@@ -175,11 +175,11 @@ class Confidence:
         self.bin, self.gap = reduced(ece)[0](y, q)
         self.sure, guess, rows, upto = q.max(1).astype(float), q.argmax(1), np.arange(len(q)), q.cumsum(1)
         self.low, self.high = np.where(guess > 0, upto[rows, guess - 1], -1), np.where(guess < q.shape[1] - 1, upto[rows, guess], 2)
-        self.artist = np.unique(artist, return_inverse=True)[1]
+        self.artist = np.unique(np.where(artist < 0, -1 - np.arange(len(artist)), artist), return_inverse=True)[1]
 
     def alike(self):
-        """How much alike two tracks of an artist are in being right more or less often than they are said to be, as normal numbers that are cut."""
-        r = self.gap - self.gap.mean()
+        """How much alike two tracks of an artist are in being right more or less often than they are said to be, as normal numbers that are cut (at their middle; elsewhere it is a little less)."""
+        r = self.gap - (np.bincount(self.bin, self.gap) / np.maximum(np.bincount(self.bin), 1))[self.bin]
         n, total, squares = (np.bincount(self.artist, w) for w in (np.ones(len(r)), r, r**2))
         pairs, variance = (n * (n - 1)).sum(), r.var()
         return float(np.sin(np.pi / 2 * np.clip((total**2 - squares).sum() / pairs / variance, 0, 1))) if pairs and variance else 0.

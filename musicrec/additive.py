@@ -12,7 +12,7 @@ from scipy.sparse import csr_array
 from scipy.special import expit, logit, ndtri
 
 # %% auto #0
-__all__ = ['NEARNESS', 'FOLDS', 'HANDS', 'TREES', 'Ranks', 'Kernel', 'likes_in_fold', 'LikeRates', 'Forest', 'mode', 'evidence',
+__all__ = ['NEARNESS', 'HANDS', 'TREES', 'Ranks', 'Kernel', 'halves', 'totals', 'LikeRates', 'Forest', 'mode', 'evidence',
            'learn_scales', 'fit_logistic', 'Spread', 'variance', 'doubt', 'without_group', 'weigh']
 
 # %% ../nbs/base/additive.ipynb #52af71f5
@@ -56,23 +56,28 @@ def _gauss(a, b, gamma):
     return np.exp(-gamma * np.maximum((a**2).sum(1)[:, None] + (b**2).sum(1) - 2 * a @ b.T, 0))
 
 # %% ../nbs/base/additive.ipynb #34c58327
-NEARNESS, FOLDS = 10., 5 # By how much neighbours count more the nearer they are; parts of the labels
-
-def likes_in_fold(
-    artists:np.ndarray, # Main artist of each labelled row, as text
-    y:np.ndarray, weight:np.ndarray,
+def halves(
+    artists:np.ndarray, # Main artist of each labelled row, by number
     seed:int=0
-)->np.ndarray: # float, rows × 2: weight of likes, and of all labels
-    "What the labels in each row's own part say of its artist."
-    fold = np.random.default_rng([seed, 7]).integers(0, FOLDS, len(y)).astype(str)
-    return _totals(np.char.add(np.char.add(artists.astype(str), ' '), fold), y, weight)[1]
+)->np.ndarray: # The half of each row, by number; no half has rows of two artists
+    "Each artist's rows in two halves, drawn at random."
+    drawn = np.random.default_rng([seed, 10]).permutation(len(artists))
+    order = drawn[np.argsort(artists[drawn], kind='stable')]
+    half = np.empty(len(artists), int)
+    half[order] = np.arange(len(artists)) % 2 # in turns within each artist
+    return np.unique(2 * artists + half, return_inverse=True)[1]
 
-def _totals(names, y, weight):
-    "Distinct names, and per row the weight of likes and of all labels under its name."
-    some, at = np.unique(names, return_inverse=True)
-    return some, np.stack([np.bincount(at, w, len(some)) for w in (weight * y, weight)], 1)[at]
+def totals(
+    groups:np.ndarray, # Group of each row
+    y:np.ndarray, weight:np.ndarray
+)->np.ndarray: # float, rows × 2
+    "Weight of likes and of all labels in each row's group."
+    at = np.unique(groups, return_inverse=True)[1]
+    return np.stack([np.bincount(at, w) for w in (weight * y, weight)], 1)[at]
 
 # %% ../nbs/base/additive.ipynb #ec057f1a
+NEARNESS = 10. # By how much neighbours count more the nearer they are
+
 @dataclass(eq=False)
 class LikeRates:
     "How often each artist was liked, and how often those near her."
@@ -84,7 +89,7 @@ class LikeRates:
     def of(cls, artists:np.ndarray, units:np.ndarray, y:np.ndarray, weight:np.ndarray)->LikeRates:
         "From the artist and her vector of each labelled row."
         some, first = np.unique(artists.astype(str), return_index=True)
-        return cls(some, units[first] * (some != '')[:, None], _totals(artists.astype(str), y, weight)[1][first] * (some != '')[:, None])
+        return cls(some, units[first] * (some != '')[:, None], totals(artists.astype(str), y, weight)[first] * (some != '')[:, None])
 
     def __call__(self,
         artists:np.ndarray, units:np.ndarray, # Artist of each row, and her vector
@@ -96,7 +101,7 @@ class LikeRates:
         same = self.artists[row] == some
         vectors = units[first] * (some != '')[:, None]
         near = np.concatenate([self._near(vectors[a:a + 4096], row[a:a + 4096], same[a:a + 4096]) for a in range(0, len(some), 4096)])
-        own = np.where((same & (some != ''))[at, None], self.told[row[at]] - hidden, 0)
+        own = np.where((same & (some != ''))[at, None], np.maximum(self.told[row[at]] - hidden, 0), 0)
         return np.hstack([_odds(own), _odds(near[at])])
 
     def _near(self, units, row, same):
@@ -114,7 +119,7 @@ HANDS, TREES = 10, 20 # Shares of the groups, and trees grown without each
 @dataclass(eq=False)
 class Forest:
     "Extremely random trees, each grown without a share of the groups, so that of every row some know nothing."
-    hands:list # One ensemble per share
+    hands:dict # One ensemble per share
 
     @classmethod
     def grow(cls,
@@ -122,21 +127,22 @@ class Forest:
         y:np.ndarray, weight:np.ndarray, # Their labels and weights
         groups:np.ndarray, # What a tree is to know all of or nothing, by number
         seed:int=0
-    )->tuple[Forest,np.ndarray]: # And the logit of like of each row, by trees that saw nothing of its group
+    )->tuple[Forest,np.ndarray]: # And the share of each row
         "Grow trees on all groups but a tenth."
         from sklearn.ensemble import ExtraTreesClassifier
         group = np.unique(groups, return_inverse=True)[1]
         hand = np.random.default_rng([seed, 6]).permutation(np.arange(group.max() + 1) % HANDS)[group]
-        x, held, forest = x.astype('float32'), np.zeros(len(x)), cls([])
-        for h in range(HANDS):
-            used = (hand != h) & (weight > 0)
-            if len(set(y[used])) < 2: continue
-            forest.hands.append(ExtraTreesClassifier(TREES, min_samples_leaf=2, random_state=h).fit(x[used], y[used], sample_weight=weight[used]))
-            held[hand == h] = _voted(forest.hands[-1:], x[hand == h])
-        return forest, held
+        used = {h: (hand != h) & (weight > 0) for h in range(HANDS)}
+        make = lambda h, u: ExtraTreesClassifier(TREES, min_samples_leaf=2, random_state=h).fit(x[u].astype('float32'), y[u], sample_weight=weight[u])
+        return cls({h: make(h, u) for h, u in used.items() if len(set(y[u])) > 1}), hand
 
     def __call__(self, x:np.ndarray)->np.ndarray: # Logit of like of each row
-        return _voted(self.hands, x.astype('float32'))
+        return _voted(self.hands.values(), x.astype('float32'))
+
+    def without(self, x:np.ndarray, hand:np.ndarray)->np.ndarray: # The same, by trees that saw nothing of each row's group
+        out = np.zeros(len(x))
+        for h, model in self.hands.items(): out[hand == h] = _voted([model], x[hand == h].astype('float32'))
+        return out
 
 def _voted(hands, x):
     n = TREES * len(hands)

@@ -127,6 +127,11 @@ class Embeddings:
         rows = np.array([self._row.get(i, -1) for i in ids], dtype=int)
         return np.where(rows[:, None] >= 0, self.vectors[rows], 0).astype('float32') if len(self) else np.zeros((len(rows), self.vectors.shape[1]), 'float32'), rows >= 0
 
+    def learned(self)->Embeddings:
+        "The same without rows that were inferred."
+        rows = np.flatnonzero(~self.inferred)
+        return self if len(rows) == len(self) else Embeddings([self.ids[i] for i in rows], self.vectors[rows], None if self.weights is None else self.weights[rows])
+
     def nearest(self, id:str|list[str], k:int=10, names=None)->pd.DataFrame:
         "The `k` ids most alike by cosine, with names if a mapping is given; of many ids, a frame with their `query`."
         return nearest(self, id, k, names)
@@ -633,12 +638,13 @@ def infer_artists(
     from sklearn.linear_model import Ridge
     from sklearn.neighbors import KNeighborsRegressor
     if how not in ('ridge', 'predicted'): raise InputError(f"how is {how!r}. Choose 'ridge' or 'predicted'.")
-    x = artist_inputs(t, e.ids)
-    known, new = [i for i in x.index if i in e], [i for i in x.index if i not in e]
+    learned = e.learned()
+    x = artist_inputs(t, learned.ids)
+    known, new = [i for i in x.index if i in learned], [i for i in x.index if i not in e]
     if not known or not new: return e
     model = Ridge(alpha=ridge) if how == 'ridge' else KNeighborsRegressor(1)
     vectors = model.fit(x.loc[known].to_numpy(), e.take(known)[0]).predict(x.loc[new].to_numpy()).astype('float32')
-    weights = None if e.weights is None else np.concatenate([e.weights, _weights_by_length(e, vectors)])
+    weights = None if e.weights is None else np.concatenate([e.weights, _weights_by_length(learned, vectors)])
     return Embeddings(e.ids + new, np.concatenate([e.vectors, vectors]), weights, np.concatenate([e.inferred, np.ones(len(new), bool)]))
 
 def _weights_by_length(e, vectors):

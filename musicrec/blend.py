@@ -201,11 +201,11 @@ class Blend(BaseEstimator):
     nets:int=2 # Nets to average
     width:int=128 # Their hidden units; at least 256 for `artist`
     min_tracks:int=10 # For `artist`: classes are main artists with at least so many recordings
-    refit:int=10_000 # Up to so many training rows, members learn again from both sides once all is chosen
+    refit:int=10_000 # Up to so many training rows, members learn again from both sides once all is chosen, unless the artists' genres are inputs
     seed:int=0
 
     def fit(self, t:Tables, split:Split|None=None)->Blend:
-        "Learn from the training side of `split` (by track, if none is given); the validation side stops, weighs and calibrates."
+        "Learn from the training side of `split` (by track, if none is given); the validation side stops, weighs and calibrates, and is remembered in the end if the artists' genres are inputs."
         return _fit_blend(self, t, split)
 
     def predict_proba(self, t:Tables, ids=None)->pd.DataFrame:
@@ -277,7 +277,7 @@ def _fit_blend(self, t, cut):
         scores = np.stack([m(xv) for m in self.models_.values()])
         self.weights_ = pool_weights(scores, yv)
         self.temperature_ = temperature(np.tensordot(self.weights_, scores, 1), yv)
-        if self.labels_: _remember(self, t, np.concatenate(sides), np.concatenate([y, yv])) # what was chosen by is known now
+        if self.labels_: _remember(self, t, np.concatenate(sides), np.concatenate([y, yv])) # nothing is left to choose by the validation side's labels
         elif len(y) <= self.refit: self.models_ = {m: make[m](np.concatenate([x, xv]), np.concatenate([y, yv]), xv, yv, f.chosen) for m, f in self.models_.items()}
     return self
 

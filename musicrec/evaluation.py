@@ -304,12 +304,12 @@ def evaluate(
 # %% ../nbs/06_evaluation.ipynb #6a4a0567
 def transfer_artists(
     t:Tables, # Whose artists want vectors
-    others:Iterable[Tables], # Collections, at least one with listeners, playlists or similar artists
+    others:Iterable[Tables], # Collections with listeners, playlists or similar artists, or with audio features
     method:str='ppmi',
     seed:int=0,
     most:int|None=None # For `paper`: artists in lists to read at most, by fewer passes per epoch than its five, at least one
 )->Embeddings|None: # By the artist ids of `t`; None if no collection has lists
-    "Artist vectors learned on other collections, matched by folded name; but for `paper`, those in no list are inferred from their audio and genres there."
+    "Artist vectors learned on other collections, matched by folded name; but for `paper`, those in no list are inferred from their audio there, and from artists' genres."
     others = [by_name(o) for o in others]
     lists = pd.concat([corpora(o)[['artists', 'weights']] for o in others] or [pd.DataFrame({'artists': []})])
     if not len(lists): return None
@@ -322,7 +322,7 @@ def transfer_artists(
     rows = [e.row(n) for n in mine]
     return Embeddings(mine.index.tolist(), e.vectors[rows], None if e.weights is None else e.weights[rows], e.inferred[rows])
 
-SOUNDS = ('artists', 'tracks', 'track_artists', 'audio_features', 'track_genres') # Tables that say how artists sound
+SOUNDS = ('artists', 'tracks', 'track_artists', 'audio_features') # Tables that say how artists sound
 
 # %% ../nbs/06_evaluation.ipynb #af87ccf8
 def roc_bands(

@@ -177,9 +177,9 @@ def link(
 # %% ../nbs/base/matching.ipynb #f72ce57c
 _IDS = {'artist_id': 'artist', 'similar_id': 'artist', 'main_artist_id': 'artist', 'track_id': 'track'} # Columns that hold ids
 
-def _renamed(frame, to):
-    "`frame` with other ids, and which of its rows changed."
-    there = [c for c in _IDS if c in frame]
+def _renamed(frame, to, kinds=('artist', 'track')):
+    "`frame` with other ids of some kinds, and which of its rows changed."
+    there = [c for c, kind in _IDS.items() if c in frame and kind in kinds]
     new = {c: frame[c].map(lambda i: to.get(i, i), na_action='ignore').astype('str') for c in there}
     changed = np.logical_or.reduce([(new[c] != frame[c]).fillna(False).to_numpy(bool) for c in there]) if there else np.zeros(len(frame), bool)
     return frame.assign(**new), changed
@@ -217,7 +217,7 @@ def _united(t, links):
 def _added(both, t, to):
     "`both` with weights of `listener_artists` summed where two artists became one."
     if not t.listener_artists.artist_id.isin(to.keys()).any(): return both
-    rows, _ = _renamed(t.listener_artists, to)
+    rows, _ = _renamed(t.listener_artists, to, ['artist'])
     key = ['listener_id', 'artist_id', 'source']
     weight = rows.groupby(key, sort=False).weight.sum(min_count=1).reset_index()
     return both.replace(listener_artists=both.listener_artists.drop(columns='weight').merge(weight, on=key, how='left'))
@@ -225,5 +225,6 @@ def _added(both, t, to):
 # %% ../nbs/base/matching.ipynb #9d30e502
 def by_name(t:Tables)->Tables:
     "`t` with each artist's folded name for her id, where she has one."
-    frames = {k: _renamed(f, t.artists.set_index('artist_id').name.dropna().map(fold).to_dict())[0] for k, f in t.frames().items()}
-    return Tables(t.notes, **{k: f.drop_duplicates(list(TABLES[k].key)) for k, f in frames.items()})
+    to = t.artists.set_index('artist_id').name.dropna().map(fold).to_dict()
+    frames = {k: _renamed(f, to, ['artist'])[0].drop_duplicates(list(TABLES[k].key)) for k, f in t.frames().items()}
+    return _added(Tables(t.notes, **frames), t, to)

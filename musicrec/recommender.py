@@ -19,7 +19,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 from torch import nn
-from .additive import Forest, Kernel, LikeRates, Ranks, Spread, doubt, fit_logistic, learn_scales, likes_in_fold, variance, weigh, without_group
+from .additive import Forest, Kernel, LikeRates, Ranks, Spread, doubt, fit_logistic, halves, learn_scales, totals, variance, weigh, without_group
 from .artist2vec import Embeddings, artist_genres, infer_artists, load_arrays, save_arrays, unit
 from .matching import recordings
 from .preprocess import AUDIO, Split, merge_duplicates, split
@@ -250,7 +250,7 @@ def _lengths(x): return x / np.sqrt(np.maximum(np.linalg.norm(x, axis=1, keepdim
 def _artist_inputs(self, t):
     "Of each track's artists: learned vectors, those inferred where none is learned, whether one is learned, genres."
     c, e = self.catalogue_, self.artists_
-    x = self.artist_x_ if self.artist_from == 'predicted' or not self.listed else artist_vectors(Embeddings([i for i, n in zip(e.ids, e.inferred) if not n], e.vectors[~e.inferred]), c.artist_ids)
+    x = self.artist_x_ if self.artist_from == 'predicted' or not self.listed else artist_vectors(e.learned(), c.artist_ids)
     has, kinds = x.any(axis=1), self.maps_.setdefault('genres', pd.Index(sorted({g for s in c.genres for g in s.split('|') if g})))
     of_artist = (self.of_ @ shares(c.genres, kinds)).toarray() / np.maximum(np.asarray(self.share_.sum(axis=0)).ravel(), 1e-9)[:, None]
     told = artist_genres(t).reindex(self.by_).fillna(0)
@@ -278,23 +278,21 @@ def _blocks(self, t, rows=None):
 def _main(self): return self.catalogue_.artist_ids.str.split('|').str[0].to_numpy(object)
 
 def _units(self):
-    "The mean vector of each track's main artist, at length one; zeros where there is none."
-    _, at = np.unique(_main(self).astype(str), return_inverse=True)
-    of = csr_array((np.ones(len(at)), (at, np.arange(len(at)))))
-    return unit(of @ self.artist_x_)[at]
+    "The vector of each track's main artist, at length one; zeros where there is none."
+    return unit(self.artists_.take(_main(self))[0].astype(float))
 
 def _standing(self):
     "How long each track's artist vectors are, the longer the better known: as ranks among learned ones, or among inferred ones."
     e, length = self.artists_, np.linalg.norm(self.artists_.vectors, axis=1)[:, None]
     kinds = [e.inferred, ~e.inferred]
-    ranks = self.maps_.setdefault('lengths', [Ranks.of(length[k]) for k in kinds])
-    rank = pd.Series(np.select(kinds, [r(length)[:, 0] for r in ranks], 0.), e.ids).reindex(self.by_).fillna(0)
+    if 'lengths' not in self.maps_: self.maps_['lengths'] = [Ranks.of(length[k]) for k in kinds]
+    rank = pd.Series(np.select(kinds, [r(length)[:, 0] for r in self.maps_['lengths']], 0.), e.ids).reindex(self.by_).fillna(0)
     return (self.share_ @ rank.to_numpy())[:, None]
 
 def _seen_by_trees(self, t, hidden=0.):
     "What each forest sees: measures; artist vectors, how well known the artists are, and how often they and their neighbours were liked, but for what is `hidden`."
     x, _, has, _ = _artist_inputs(self, t)
-    rates = self.rates_(_main(self), _units(self), hidden)
+    rates = self.rates_(_main(self), _units(self), hidden) # by credits, wherever the vectors are from
     return {'artist': np.hstack([_lengths(x), has[:, None]] * self.listed + [unit(x)] * (not self.listed) + [_standing(self), rates]), 'audio': self.audio_x_}
 
 # %% ../nbs/05_recommender.ipynb #e1218624
@@ -314,15 +312,12 @@ def _fit_additive(self, t, rows, y, weight, valid):
         f = _sums(self, x, own, part).to_numpy()[rows].sum(1)
         self.spread_ = Spread.of(x[rows], own[rows], weight * expit(f) * expit(-f))
         roots = self.spread_(x, own)
-    main, hidden, held = _main(self)[rows], np.zeros((len(self.catalogue_), 2)), {}
-    self.rates_ = LikeRates.of(main, _units(self)[rows], y, weight)
-    hidden[rows] = likes_in_fold(main, y, weight, self.seed)
-    seen = _seen_by_trees(self, t, hidden)
-    self.trees_, self.volumes_ = {}, pd.Series({'shift': 0., 'process': 1.})
-    if self.forests and len(y) >= LABELS and np.bincount(y).min() >= 10: held = _grow(self, seen, rows, y, weight, f, tuple(r[rows] for r in roots))
-    sure, said = doubt(roots), {p: forest(seen[p]) for p, forest in self.trees_.items()}
-    for p, h in held.items(): said[p][rows] = h
-    parts = _voices(self, x, own, part, sure, said)
+    self.trees_, self.volumes_, held = {}, pd.DataFrame({'shift': 0., 'process': 1.}, ['strangers', 'known']), {}
+    if self.forests and len(y) >= LABELS and np.bincount(y).min() >= 10: held, known = _grow(self, t, rows, y, weight, f, tuple(r[rows] for r in roots))
+    said, loud = _said(self, t)
+    for p, h in held.items(): said[p][rows], loud.iloc[rows] = h, self.volumes_.to_numpy()[known.astype(int)]
+    sure = doubt(roots) * loud.process.to_numpy()
+    parts = _voices(self, x, own, part, sure, said, loud)
     self.middle_parts_ = parts.iloc[rows].mean() * [0, 1, 1, 1]
     self.parts_ = _centred(self, parts)
     bend, liked = weight * expit(f) * expit(-f), tuple(r[self.liked_] for r in roots)
@@ -331,15 +326,32 @@ def _fit_additive(self, t, rows, y, weight, valid):
     self.pulls_ = {p: _strongest(self, x, own, part, sure, p, self.liked_) for p in ('artist', 'audio')}
 
 # %% ../nbs/05_recommender.ipynb #88ecd2e5
-def _grow(self, seen, rows, y, weight, f, roots):
-    "Grow a forest per part, and weigh all voices by what they say of artists that they never met; what forests say of labelled tracks so."
+def _seen_of_labelled(self, t, rows, hidden):
+    "What each forest sees of labelled tracks, whose artists' own labels are told but for what is `hidden`."
+    every = np.zeros((len(self.catalogue_), 2))
+    every[rows] = hidden
+    return {p: x[rows] for p, x in _seen_by_trees(self, t, every).items()}
+
+def _known(seen): return seen['artist'][:, -3] > 0 # whether any label of the artist is told
+
+def _grow(self, t, rows, y, weight, f, roots):
+    "Grow a forest per part, and weigh all voices, once for artists without a label and once for those with some; what forests say of labelled tracks, and whose artists have other labels."
     main = _main(self)[rows]
     artist = np.unique(np.where(main != '', main, np.arange(len(rows)).astype(str)).astype(str), return_inverse=True)[1]
-    grown = {p: Forest.grow(x[rows], y, weight, artist, self.seed) for p, x in seen.items() if x[rows].any()}
-    self.trees_, held = {p: forest for p, (forest, _) in grown.items()}, {p: h for p, (_, h) in grown.items()}
-    shift, loud = weigh(np.stack([without_group(f, roots, y, weight, artist), *held.values()]), y, weight)
-    self.volumes_ = pd.Series([shift, *loud], ['shift', 'process', *held])
-    return held
+    half = halves(artist, self.seed)
+    self.rates_ = LikeRates.of(main, _units(self)[rows], y, weight)
+    told, strange = (_seen_of_labelled(self, t, rows, hidden) for hidden in (totals(half, y, weight), np.inf))
+    self.trees_, said = _voices_without(told, told, y, weight, half, f, roots, self.seed)
+    shift, loud = weigh(_voices_without(told, strange, y, weight, artist, f, roots, self.seed)[1], y, weight)
+    known = _known(told)
+    of_known = weigh(said[:, known], y[known], weight[known], loud) if known.any() else (shift, loud)
+    self.volumes_ = pd.DataFrame([[shift, *loud], [of_known[0], *of_known[1]]], ['strangers', 'known'], ['shift', 'process', *self.trees_])
+    return dict(zip(self.trees_, said[1:])), known
+
+def _voices_without(told, asked, y, weight, groups, f, roots, seed):
+    "Forests grown on what is told of labelled tracks, and what each voice says of them, as they are asked, without the labels of their group."
+    grown = {p: Forest.grow(x, y, weight, groups, seed) for p, x in told.items() if x.any()}
+    return {p: forest for p, (forest, _) in grown.items()}, np.stack([without_group(f, roots, y, weight, groups), *(forest.without(asked[p], hand) for p, (forest, hand) in grown.items())])
 
 # %% ../nbs/05_recommender.ipynb #c41af3d8
 def _inputs(self, blocks):
@@ -356,11 +368,16 @@ def _sums(self, x, own, part):
     parts = pd.DataFrame({p: x[:, part == p].astype(float) @ self.weights_[:d][part == p] for p in PARTS})
     return parts.assign(artist=parts.artist + own @ self.weights_[d:])
 
-def _voices(self, x, own, part, sure, said):
-    "The parts of both voices together: the process drawn in by doubt, and trees, each as loud as it may speak."
-    v = self.volumes_
-    parts = _sums(self, x, own, part).mul(sure * v['process'], axis=0)
-    return parts.assign(base=parts.base + v['shift'], **{p: parts[p] + v[p] * s for p, s in said.items()})
+def _said(self, t):
+    "What forests say of every track, and how loud each voice speaks there."
+    seen = _seen_by_trees(self, t) if self.trees_ else {}
+    known = _known(seen) if seen else np.zeros(len(self.catalogue_), bool)
+    return {p: forest(seen[p]) for p, forest in self.trees_.items()}, self.volumes_.iloc[known.astype(int)].reset_index(drop=True)
+
+def _voices(self, x, own, part, sure, said, loud):
+    "The parts of both voices together: the process, as sure as it is, and trees, each as loud as it may speak."
+    parts = _sums(self, x, own, part).mul(sure, axis=0)
+    return parts.assign(base=parts.base + loud['shift'], **{p: parts[p] + loud[p] * s for p, s in said.items()})
 
 def _centred(self, parts):
     return (parts - self.middle_parts_).assign(base=parts.base + self.middle_parts_.sum())
@@ -463,7 +480,7 @@ def _strongest(self, x, own, part, sure, which, own_rows, n=5):
         mine, single = self.spread_(np.where(part == which, x[some] - mean, 0), hers[some])
         k = mine.astype('float32') @ dense.T.astype('float32')
         if which == 'artist': k += (single @ sparse.T).toarray()
-        k *= pull.astype('float32') * (sure[some] * self.volumes_['process']).astype('float32')[:, None]
+        k *= pull.astype('float32') * sure[some].astype('float32')[:, None]
         k[np.arange(a, a + len(k))[:, None] == own_rows] = 0 # a track is no reason for itself
         top = np.sort(np.argpartition(-k, min(n, k.shape[1]) - 1, axis=1)[:, :n], axis=1)
         top = np.take_along_axis(top, np.argsort(-np.take_along_axis(k, top, 1), axis=1, kind='stable'), 1)
@@ -653,8 +670,9 @@ def _add(self, t):
     if hasattr(self, 'parts_'):
         blocks = _blocks(new, t)
         x, own, part = _inputs(new, {k: blocks[k] for k in self.scales_.index if k in blocks})
-        sure, seen = doubt(self.spread_(x, own)), _seen_by_trees(new, t)
-        new.parts_ = _centred(self, _voices(self, x, own, part, sure, {p: forest(seen[p]) for p, forest in self.trees_.items()}))
+        said, loud = _said(new, t)
+        sure = doubt(self.spread_(x, own)) * loud.process.to_numpy()
+        new.parts_ = _centred(self, _voices(self, x, own, part, sure, said, loud))
         new.pulls_ = {p: _strongest(self, x, own, part, sure, p, np.zeros(0, int)) for p in ('artist', 'audio')}
     return _joined(both, self, new)
 

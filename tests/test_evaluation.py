@@ -306,6 +306,17 @@ def test_command_learns_from_collections_with_lists_never_from_labels_or_the_fil
     assert _others("all", str(data / "graph"), "likes", print) == {} == _others("all", str(data / "graph" / "a.csv"), "likes", print) == _others("none", "songs.csv", "likes", print)
 
 
+def test_own_playlists_and_genres_of_artists_teach_no_vectors_that_are_to_guess_them(world):
+    from musicrec.app.cli import _artists, _unlabelled
+    credits = world.track_artists.drop_duplicates("track_id").head(40)
+    mine = pd.DataFrame({"playlist_id": "me:saved", "track_id": credits.track_id, "position": range(40)})
+    alone = world.replace(playlists=pd.DataFrame({"playlist_id": ["me:saved"], "owner_is_me": True}), playlist_tracks=mine, listener_artists=None, similar_artists=None)
+    assert transfer_artists(alone, [alone]) is not None and _artists(alone, "likes", {}, ["default"], print) == {}
+    both = alone.replace(playlists=pd.DataFrame({"playlist_id": ["me:saved", "theirs"], "owner_is_me": [True, False]}), playlist_tracks=pd.concat([mine, mine.assign(playlist_id="theirs")]))
+    assert set(_unlabelled(both, "likes").playlist_tracks.playlist_id) == {"theirs"} and len(_unlabelled(both, "genres").playlist_tracks) == 80
+    assert _unlabelled(world.replace(artists=world.artists.assign(genres="pop")), "genres").artists.genres.isna().all()
+
+
 def test_baselines_that_look_at_the_artist_know_nothing_of_new_ones(world):
     t = with_playlists(world)
     by_track, by_artist = (evaluate("genres", t, by, 3, 1, ["artist_genre", "majority"]).set_index(["method", "metric"]).value for by in ("track", "artist"))

@@ -59,6 +59,12 @@ def _collections():
         if kinds & _TEACH or (place/'manifest.json').exists(): found[place.name] = place, place
     return found
 
+def _unlabelled(t, task):
+    "`t` without what says the same as the labels in question: one's own playlists and saved tracks for likes, genres of artists for genres."
+    if task == 'genres': return t.replace(artists=t.artists.assign(genres=None))
+    own = t.playlists.playlist_id[t.playlists.owner_is_me.fillna(False).astype(bool)]
+    return t.replace(playlists=t.playlists[~t.playlists.playlist_id.isin(own)], playlist_tracks=t.playlist_tracks[~t.playlist_tracks.playlist_id.isin(own)])
+
 def _others(names, data, task, say):
     "Collections that artist vectors may be learned from, by name."
     from musicrec.collect import load_tables
@@ -74,7 +80,7 @@ def _others(names, data, task, say):
         o = load_tables(what)
         labelled = o.preferences if task == 'likes' else o.track_genres
         if len(labelled): say(f'{n} carries labels and teaches nothing')
-        elif len(o.playlist_tracks) + len(o.listener_artists) + len(o.similar_artists) + len(o.audio_features): others[n] = o
+        elif len((o := _unlabelled(o, task)).playlist_tracks) + len(o.listener_artists) + len(o.similar_artists) + len(o.audio_features): others[n] = o
     say(f'artist vectors from: {", ".join(others) or "none"}')
     return others
 
@@ -84,7 +90,7 @@ def _artists(t, task, others, methods, say):
     "Artist vectors by method, from other sets and, for likes, from this one's other listeners."
     from musicrec.evaluation import listener_of, transfer_artists
     own = []
-    if task == 'likes': own = [t.replace(listener_artists=t.listener_artists[(t.listener_artists.listener_id != listener_of(t)).to_numpy()])]
+    if task == 'likes': own = [_unlabelled(t.replace(listener_artists=t.listener_artists[(t.listener_artists.listener_id != listener_of(t)).to_numpy()]), task)]
     vectors = {}
     for m, how in [('default', 'ppmi')] + [('paper', 'paper')] * (task == 'likes' and 'paper' in (methods or ['paper'])):
         say(f'learning artist vectors for {m}' + f', with fewer passes if the lists are long (at most {READ:,} artists are read)' * (m == 'paper'))
@@ -100,7 +106,7 @@ def evaluate_command(
     folds:Annotated[int, typer.Option(min=2, help='Parts; in ranking one of so many of every list is hidden.')]=5,
     seeds:Annotated[int, typer.Option(min=1)]=5,
     label:Annotated[Optional[str], typer.Option(help='Column with likes and dislikes.')]=None,
-    vectors_from:Annotated[str, typer.Option(help='Open sets that teach artist vectors for likes and genres: names with commas, all or none.')]='all',
+    vectors_from:Annotated[str, typer.Option(help='Open sets that teach artist vectors for likes and genres, by their lists or by how artists sound: names with commas, all or none.')]='all',
     methods:Annotated[Optional[str], typer.Option(help='Names with commas; all by default.')]=None,
     json_file:Annotated[Optional[Path], typer.Option('--json', help='Write the rows here.')]=None,
     quiet:Annotated[bool, typer.Option('--quiet', help='Print the rows alone.')]=False,
