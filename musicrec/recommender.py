@@ -508,7 +508,7 @@ def _cause(self, part, row, named):
     named[artist[best]] += 1
     return near[best]
 
-def _sentence(artist, sound): return ' and '.join(filter(None, [artist, sound])) or 'it suits what you like on the whole'
+def _sentence(artist, sound): return (', and ' if ', ' in artist else ' and ').join(filter(None, [artist, sound])) or 'it suits what you like on the whole'
 
 def _who(self, liked, row):
     "The liked track's artist, as a reason for another track."
