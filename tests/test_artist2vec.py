@@ -342,3 +342,7 @@ def test_inferred_artists_are_marked_and_leave_the_others_alone():
     known = Embeddings(e.ids[5:], e.vectors[5:], e.weights[5:])
     both = infer_artists(known, t)
     assert sorted(np.array(both.ids)[both.inferred]) == sorted(e.ids[:5]) and np.array_equal(both.vectors[:len(known)], known.vectors) and np.isfinite(both.vectors).all()
+    assert both.learned().ids == known.ids and np.array_equal(both.learned().weights, known.weights) and known.learned() is known
+    fewer = Embeddings(both.ids[:-2], both.vectors[:-2], both.weights[:-2], both.inferred[:-2])
+    again = infer_artists(fewer, t)  # what was inferred teaches nothing: the rest come out as before
+    np.testing.assert_allclose(again.take(both.ids)[0], both.vectors, atol=1e-6)

@@ -117,7 +117,11 @@ def test_collections_agree_on_artists_by_name_and_the_nameless_keep_their_ids():
                tracks=pd.DataFrame({"track_id": ["t"], "title": ["Song"], "source": "x"}),
                track_artists=pd.DataFrame({"track_id": "t", "artist_id": ["x:artist:1", "x:artist:2", "x:artist:3"], "position": [0, 1, 2]}),
                similar_artists=pd.DataFrame({"artist_id": ["x:artist:3"], "similar_id": ["x:artist:2"], "source": "x"}))
+    t = t.replace(id_map=None, listener_artists=pd.DataFrame({"listener_id": "me", "artist_id": ["x:artist:1", "x:artist:2"], "weight": [1., 90.], "source": "x"}))
     named = by_name(t)
+    assert named.listener_artists.weight.tolist() == [91]
+    twin = t.replace(tracks=t.tracks.assign(track_id="x:artist:1"), track_artists=t.track_artists.assign(track_id="x:artist:1"))  # whatever a track's id looks like
+    assert by_name(twin).tracks.track_id.tolist() == ["x:artist:1"] == by_name(twin).track_artists.track_id.unique().tolist()
     assert named.artists.artist_id.tolist() == ["sigur ros", "x:artist:3"] == named.track_artists.artist_id.tolist()
     assert named.similar_artists[["artist_id", "similar_id"]].to_numpy().tolist() == [["x:artist:3", "sigur ros"]]
     assert named.tracks.equals(t.tracks) and t.artists.artist_id[0] == "x:artist:1"

@@ -15,6 +15,7 @@ from musicrec.artist2vec import Artist2Vec, Embeddings, sentences
 from musicrec.collect import AUDIO, MusicrecError, NotFoundError, load_tables
 from musicrec.preprocess import merge_duplicates
 from musicrec.recommender import Recommender, artist_vectors
+from musicrec.tables import Tables
 
 PARTS = ["base", "artist", "audio", "popularity"]
 
@@ -470,6 +471,36 @@ def test_new_tracks_are_scored_as_if_they_had_been_there(world, artists):
     np.testing.assert_allclose(more.predict_proba(model.catalogue_.track_id), model.predict_proba(model.catalogue_.track_id), atol=1e-9)
     assert set(gone) <= set(more.recommend(k=10_000).track_id) and more.predict_proba(gone).between(0, 1).all()
     assert more.explain(gone[0]).sum() == pytest.approx(logit(more.predict_proba(gone[:1]).iloc[0]), abs=1e-6)
+
+
+def test_tracks_added_at_once_or_one_by_one_get_the_same_scores(fitted, world):
+    new = pd.DataFrame({"track_id": [f"new{i}" for i in range(4)], "title": [f"Newest {i}" for i in range(4)]})
+    old = world.tracks.track_id[:4].tolist()
+    again = lambda f: pd.concat([f[f.track_id == o].assign(track_id=n) for o, n in zip(old, new.track_id)])
+    audio = again(world.audio_features).assign(energy=[.11, .22, .33, .44])
+    t = Tables(tracks=new, artists=world.artists, track_artists=again(world.track_artists), audio_features=audio)
+    one = lambda i: Tables(**{k: f[f.track_id == i] if "track_id" in f else f for k, f in t.frames().items()})
+    together = fitted.add(t).predict_proba(new.track_id)
+    np.testing.assert_allclose(together, [fitted.add(one(i)).predict_proba([i]).iloc[0] for i in new.track_id], atol=1e-9)
+
+
+def test_likes_of_known_artists_say_nothing_of_strangers_whose_vectors_say_nothing():
+    rng = np.random.default_rng(3)
+    a, per = 120, 6
+    artist = np.repeat(np.arange(a), per)
+    liked = (rng.random(a * per) < np.where(rng.random(a) < .5, .9, .1)[artist]).astype(int)  # each artist is liked or not, whatever her vector
+    ids = [f"t{i:04}" for i in range(a * per)]
+    names = [f"name:artist:a{i:03}" for i in range(a)]
+    told = artist < 80
+    t = Tables(tracks=pd.DataFrame({"track_id": ids, "title": ids}), artists=pd.DataFrame({"artist_id": names, "name": names}),
+               track_artists=pd.DataFrame({"track_id": ids, "artist_id": [names[i] for i in artist], "position": 0}),
+               audio_features=pd.DataFrame(rng.uniform(.1, .9, (a * per, len(AUDIO))), columns=list(AUDIO)).assign(track_id=ids, source="x"),
+               preferences=pd.DataFrame({"listener_id": "you", "track_id": np.array(ids)[told], "label": liked[told], "weight": 1., "rule": "x"}))
+    model = Recommender(Embeddings(names, rng.normal(size=(a, 6)).astype("float32")), None).fit(t)
+    p = model.predict_proba(ids).to_numpy()
+    loss = lambda rows, p: -np.log(np.where(liked[rows] == 1, p, 1 - p)).mean()
+    assert loss(~told, p[~told]) < loss(~told, liked[told].mean()) + .03
+    assert loss(told, p[told]) < .5
 
 
 def test_artists_may_be_predicted(world, artists):
