@@ -5,7 +5,7 @@
 Every method learns from the training side, chooses by the validation side and is scored once on the test side. A track has one label, its most frequent genre
 (ties by name). Intervals are bootstrapped over seeds and artists. Artist vectors are learned from HetRec-2011 and graphs of related artists, never from playlists,
 and for artists in none of them inferred from audio and artists' genres of other sets, never from TidyTuesday's.
-`weak` keeps re-releases that differ in more than the case of the title, and `ids` all of them, to show what they are worth to everybody.
+`weak` keeps re-releases that differ in more than the case of the title, to show what they are worth to everybody.
 """
 import argparse
 import json
@@ -140,12 +140,8 @@ def merged_weakly(t):
     """One track per main artist and title as written, but for its case; told apart by nothing else."""
     key = pd.DataFrame({"artist": main_artists(t).reindex(t.tracks.track_id).to_numpy(), "title": t.tracks.title.str.casefold().to_numpy()}, t.tracks.track_id)
     kept = set(key.index[~key.duplicated()])
-    return as_it_stands(t.replace(**{name: frame[frame.track_id.isin(kept)] for name, frame in t.frames().items() if "track_id" in frame}))
-
-
-def as_it_stands(t):
-    """Every id a recording of its own: what `recordings` would find is kept apart."""
-    t._recordings = (t.tracks, t.artists, t.track_artists, t.audio_features), pd.Series(t.tracks.track_id.to_numpy(), t.tracks.track_id)
+    t = t.replace(**{name: frame[frame.track_id.isin(kept)] for name, frame in t.frames().items() if "track_id" in frame})
+    t._recordings = (t.tracks, t.artists, t.track_artists, t.audio_features), pd.Series(t.tracks.track_id.to_numpy(), t.tracks.track_id)  # what `recordings` would find is kept apart
     return t
 
 
@@ -267,7 +263,6 @@ def parts(name, seeds):
     if name in ("tidytuesday", "known", "album"): t = opened("tidytuesday")
     if name == "tidytuesday": return titled("genre, unseen artists, TidyTuesday", genre_unseen(t, seeds, open_vectors(t)))
     if name == "known": return titled("genre, unseen tracks, TidyTuesday", genre_known(t, seeds, open_vectors(t)))
-    if name == "ids": return titled("genre, unseen ids, TidyTuesday", genre_known(t := as_it_stands(load_tables("tidytuesday")), min(seeds, 3), open_vectors(t)))
     if name == "album": return titled("artist, unseen albums, TidyTuesday, 20+ tracks", artist_task(t, seeds, "album", 20))
     if name == "weak": return titled("artist, unseen albums, TidyTuesday, 20+ tracks, weak merging", artist_task(merged_weakly(load_tables("tidytuesday")), seeds, "album", 20))
     if name == "union": return titled("artist, unseen tracks, all open sets, 10+ tracks", artist_task(union_of_open_sets(), min(seeds, 3), "track", 10))
@@ -275,7 +270,7 @@ def parts(name, seeds):
     return titled(f"genre, unseen artists, {name}", genre_unseen(opened(name), seeds))
 
 
-PARTS = ["tidytuesday", "demo", "album", "weak", "known", "ids", "cross", "union", "music_genre_50k"]
+PARTS = ["tidytuesday", "demo", "album", "weak", "known", "cross", "union", "music_genre_50k"]
 
 
 def main():

@@ -196,7 +196,7 @@ class Blend(BaseEstimator):
     features:tuple=AUDIO # Measures of the track; `TWELVE` for more
     company:bool=True # The artist's other tracks as inputs? Never for `artist`
     artists:Embeddings|None=None # Artist vectors that no label of this target went into, by artist id; never for `artist`
-    labels:str='auto' # `yes`: genres of the artist's training tracks as inputs; `auto` unless artists are unseen by the split
+    labels:str='auto' # `yes`: genres of the artist's and the album's training tracks as inputs; `auto` unless artists are unseen by the split
     members:tuple|None=None # Of `nets`, `boosting`, `forest`, `extra`, `gaussian`; all that suit the number of classes by default
     nets:int=2 # Nets to average
     width:int=128 # Their hidden units; at least 256 for `artist`
@@ -242,16 +242,18 @@ def _inputs(self, t, ids, train=False):
         blocks.append(company(alone, who.reindex(alone.index)).loc[home].to_numpy())
     if self.vectors_: blocks.append(_credited(t, ids, self.artists))
     if self.labels_:
-        code = self.known_.get_indexer(who.reindex(ids))
-        fold = np.random.default_rng([self.seed, 7]).integers(0, 5, len(self.memory_[0]))
-        blocks.append(known_for(*self.memory_, len(self.classes_), None if train else code, fold))
+        (y, codes), homes = self.memory_, _homes(t)
+        fold = np.random.default_rng([self.seed, 7]).integers(0, 5, len(y))
+        blocks += [known_for(y, codes[k], len(self.classes_), None if train else known.get_indexer(homes[k].reindex(ids)), fold) for k, known in self.known_.items()]
     return np.hstack(blocks)
 
+def _homes(t): return {'artist': main_artists(t), 'album': t.tracks.set_index('track_id').album_id}
+
 def _remember(self, t, ids, y):
-    "Which artist and class each labelled track has."
-    who = main_artists(t).reindex(ids)
-    self.known_ = pd.Index(who.dropna().unique())
-    self.memory_ = y, self.known_.get_indexer(who)
+    "Which artist, album and class each labelled track has."
+    homes = {k: home.reindex(ids) for k, home in _homes(t).items()}
+    self.known_ = {k: pd.Index(home.dropna().unique()) for k, home in homes.items() if home.notna().any()}
+    self.memory_ = y, {k: known.get_indexer(homes[k]) for k, known in self.known_.items()}
 
 def _fit_blend(self, t, cut):
     if self.target not in ('genre', 'artist'): raise InputError(f'target is {self.target!r}. Choose genre or artist.')
