@@ -278,8 +278,8 @@ def _blocks(self, t, rows=None):
 def _main(self): return self.catalogue_.artist_ids.str.split('|').str[0].to_numpy(object)
 
 def _units(self):
-    "The vector of each track's main artist, at length one; zeros where there is none."
-    return unit(self.artists_.take(_main(self))[0].astype(float))
+    "The vector of each track's main artist, at length one; zeros where there is none, or where vectors are predicted for tracks."
+    return unit(self.artists_.take(_main(self))[0].astype(float)) * (self.artist_from == 'credits')
 
 def _standing(self):
     "How long each track's artist vectors are, the longer the better known: as ranks among learned ones, or among inferred ones."
@@ -287,12 +287,12 @@ def _standing(self):
     kinds = [e.inferred, ~e.inferred]
     if 'lengths' not in self.maps_: self.maps_['lengths'] = [Ranks.of(length[k]) for k in kinds]
     rank = pd.Series(np.select(kinds, [r(length)[:, 0] for r in self.maps_['lengths']], 0.), e.ids).reindex(self.by_).fillna(0)
-    return (self.share_ @ rank.to_numpy())[:, None]
+    return (self.share_ @ rank.to_numpy())[:, None] * (self.artist_from == 'credits')
 
 def _seen_by_trees(self, t, hidden=0.):
     "What each forest sees: measures; artist vectors, how well known the artists are, and how often they and their neighbours were liked, but for what is `hidden`."
     x, _, has, _ = _artist_inputs(self, t)
-    rates = self.rates_(_main(self), _units(self), hidden) # by credits, wherever the vectors are from
+    rates = self.rates_(_main(self), _units(self), hidden)
     return {'artist': np.hstack([_lengths(x), has[:, None]] * self.listed + [unit(x)] * (not self.listed) + [_standing(self), rates]), 'audio': self.audio_x_}
 
 # %% ../nbs/05_recommender.ipynb #e1218624
