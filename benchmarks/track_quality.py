@@ -131,9 +131,10 @@ def artist_task(t, seeds, by, min_tracks, test=.2):
 
 
 def artist_methods(task, s, seed):
+    nets = 5 if len(task.classes) < 300 else 2
     gaussian = lambda: task.full(GaussianEncoder(target="artist", min_tracks=task.min_tracks, seed=seed).fit(task.t, s).predict_proba(task.t, s.test))
-    found = {"forest": lambda: task.forest(s, seed, TWELVE[:8]), "default": lambda: task.blend(s, seed, nets=5 if len(task.classes) < 300 else 2), "paper": lambda: task.net(s, seed, "paper"), "majority": lambda: task.majority(s), "gaussian": gaussian}
-    return found | ({"default, 12 features": lambda: task.blend(s, seed, nets=5, features=TWELVE), "forest, 12 features": lambda: task.forest(s, seed, TWELVE)} if len(task.classes) < 300 else {})
+    found = {"forest": lambda: task.forest(s, seed, TWELVE[:8]), "default": lambda: task.blend(s, seed, nets=nets), "paper": lambda: task.net(s, seed, "paper"), "majority": lambda: task.majority(s), "gaussian": gaussian}
+    return found | {"default, 12 features": lambda: task.blend(s, seed, nets=nets, features=TWELVE), "forest, 12 features": lambda: task.forest(s, seed, TWELVE)}
 
 
 def merged_weakly(t):
