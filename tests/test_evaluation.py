@@ -314,6 +314,8 @@ def test_own_playlists_and_genres_of_artists_teach_no_vectors_that_are_to_guess_
     assert transfer_artists(alone, [alone]) is not None and _artists(alone, "likes", {}, ["default"], print) == {}
     both = alone.replace(playlists=pd.DataFrame({"playlist_id": ["me:saved", "theirs"], "owner_is_me": [True, False]}), playlist_tracks=pd.concat([mine, mine.assign(playlist_id="theirs")]))
     assert set(_unlabelled(both, "likes").playlist_tracks.playlist_id) == {"theirs"} and len(_unlabelled(both, "genres").playlist_tracks) == 80
+    hers = world.replace(listener_artists=pd.DataFrame({"listener_id": ["me", "other"], "artist_id": world.artists.artist_id[:2].tolist(), "source": "x", "weight": 1.}))
+    assert _unlabelled(hers, "likes", "me").listener_artists.listener_id.tolist() == ["other"]
     assert _unlabelled(world.replace(artists=world.artists.assign(genres="pop")), "genres").artists.genres.isna().all()
 
 

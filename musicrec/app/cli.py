@@ -59,13 +59,14 @@ def _collections():
         if kinds & _TEACH or (place/'manifest.json').exists(): found[place.name] = place, place
     return found
 
-def _unlabelled(t, task):
-    "`t` without what says the same as the labels in question: one's own playlists and saved tracks for likes, genres of artists for genres."
+def _unlabelled(t, task, listener=None):
+    "`t` without what says the same as the labels in question: for likes the listener's own playlists, saved tracks and artists, for genres those of artists."
     if task == 'genres': return t.replace(artists=t.artists.assign(genres=None))
     own = t.playlists.playlist_id[t.playlists.owner_is_me.fillna(False).astype(bool)]
-    return t.replace(playlists=t.playlists[~t.playlists.playlist_id.isin(own)], playlist_tracks=t.playlist_tracks[~t.playlist_tracks.playlist_id.isin(own)])
+    return t.replace(playlists=t.playlists[~t.playlists.playlist_id.isin(own)], playlist_tracks=t.playlist_tracks[~t.playlist_tracks.playlist_id.isin(own)],
+                     listener_artists=t.listener_artists[(t.listener_artists.listener_id != listener).to_numpy()])
 
-def _others(names, data, task, say):
+def _others(names, data, task, say, listener=None):
     "Collections that artist vectors may be learned from, by name."
     from musicrec.collect import load_tables
     from musicrec.tables import NotFoundError
@@ -80,7 +81,7 @@ def _others(names, data, task, say):
         o = load_tables(what)
         labelled = o.preferences if task == 'likes' else o.track_genres
         if len(labelled): say(f'{n} carries labels and teaches nothing')
-        elif len((o := _unlabelled(o, task)).playlist_tracks) + len(o.listener_artists) + len(o.similar_artists) + len(o.audio_features): others[n] = o
+        elif len((o := _unlabelled(o, task, listener)).playlist_tracks) + len(o.listener_artists) + len(o.similar_artists) + len(o.audio_features): others[n] = o
     say(f'artist vectors from: {", ".join(others) or "none"}')
     return others
 
@@ -90,7 +91,7 @@ def _artists(t, task, others, methods, say):
     "Artist vectors by method, from other sets and, for likes, from this one's other listeners."
     from musicrec.evaluation import listener_of, transfer_artists
     own = []
-    if task == 'likes': own = [_unlabelled(t.replace(listener_artists=t.listener_artists[(t.listener_artists.listener_id != listener_of(t)).to_numpy()]), task)]
+    if task == 'likes': own = [_unlabelled(t, task, listener_of(t))]
     vectors = {}
     for m, how in [('default', 'ppmi')] + [('paper', 'paper')] * (task == 'likes' and 'paper' in (methods or ['paper'])):
         say(f'learning artist vectors for {m}' + f', with fewer passes if the lists are long (at most {READ:,} artists are read)' * (m == 'paper'))
@@ -112,7 +113,7 @@ def evaluate_command(
     quiet:Annotated[bool, typer.Option('--quiet', help='Print the rows alone.')]=False,
 ):
     "Compare our default, the paper's recipe and baselines on a file, with splits that cannot leak."
-    from musicrec.evaluation import evaluate, METHODS
+    from musicrec.evaluation import evaluate, listener_of, METHODS
     from musicrec.tables import InputError
     say = (lambda line: None) if quiet else lambda line: typer.echo(line, err=True)
     if json_file and json_file.is_dir(): raise typer.BadParameter(f'{json_file} is a folder. Give --json a file name.')
@@ -121,7 +122,7 @@ def evaluate_command(
     t = _to_evaluate(task, path, label)
     for note in t.notes: say(note)
     taught = task in ('likes', 'genres') # artists are predicted from audio alone, lists rank themselves
-    others = _others(vectors_from, path, task, say) if taught else {}
+    others = _others(vectors_from, path, task, say, listener_of(t) if task == 'likes' else None) if taught else {}
     rows = evaluate(task, t, by, folds, seeds, names, artists=_artists(t, task, others, names, say) if taught else None, say=say)
     if json_file: _write_rows(json_file, rows, task=task, by=by, data=path, n=len(t.tracks) or len(t.listener_artists), vectors_from=list(others))
     typer.echo(rows.assign(**{c: rows[c].round(4) for c in ('value', 'low', 'high')}).to_string(index=False))
