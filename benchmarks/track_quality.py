@@ -137,13 +137,23 @@ def artist_methods(task, s, seed):
     return found | {"default, 12 features": lambda: task.blend(s, seed, nets=nets, features=TWELVE), "forest, 12 features": lambda: task.forest(s, seed, TWELVE)}
 
 
-def merged_weakly(t):
-    """One track per main artist and title as written, but for its case; told apart by nothing else."""
-    key = pd.DataFrame({"artist": main_artists(t).reindex(t.tracks.track_id).to_numpy(), "title": t.tracks.title.str.casefold().to_numpy()}, t.tracks.track_id)
+def merged_as(t, key):
+    """One track per key (a series over track ids); told apart by nothing else."""
     kept = set(key.index[~key.duplicated()])
     t = t.replace(**{name: frame[frame.track_id.isin(kept)] for name, frame in t.frames().items() if "track_id" in frame})
     t._recordings = (t.tracks, t.artists, t.track_artists, t.audio_features), pd.Series(t.tracks.track_id.to_numpy(), t.tracks.track_id)  # what `recordings` would find is kept apart
     return t
+
+
+def merged_weakly(t):
+    """One track per main artist and title as written, but for its case."""
+    artist, title = main_artists(t).reindex(t.tracks.track_id), t.tracks.set_index("track_id").title.str.casefold()
+    return merged_as(t, pd.Series(list(zip(artist, title)), t.tracks.track_id))
+
+
+def merged_by_id(t):
+    """One track per id: re-releases stay."""
+    return merged_as(t, pd.Series(t.tracks.track_id.to_numpy(), t.tracks.track_id))
 
 
 def cross(tables, seeds):
@@ -261,17 +271,18 @@ class Ledger:
 def parts(name, seeds):
     """`title, seed, task, split, methods` of one part of the benchmark."""
     titled = lambda title, runs: ((title, *run) for run in runs)
-    if name in ("tidytuesday", "known", "album"): t = opened("tidytuesday")
+    if name in ("tidytuesday", "known", "known_ids", "album"): t = opened("tidytuesday")
     if name == "tidytuesday": return titled("genre, unseen artists, TidyTuesday", genre_unseen(t, seeds, open_vectors(t)))
     if name == "known": return titled("genre, unseen tracks, TidyTuesday", genre_known(t, seeds, open_vectors(t)))
+    if name == "known_ids": return titled("genre, unseen tracks, TidyTuesday, one track per id", genre_known(merged_by_id(load_tables("tidytuesday")), seeds, open_vectors(t)))
     if name == "album": return titled("artist, unseen albums, TidyTuesday, 20+ tracks", artist_task(t, seeds, "album", 20))
     if name == "weak": return titled("artist, unseen albums, TidyTuesday, 20+ tracks, weak merging", artist_task(merged_weakly(load_tables("tidytuesday")), seeds, "album", 20))
     if name == "union": return titled("artist, unseen tracks, all open sets, 10+ tracks", artist_task(union_of_open_sets(), min(seeds, 3), "track", 10))
-    if name == "cross": return (("genre, other set, " + title, *run) for title, *run in cross({n: opened(n) for n in ("tidytuesday", "music_genre_50k")}, min(seeds, 3)))
+    if name == "cross": return (("genre, other set, " + title, *run) for title, *run in cross({n: opened(n) for n in ("tidytuesday", "music_genre_50k")}, seeds))
     return titled(f"genre, unseen artists, {name}", genre_unseen(opened(name), seeds))
 
 
-PARTS = ["tidytuesday", "demo", "album", "weak", "known", "cross", "union", "music_genre_50k"]
+PARTS = ["tidytuesday", "demo", "album", "weak", "known", "known_ids", "cross", "union", "music_genre_50k"]
 
 
 def main():

@@ -127,19 +127,30 @@ def _train(net, loss, x, y, x_valid, y_valid, how):
     order = torch.Generator().manual_seed(how.seed)
     opt = torch.optim.Adam([p for p in net.parameters() if p.requires_grad], lr=how.lr, weight_decay=how.weight_decay)
     schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(opt, factor=.5, patience=how.patience // 2)
-    best, kept, history = np.inf, None, []
+    best, history = _Best(net, how.patience), []
     for epoch in range(how.max_epochs):
         with _few_threads(net, how.batch):
             history.append(dict(train=_epoch(net, loss, opt, x, y, how.batch, order), valid=_evaluate(net, loss, x_valid, y_valid), lr=opt.param_groups[0]['lr']))
-        if history[-1]['valid'] < best: best, kept, since = history[-1]['valid'], {k: v.clone() for k, v in net.state_dict().items()}, 0
-        else: since = since + 1 if kept else 1
-        if since > how.patience: break
+        if best.stale(history[-1]['valid']): break
         schedule.step(history[-1]['valid'])
-    if kept is None: raise InputError('the loss was never finite. Check the features for odd values.')
-    net.load_state_dict(kept)
-    return net.eval(), pd.DataFrame(history).rename_axis('epoch')
+    return best.restored(), pd.DataFrame(history).rename_axis('epoch')
 
 # %% ../nbs/04_track_embeddings.ipynb #ff0c82d0
+class _Best:
+    "The weights with the least validation loss so far."
+    def __init__(self, net, patience): self.net, self.patience, self.loss, self.weights, self.since = net, patience, np.inf, None, 0
+
+    def stale(self, loss):
+        "Keep the weights if `loss` is the least; has it been too long since it was?"
+        if loss < self.loss: self.loss, self.weights, self.since = loss, {k: v.clone() for k, v in self.net.state_dict().items()}, 0
+        else: self.since += 1
+        return self.since > self.patience
+
+    def restored(self):
+        if self.weights is None: raise InputError('the loss was never finite. Check the features for odd values.')
+        self.net.load_state_dict(self.weights)
+        return self.net.eval()
+
 @contextmanager
 def _few_threads(net, batch, small=1 << 29):
     "One thread while a step has few multiplications, all of them otherwise."
@@ -185,8 +196,10 @@ def sampled_loss(
 )->torch.Tensor:
     "Cross-entropy of the true class against the drawn ones; drawn by chance, the true class counts once."
     right = (last * own[0]).sum(1) + own[1]
-    wrong = torch.addmm(drawn[1], last, drawn[0].T).masked_fill(y[:, None] == drawn_classes, -torch.inf)
-    return (torch.logaddexp(torch.logsumexp(wrong, 1), right) - right).mean()
+    scores = torch.cat([right[:, None], torch.addmm(drawn[1], last, drawn[0].T)], 1)
+    met = torch.isin(y, drawn_classes).nonzero()[:, 0] # Few rows: comparing all with all would take as long as the product
+    with torch.no_grad(): scores[met, 1:] = scores[met, 1:].masked_fill(y[met, None] == drawn_classes, -torch.inf)
+    return F.cross_entropy(scores, torch.zeros_like(y))
 
 # %% ../nbs/04_track_embeddings.ipynb #bd1d107c
 def train_sampled(
@@ -207,7 +220,7 @@ def train_sampled(
     tables = [net.out.weight.data, net.out.bias.data]
     opt = torch.optim.Adam([p for n, p in net.named_parameters() if not n.startswith('out.')], lr=how.lr)
     log_q = torch.log(torch.bincount(y, minlength=k).float() / len(y) * how.negatives)
-    seen, step, best, kept, history = torch.full((k,), 1e-6), 0, np.inf, None, []
+    seen, step, best, history = torch.full((k,), 1e-6), 0, _Best(net, how.patience), []
     total = how.max_epochs * -(-len(x) // how.batch)
     for epoch in range(how.max_epochs):
         loss = 0.
@@ -217,12 +230,8 @@ def train_sampled(
             loss += _sampled_step(net, tables, seen, opt, x.index_select(0, rows), y[rows], y[torch.randint(len(y), (how.negatives,), generator=draw)], log_q, how.rows_lr * left) * len(rows)
             if step == most_steps: return net.eval(), pd.DataFrame([dict(train=loss / (step * how.batch), valid=np.nan, lr=how.lr * left)]).rename_axis('epoch')
         history.append(dict(train=loss / len(x), valid=_exact_loss(net, x_valid, y_valid), lr=how.lr * left))
-        if history[-1]['valid'] < best: best, kept, since = history[-1]['valid'], {n: v.clone() for n, v in net.state_dict().items()}, 0
-        else: since = since + 1 if kept else 1
-        if since > how.patience: break
-    if kept is None: raise InputError('the loss was never finite. Check the features for odd values.')
-    net.load_state_dict(kept)
-    return net.eval(), pd.DataFrame(history).rename_axis('epoch')
+        if best.stale(history[-1]['valid']): break
+    return best.restored(), pd.DataFrame(history).rename_axis('epoch')
 
 def _sampled_step(net, tables, seen, opt, x, y, drawn, log_q, rate):
     "One step: Adam for the layers, Adagrad with one number per class for the rows that took part."
