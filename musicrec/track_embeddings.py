@@ -36,7 +36,9 @@ class TrackNet(nn.Module):
         neck:int=0 # Units of a narrow linear layer before the classes, 0 for none (paper); ours for very many classes
     ):
         super().__init__()
-        self.hidden, self.neck, self.out = nn.Linear(n_in, hidden), nn.Linear(hidden, neck) if neck else nn.Identity(), nn.Linear(neck or hidden, n_out)
+        self.hidden = nn.Linear(n_in, hidden)
+        self.neck = nn.Linear(hidden, neck) if neck else nn.Identity()
+        self.out = nn.Linear(neck or hidden, n_out)
 
     def embed(self, x:torch.Tensor)->torch.Tensor:
         "Activations of the hidden layer."
@@ -54,8 +56,10 @@ def layers(
 )->list[tuple[int,str]]: # Units and what follows, from the input on
     "The sizes of a net's linear layers, read from the module."
     linear = [m for m in net.modules() if isinstance(m, nn.Linear)]
-    return [(linear[0].in_features, '')] + [(m.out_features, '' if m is linear[-1] or m is getattr(net, 'neck', None) else 'ReLU') for m in linear]
+    plain = linear[-1], getattr(net, 'neck', None)
+    return [(linear[0].in_features, '')] + [(m.out_features, '' if m in plain else 'ReLU') for m in linear]
 
+# %% ../nbs/04_track_embeddings.ipynb #85ad17fc
 def _column(ax, x, n, most=9):
     "Draw one layer as a column of dots, with a gap where there are too many."
     shown = min(n, most)
@@ -76,13 +80,16 @@ def plot_network(
     "Draw a net layer by layer with the sizes of its module (the paper's figures 2, 3 and 4)."
     if ax is None: ax = plt.subplots(figsize=(5.5, 3), layout='constrained')[1]
     sizes, before = layers(net), None
-    if len(names) != len(sizes): raise InputError(f'{len(names)} names for {len(sizes)} layers. Give one name per layer, input first.')
+    if len(names) != len(sizes):
+        raise InputError(f'{len(names)} names for {len(sizes)} layers. Give one name per layer, input first.')
     for x, ((n, after), name) in enumerate(zip(sizes, names)):
         y = _column(ax, x, n)
-        if before is not None: ax.plot([x - 1, x], np.stack([a.ravel() for a in np.meshgrid(before, y)]), color='.75', lw=.4, zorder=1)
+        if before is not None:
+            ends = np.stack([a.ravel() for a in np.meshgrid(before, y)])
+            ax.plot([x - 1, x], ends, color='.75', lw=.4, zorder=1)
         ax.scatter(np.full(len(y), x), y, s=60, color=COLOURS[x % 3], zorder=2, edgecolor='white')
-        label = f'{n:,}' + (f', {after}' if after else f', {output}' if output and x == len(sizes) - 1 else '')
-        ax.text(x, -1.25, f'{name}\n{label}', ha='center', va='top', fontsize=8)
+        follows = [after or (output if x == len(sizes) - 1 else '')]
+        ax.text(x, -1.25, f'{name}\n' + ', '.join([f'{n:,}', *filter(None, follows)]), ha='center', va='top', fontsize=8)
         before = y
     ax.set(xlim=(-.5, len(sizes) - .5), ylim=(-1.75, 1.1))
     ax.axis('off')
@@ -93,10 +100,12 @@ def paper_bce(scores:torch.Tensor, y:torch.Tensor)->torch.Tensor:
     "Binary cross-entropy of softmax probabilities, averaged over rows and classes (the paper's loss)."
     return F.binary_cross_entropy(scores.softmax(1), y)
 
+# %% ../nbs/04_track_embeddings.ipynb #6b7fb72b
 def cross_entropy(scores:torch.Tensor, y:torch.Tensor)->torch.Tensor:
     "Cross-entropy against labels spread evenly over a track's classes."
     return F.cross_entropy(scores, y / y.sum(1, keepdim=True))
 
+# %% ../nbs/04_track_embeddings.ipynb #038555d9
 LOSSES = {'paper': paper_bce, 'cross_entropy': cross_entropy, 'sigmoid_bce': F.binary_cross_entropy_with_logits, 'squared': F.mse_loss}
 
 # %% ../nbs/04_track_embeddings.ipynb #cd236705
@@ -110,6 +119,12 @@ class Training:
     weight_decay:float=0.
     seed:int=0 # Initial weights and the order of rows
 
+# %% ../nbs/04_track_embeddings.ipynb #f469f281
+def _check_rows(x, x_valid):
+    if not len(x) or not len(x_valid):
+        raise InputError(f'{len(x)} training and {len(x_valid)} validation rows. Give at least one of each.')
+
+# %% ../nbs/04_track_embeddings.ipynb #7893861a
 def train_net(
     make, # Function that makes the net
     loss, # Function of scores and targets
@@ -118,19 +133,22 @@ def train_net(
     how:Training=Training()
 )->tuple[nn.Module,pd.DataFrame]: # The net with its best weights; loss by epoch (`train`, `valid`, `lr`)
     "Train a net with early stopping on validation loss."
-    if not len(x) or not len(x_valid): raise InputError(f'{len(x)} training and {len(x_valid)} validation rows. Give at least one of each.')
+    _check_rows(x, x_valid)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(how.seed)
         return _train(make(), loss, x, y, x_valid, y_valid, how)
 
+# %% ../nbs/04_track_embeddings.ipynb #fde34716
 def _train(net, loss, x, y, x_valid, y_valid, how):
     order = torch.Generator().manual_seed(how.seed)
-    opt = torch.optim.Adam([p for p in net.parameters() if p.requires_grad], lr=how.lr, weight_decay=how.weight_decay)
+    learned = [p for p in net.parameters() if p.requires_grad]
+    opt = torch.optim.Adam(learned, lr=how.lr, weight_decay=how.weight_decay)
     schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(opt, factor=.5, patience=how.patience // 2)
     best, history = _Best(net, how.patience), []
     for epoch in range(how.max_epochs):
         with _few_threads(net, how.batch):
-            history.append(dict(train=_epoch(net, loss, opt, x, y, how.batch, order), valid=_evaluate(net, loss, x_valid, y_valid), lr=opt.param_groups[0]['lr']))
+            train = _epoch(net, loss, opt, x, y, how.batch, order)
+            history.append(dict(train=train, valid=_evaluate(net, loss, x_valid, y_valid), lr=opt.param_groups[0]['lr']))
         if best.stale(history[-1]['valid']): break
         schedule.step(history[-1]['valid'])
     return best.restored(), pd.DataFrame(history).rename_axis('epoch')
@@ -138,12 +156,16 @@ def _train(net, loss, x, y, x_valid, y_valid, how):
 # %% ../nbs/04_track_embeddings.ipynb #ff0c82d0
 class _Best:
     "The weights with the least validation loss so far."
-    def __init__(self, net, patience): self.net, self.patience, self.loss, self.weights, self.since = net, patience, np.inf, None, 0
+    def __init__(self, net, patience):
+        self.net, self.patience = net, patience
+        self.loss, self.weights, self.since = np.inf, None, 0
 
     def stale(self, loss):
         "Keep the weights if `loss` is the least; has it been too long since it was?"
-        if loss < self.loss: self.loss, self.weights, self.since = loss, {k: v.clone() for k, v in self.net.state_dict().items()}, 0
-        else: self.since += 1
+        self.since += 1
+        if loss < self.loss:
+            self.loss, self.since = loss, 0
+            self.weights = {name: v.clone() for name, v in self.net.state_dict().items()}
         return self.since > self.patience
 
     def restored(self):
@@ -151,14 +173,16 @@ class _Best:
         self.net.load_state_dict(self.weights)
         return self.net.eval()
 
+# %% ../nbs/04_track_embeddings.ipynb #855eb085
 @contextmanager
 def _few_threads(net, batch, small=1 << 29):
     "One thread while a step has few multiplications, all of them otherwise."
-    before = torch.get_num_threads()
-    if batch * sum(p.numel() for p in net.parameters() if p.requires_grad) < small: torch.set_num_threads(1)
+    before, learned = torch.get_num_threads(), sum(p.numel() for p in net.parameters() if p.requires_grad)
+    if batch * learned < small: torch.set_num_threads(1)
     try: yield
     finally: torch.set_num_threads(before)
 
+# %% ../nbs/04_track_embeddings.ipynb #dc8f0273
 def _epoch(net, loss, opt, x, y, batch, order):
     "One pass over the rows in a new order; the mean loss."
     net.train()
@@ -171,10 +195,12 @@ def _epoch(net, loss, opt, x, y, batch, order):
         total += value.item() * len(rows)
     return total / len(x)
 
+# %% ../nbs/04_track_embeddings.ipynb #28298503
 @torch.no_grad()
 def _evaluate(net, loss, x, y, rows=8192):
     net.eval()
-    return sum(loss(net(x[a:a + rows]), y[a:a + rows]).item() * len(x[a:a + rows]) for a in range(0, len(x), rows)) / len(x)
+    parts = [slice(a, a + rows) for a in range(0, len(x), rows)]
+    return sum(loss(net(x[part]), y[part]).item() * len(x[part]) for part in parts) / len(x)
 
 # %% ../nbs/04_track_embeddings.ipynb #c998f7b1
 @dataclass(frozen=True)
@@ -188,6 +214,7 @@ class Sampling:
     patience:int=3 # Epochs without improvement before stopping
     seed:int=0
 
+# %% ../nbs/04_track_embeddings.ipynb #8c952aac
 def sampled_loss(
     last:torch.Tensor, # Rows × width
     own:tuple[torch.Tensor,torch.Tensor], # Weights and biases of each row's class
@@ -202,6 +229,54 @@ def sampled_loss(
     return F.cross_entropy(scores, torch.zeros_like(y))
 
 # %% ../nbs/04_track_embeddings.ipynb #bd1d107c
+class _SampledSteps:
+    "One step after another: Adam for the layers, Adagrad with one number per class for the rows that took part."
+    def __init__(self, net, y, how):
+        self.net, self.how, self.done, self.total = net, how, 0, how.max_epochs * -(-len(y) // how.batch)
+        self.tables, classes = [net.out.weight.data, net.out.bias.data], net.out.out_features
+        self.seen = torch.full((classes,), 1e-6)
+        self.opt = torch.optim.Adam([p for n, p in net.named_parameters() if not n.startswith('out.')])
+        self.log_q = torch.log(torch.bincount(y, minlength=classes).float() / len(y) * how.negatives)
+
+    @property
+    def left(self): return max(.02, 1 - self.done / self.total)
+
+    def __call__(self, x, y, drawn):
+        ids, n = torch.cat([y, drawn]), len(y)
+        weights, bias = (table.index_select(0, ids).requires_grad_() for table in self.tables)
+        own, others = (weights[:n], bias[:n]), (weights[n:], bias[n:] - self.log_q[drawn])
+        loss = sampled_loss(self.net.last(x), own, others, y, drawn)
+        self.opt.zero_grad()
+        loss.backward()
+        self.opt.param_groups[0]['lr'] = self.how.lr * self.left
+        self.opt.step()
+        self._learn_rows(ids, weights.grad, bias.grad)
+        self.done += 1
+        return loss.item()
+
+    @torch.no_grad()
+    def _learn_rows(self, ids, weights, bias):
+        self.seen.index_add_(0, ids, weights.square().mean(1))
+        size = -self.how.rows_lr * self.left / self.seen[ids].sqrt()
+        self.tables[0].index_add_(0, ids, weights * size[:, None])
+        self.tables[1].index_add_(0, ids, bias * size)
+
+# %% ../nbs/04_track_embeddings.ipynb #c44ec947
+def _small_start(make, seed):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        net = make()
+        nn.init.normal_(net.out.weight, std=.05)
+        nn.init.zeros_(net.out.bias)
+    return net
+
+@torch.no_grad()
+def _exact_loss(net, x, y, most=4096, rows=512):
+    "Cross-entropy over all classes, of the first rows."
+    parts = zip(x[:most].split(rows), y[:most].split(rows))
+    return sum(F.cross_entropy(net(a), b, reduction='sum').item() for a, b in parts) / min(most, len(x))
+
+# %% ../nbs/04_track_embeddings.ipynb #02b7ece3
 def train_sampled(
     make, # Function that makes a `TrackNet`
     x:torch.Tensor, y:torch.Tensor, # Training rows and their class numbers
@@ -210,48 +285,18 @@ def train_sampled(
     most_steps:int|None=None # Stop there, to measure speed
 )->tuple[nn.Module,pd.DataFrame]: # The net with its best weights; loss by epoch (`train` of the sample, `valid` of all classes, `lr`)
     "Train a net of very many classes by sampled softmax, stopping early by validation loss."
-    if not len(x) or not len(x_valid): raise InputError(f'{len(x)} training and {len(x_valid)} validation rows. Give at least one of each.')
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(how.seed)
-        net = make()
-        nn.init.normal_(net.out.weight, std=.05)
-        nn.init.zeros_(net.out.bias)
-    k, draw = net.out.out_features, torch.Generator().manual_seed(how.seed)
-    tables = [net.out.weight.data, net.out.bias.data]
-    opt = torch.optim.Adam([p for n, p in net.named_parameters() if not n.startswith('out.')], lr=how.lr)
-    log_q = torch.log(torch.bincount(y, minlength=k).float() / len(y) * how.negatives)
-    seen, step, best, history = torch.full((k,), 1e-6), 0, _Best(net, how.patience), []
-    total = how.max_epochs * -(-len(x) // how.batch)
+    _check_rows(x, x_valid)
+    net, draw = _small_start(make, how.seed), torch.Generator().manual_seed(how.seed)
+    step, best, history = _SampledSteps(net, y, how), _Best(net, how.patience), []
     for epoch in range(how.max_epochs):
         loss = 0.
         for rows in torch.randperm(len(x), generator=draw).split(how.batch):
-            left, step = max(.02, 1 - step / total), step + 1
-            opt.param_groups[0]['lr'] = how.lr * left
-            loss += _sampled_step(net, tables, seen, opt, x.index_select(0, rows), y[rows], y[torch.randint(len(y), (how.negatives,), generator=draw)], log_q, how.rows_lr * left) * len(rows)
-            if step == most_steps: return net.eval(), pd.DataFrame([dict(train=loss / (step * how.batch), valid=np.nan, lr=how.lr * left)]).rename_axis('epoch')
-        history.append(dict(train=loss / len(x), valid=_exact_loss(net, x_valid, y_valid), lr=how.lr * left))
-        if best.stale(history[-1]['valid']): break
+            drawn = y[torch.randint(len(y), (how.negatives,), generator=draw)]
+            loss += step(x.index_select(0, rows), y[rows], drawn) * len(rows)
+            if step.done == most_steps: break
+        history.append(dict(train=loss / len(x), valid=_exact_loss(net, x_valid, y_valid), lr=step.opt.param_groups[0]['lr']))
+        if best.stale(history[-1]['valid']) or step.done == most_steps: break
     return best.restored(), pd.DataFrame(history).rename_axis('epoch')
-
-def _sampled_step(net, tables, seen, opt, x, y, drawn, log_q, rate):
-    "One step: Adam for the layers, Adagrad with one number per class for the rows that took part."
-    ids, n = torch.cat([y, drawn]), len(y)
-    weights, bias = (t.index_select(0, ids).requires_grad_() for t in tables)
-    loss = sampled_loss(net.last(x), (weights[:n], bias[:n]), (weights[n:], bias[n:] - log_q[drawn]), y, drawn)
-    opt.zero_grad()
-    loss.backward()
-    opt.step()
-    with torch.no_grad():
-        seen.index_add_(0, ids, weights.grad.square().mean(1))
-        size = -rate / seen[ids].sqrt()
-        tables[0].index_add_(0, ids, weights.grad * size[:, None])
-        tables[1].index_add_(0, ids, bias.grad * size)
-    return loss.item()
-
-@torch.no_grad()
-def _exact_loss(net, x, y, most=4096, rows=512):
-    "Cross-entropy over all classes, of the first rows."
-    return sum(F.cross_entropy(net(a), b, reduction='sum').item() for a, b in zip(x[:most].split(rows), y[:most].split(rows))) / min(most, len(x))
 
 # %% ../nbs/04_track_embeddings.ipynb #cd10831c
 def tempered(
@@ -264,14 +309,19 @@ def tempered(
     p = 1 / (1 + np.exp(-s.clip(-500, 500))) if sigmoid else np.exp(s - s.max(1, keepdims=True))
     return p / np.maximum(p.sum(1, keepdims=True), 1e-12)
 
+# %% ../nbs/04_track_embeddings.ipynb #be9a7ee1
 def temperature(
     scores:np.ndarray, # Rows × classes
     y:np.ndarray, # Class numbers
     sigmoid:bool=False # As in `tempered`
 )->float: # Between 1/5 and 5
     "The temperature with the least log-loss."
-    loss = lambda log_t: -np.log(np.maximum(tempered(scores, np.exp(log_t), sigmoid)[np.arange(len(y)), y], 1e-12)).mean()
+    own = lambda log_t: tempered(scores, np.exp(log_t), sigmoid)[np.arange(len(y)), y]
+    loss = lambda log_t: -np.log(np.maximum(own(log_t), 1e-12)).mean()
     return float(np.exp(minimize_scalar(loss, bounds=(-np.log(5), np.log(5)), method='bounded').x))
+
+# %% ../nbs/04_track_embeddings.ipynb #c54e7cde
+def _one_class(t, target): return main_genre(t) if target == 'genre' else main_artists(t)
 
 # %% ../nbs/04_track_embeddings.ipynb #7d056423
 def targets(
@@ -282,13 +332,15 @@ def targets(
     "Which tracks can be learned from, and which classes there are."
     ids = t.audio().index
     if target == 'valence': return ids[t.audio().valence.notna()].tolist(), None
-    one = main_genre(t) if target == 'genre' else main_artists(t) if target == 'artist' else None
-    if one is None: raise InputError(f"target is {target!r}. Choose 'genre', 'artist' or 'valence'.")
+    if target not in ('genre', 'artist'): raise InputError(f"target is {target!r}. Choose 'genre', 'artist' or 'valence'.")
+    one = _one_class(t, target)
     one = one[one.index.isin(ids)]
-    n = one.value_counts()
-    if target == 'genre': classes = np.array(sorted(t.track_genres.genre[t.track_genres.track_id.isin(one.index)].unique()), dtype=object)
-    else: classes = np.array(sorted(n.index[n >= min_tracks]), dtype=object)
-    if len(classes) < 2: raise InputError(f'there are {len(classes)} classes of {target} to tell apart. Give tables with at least 2' + (f', each with {min_tracks} tracks.' if target == 'artist' else '.'))
+    if target == 'genre': found = t.track_genres.genre[t.track_genres.track_id.isin(one.index)].unique()
+    else: found = (n := one.value_counts()).index[n >= min_tracks]
+    classes = np.array(sorted(found), dtype=object)
+    if len(classes) < 2:
+        each = f', each with {min_tracks} tracks.' if target == 'artist' else '.'
+        raise InputError(f'there are {len(classes)} classes of {target} to tell apart. Give tables with at least 2{each}')
     return ids[ids.isin(one.index[one.isin(classes)])].tolist(), classes
 
 # %% ../nbs/04_track_embeddings.ipynb #22d5947d
@@ -299,8 +351,9 @@ def main_classes(
     classes:np.ndarray # As `targets` gives them
 )->np.ndarray: # Number of each track's one label among the classes; −1 for none of them
     "The single label of every track, by number."
-    return pd.Index(classes).get_indexer((main_genre(t) if target == 'genre' else main_artists(t)).reindex(ids))
+    return pd.Index(classes).get_indexer(_one_class(t, target).reindex(ids))
 
+# %% ../nbs/04_track_embeddings.ipynb #2508e87a
 def learning_sides(
     t:Tables, target:str, min_tracks:int,
     cut:Split|None, # By default a split by track
@@ -310,15 +363,18 @@ def learning_sides(
     t = merge_duplicates(t)
     ids, classes = targets(t, target, min_tracks)
     cut = cut or split(t, seed=seed, among=ids)
-    sides = [side[pd.Index(side).isin(ids)] for side in (np.asarray(cut.train, object), np.asarray(cut.valid, object))]
+    sides = [np.asarray(side, object) for side in (cut.train, cut.valid)]
+    sides = [side[pd.Index(side).isin(ids)] for side in sides]
     if not len(sides[0]): raise InputError(f'no track of the training side has a label of {target}. Give another split.')
     return t, classes, cut, sides
 
+# %% ../nbs/04_track_embeddings.ipynb #349f64d2
 def features_of(t:Tables, ids=None)->pd.DataFrame:
     "Features of the tracks asked for, or of all; an unknown track raises."
     x = t.audio()
     if ids is None: return x
-    if not (known := pd.Index(ids).isin(x.index)).all(): raise NotFoundError(f'{pd.Index(ids)[~known][0]!r} has no audio features in these tables. Use `Tables.find` to look a track up.')
+    unknown = pd.Index(ids)[~pd.Index(ids).isin(x.index)]
+    if len(unknown): raise NotFoundError(f'{unknown[0]!r} has no audio features in these tables. Use `Tables.find` to look a track up.')
     return x.loc[list(ids)]
 
 # %% ../nbs/04_track_embeddings.ipynb #831beba9
@@ -364,7 +420,8 @@ class TrackEncoder(BaseEstimator):
         vectors, known = artists.take(self.classes_)
         if not known.any(): raise InputError('none of the artists that the net tells apart has a vector. Give vectors of these artists.')
         share = p.to_numpy()[:, known]
-        return Embeddings(p.index.tolist(), share @ vectors[known] / np.maximum(share.sum(1, keepdims=True), 1e-12), inferred=np.ones(len(p), bool))
+        expected = share @ vectors[known] / np.maximum(share.sum(1, keepdims=True), 1e-12)
+        return Embeddings(p.index.tolist(), expected, inferred=np.ones(len(p), bool))
 
     def save(self, folder)->Path:
         "Write net, scale and classes into `folder`, without pickle."
@@ -378,53 +435,82 @@ class TrackEncoder(BaseEstimator):
 # %% ../nbs/04_track_embeddings.ipynb #6b6d3bd5
 def _columns(self): return [c for c in AUDIO if not (self.target == 'valence' and c == 'valence')]
 
+def _matrix(self, x): return audio_matrix(x)[:, [AUDIO.index(c) for c in _columns(self)]]
+
 def _inputs(self, t, ids=None):
-    return torch.from_numpy(self.scale_.transform(audio_matrix(features_of(t, ids))[:, [AUDIO.index(c) for c in _columns(self)]]))
+    return torch.from_numpy(self.scale_.transform(_matrix(self, features_of(t, ids))))
 
 @torch.no_grad()
 def _outputs(self, t, ids, rows=8192):
     check_is_fitted(self)
     x = features_of(t, ids)
-    return pd.DataFrame(torch.cat([self.net_(part) for part in _inputs(self, t, ids).split(rows)]).numpy(), index=pd.Index(x.index, name='track_id'))
+    scores = [self.net_(part) for part in _inputs(self, t, ids).split(rows)]
+    return pd.DataFrame(torch.cat(scores).numpy(), index=pd.Index(x.index, name='track_id'))
 
+# %% ../nbs/04_track_embeddings.ipynb #3039cf6c
 class _Labels:
     "Sparse labels that become dense a batch at a time."
     def __init__(self, y): self.y = y
     def __len__(self): return self.y.shape[0]
-    def __getitem__(self, rows): return torch.from_numpy(self.y[rows.numpy() if isinstance(rows, torch.Tensor) else rows].toarray())
+    def __getitem__(self, rows):
+        return torch.from_numpy(self.y[rows.numpy() if isinstance(rows, torch.Tensor) else rows].toarray())
 
+# %% ../nbs/04_track_embeddings.ipynb #59e4909a
 def _labels(self, t, ids):
-    if self.classes_ is None: return torch.tensor(((t.audio().valence[list(ids)] - self.valence_scale_[0]) / self.valence_scale_[1]).to_numpy('float32'))[:, None]
+    if self.classes_ is None:
+        middle, spread = self.valence_scale_
+        return torch.tensor(((t.audio().valence[list(ids)] - middle) / spread).to_numpy('float32'))[:, None]
     if self.loss_ == 'sampled': return torch.from_numpy(main_classes(t, ids, self.target, self.classes_))
     y = label_matrix(t, ids, self.target, self.classes_)[0]
     return torch.from_numpy(y.toarray()) if y.shape[0] * y.shape[1] < 1 << 24 else _Labels(y)
 
+# %% ../nbs/04_track_embeddings.ipynb #bf2d5a25
+def _check_encoder(self):
+    numbers = self.classes_ is None
+    if self.loss_ not in (*LOSSES, 'sampled') or (self.loss_ == 'squared') != numbers:
+        raise InputError(f"loss is {self.loss!r}. Choose {'auto' if numbers else ', '.join([*LOSSES, 'sampled'])}.")
+    if self.hidden is not None and self.hidden < 1 or self.neck < 0:
+        raise InputError(f'hidden is {self.hidden}, neck {self.neck}. Give at least 1 hidden unit.')
+
+# %% ../nbs/04_track_embeddings.ipynb #ad30b4bc
+def _net(self):
+    classes = 1 if self.classes_ is None else len(self.classes_)
+    return TrackNet(len(_columns(self)), self.hidden or (512 if self.target == 'artist' else 128), classes, self.neck)
+
+def _learn(self, data):
+    make = lambda: _net(self)
+    if self.loss_ == 'sampled':
+        batch = min(2048, max(64, len(data[0]) // 50))
+        return train_sampled(make, *data, Sampling(max_epochs=min(self.max_epochs, 30), seed=self.seed, batch=batch))
+    how = Training(lr=self.lr, max_epochs=self.max_epochs, patience=self.patience, seed=self.seed)
+    return train_net(make, LOSSES[self.loss_], *data, how)
+
+# %% ../nbs/04_track_embeddings.ipynb #841ec7ce
 def _fit_encoder(self, t, cut):
-    t, self.classes_, cut, sides = learning_sides(t, self.target, self.min_tracks, cut, self.seed)
-    self.split_, self.loss_ = cut, self.loss if self.loss != 'auto' else 'squared' if self.classes_ is None else 'cross_entropy'
-    if self.loss_ not in (*LOSSES, 'sampled') or (self.loss_ == 'squared') != (self.classes_ is None): raise InputError(f"loss is {self.loss!r}. Choose {', '.join([*LOSSES, 'sampled']) if self.classes_ is not None else 'auto'}.")
-    if self.hidden is not None and self.hidden < 1 or self.neck < 0: raise InputError(f'hidden is {self.hidden}, neck {self.neck}. Give at least 1 hidden unit.')
-    self.scale_ = Standardize().fit(audio_matrix(t.audio().loc[sides[0]])[:, [AUDIO.index(c) for c in _columns(self)]])
+    t, self.classes_, self.split_, sides = learning_sides(t, self.target, self.min_tracks, cut, self.seed)
+    self.loss_ = self.loss if self.loss != 'auto' else 'squared' if self.classes_ is None else 'cross_entropy'
+    _check_encoder(self)
+    self.scale_ = Standardize().fit(_matrix(self, t.audio().loc[sides[0]]))
     if self.classes_ is None: self.valence_scale_ = (v := t.audio().valence[sides[0]]).mean(), v.std() or 1.
-    data = [f(self, t, side) for side in sides for f in (_inputs, _labels)]
-    if self.loss_ == 'sampled': self.net_, self.history_ = train_sampled(lambda: _net(self), *data, Sampling(max_epochs=min(self.max_epochs, 30), seed=self.seed, batch=min(2048, max(64, len(data[0]) // 50))))
-    else: self.net_, self.history_ = train_net(lambda: _net(self), LOSSES[self.loss_], *data, Training(lr=self.lr, max_epochs=self.max_epochs, patience=self.patience, seed=self.seed))
+    self.net_, self.history_ = _learn(self, [f(self, t, side) for side in sides for f in (_inputs, _labels)])
     self.temperature_ = 1.
     if self.calibrate and self.classes_ is not None and self.loss_ != 'paper':
-        self.temperature_ = temperature(_outputs(self, t, sides[1]).to_numpy(), main_classes(t, sides[1], self.target, self.classes_), self.loss_ == 'sigmoid_bce')
+        y = main_classes(t, sides[1], self.target, self.classes_)
+        self.temperature_ = temperature(_outputs(self, t, sides[1]).to_numpy(), y, self.loss_ == 'sigmoid_bce')
     return self
-
-def _net(self):
-    return TrackNet(len(_columns(self)), self.hidden or (512 if self.target == 'artist' else 128), 1 if self.classes_ is None else len(self.classes_), self.neck)
 
 # %% ../nbs/04_track_embeddings.ipynb #12fd7f87
 def save_encoder(self:TrackEncoder, folder)->Path:
     "Write a fitted encoder as a model folder; it holds no track."
     check_is_fitted(self)
-    config = {'kind': 'TrackEncoder', 'params': self.get_params(), 'loss': self.loss_, 'temperature': self.temperature_, 'valence_scale': [float(v) for v in getattr(self, 'valence_scale_', ())]}
-    arrays = {f'net.{n}': v.numpy() for n, v in self.net_.state_dict().items()} | {'mean': self.scale_.mean_, 'scale': self.scale_.scale_, 'history': self.history_.to_numpy('float64')}
-    return save_arrays(folder, config, arrays, pd.DataFrame({'class': [] if self.classes_ is None else self.classes_}).astype('str'))
+    config = {'kind': 'TrackEncoder', 'params': self.get_params(), 'loss': self.loss_, 'temperature': self.temperature_,
+              'valence_scale': [float(v) for v in getattr(self, 'valence_scale_', ())]}
+    arrays = {f'net.{n}': v.numpy() for n, v in self.net_.state_dict().items()}
+    arrays |= {'mean': self.scale_.mean_, 'scale': self.scale_.scale_, 'history': self.history_.to_numpy('float64')}
+    classes = pd.DataFrame({'class': [] if self.classes_ is None else self.classes_}).astype('str')
+    return save_arrays(folder, config, arrays, classes)
 
+# %% ../nbs/04_track_embeddings.ipynb #aac7528f
 def load_encoder(folder)->TrackEncoder:
     "Read an encoder from a model folder."
     config, arrays, keys = load_arrays(folder, 'TrackEncoder')
@@ -436,10 +522,10 @@ def load_encoder(folder)->TrackEncoder:
         self.scale_ = Standardize()
         self.scale_.mean_, self.scale_.scale_ = arrays['mean'], arrays['scale']
         self.history_ = pd.DataFrame(arrays['history'], columns=['train', 'valid', 'lr']).rename_axis('epoch')
-        self.net_ = _net(self)
+        self.net_ = _net(self).eval()
         self.net_.load_state_dict({n[4:]: torch.from_numpy(v) for n, v in arrays.items() if n.startswith('net.')})
-        self.net_.eval()
-    except (KeyError, TypeError, ValueError, RuntimeError) as e: raise input_error(folder, f'holds files that do not belong together ({e})', 'Save the model again.') from e
+    except (KeyError, TypeError, ValueError, RuntimeError) as e:
+        raise input_error(folder, f'holds files that do not belong together ({e})', 'Save the model again.') from e
     return self
 
 # %% ../nbs/04_track_embeddings.ipynb #9bc77c0d
