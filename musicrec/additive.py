@@ -32,7 +32,8 @@ class Ranks:
         for j, r in enumerate(self.reference):
             if not len(r): continue
             middle = (np.searchsorted(r, x[:, j], 'left') + np.searchsorted(r, x[:, j], 'right')) / 2
-            out[:, j] = np.where(np.isfinite(x[:, j]), ndtri(np.clip(middle / len(r), .5 / len(r), 1 - .5 / len(r))), 0)
+            out[:, j] = np.where(np.isfinite(x[:, j]),
+                                 ndtri(np.clip(middle / len(r), .5 / len(r), 1 - .5 / len(r))), 0)
         return out
 
 # %% ../nbs/base/additive.ipynb #dda07e39
@@ -89,18 +90,22 @@ class LikeRates:
     def of(cls, artists:np.ndarray, units:np.ndarray, y:np.ndarray, weight:np.ndarray)->LikeRates:
         "From the artist and her vector of each labelled row."
         some, first = np.unique(artists.astype(str), return_index=True)
-        return cls(some, units[first] * (some != '')[:, None], totals(artists.astype(str), y, weight)[first] * (some != '')[:, None])
+        return cls(some, units[first] * (some != '')[:, None],
+                   totals(artists.astype(str), y, weight)[first] * (some != '')[:, None])
 
     def __call__(self,
         artists:np.ndarray, units:np.ndarray, # Artist of each row, and her vector
         hidden:np.ndarray|float=0. # rows × 2: what of the artist's own labels a row is not told
-    )->np.ndarray: # float, rows × 4: logit of the own rate and log of one plus its weight, and the same of neighbours
+    # float, rows × 4: logit of the own rate and log of one plus its weight, and the same of neighbours
+    )->np.ndarray:
         "What is known of each row's artist."
         some, first, at = np.unique(artists.astype(str), return_index=True, return_inverse=True)
         row = np.searchsorted(self.artists, some).clip(max=len(self.artists) - 1)
         same = self.artists[row] == some
         vectors = units[first] * (some != '')[:, None]
-        near = np.concatenate([self._near(vectors[a:a + 4096], row[a:a + 4096], same[a:a + 4096]) for a in range(0, len(some), 4096)])
+        near = np.concatenate(
+            [self._near(vectors[a:a + 4096], row[a:a + 4096], same[a:a + 4096])
+             for a in range(0, len(some), 4096)])
         own = np.where((same & (some != ''))[at, None], np.maximum(self.told[row[at]] - hidden, 0), 0)
         return np.hstack([_odds(own), _odds(near[at])])
 
@@ -133,20 +138,24 @@ class Forest:
         group = np.unique(groups, return_inverse=True)[1]
         hand = np.random.default_rng([seed, 6]).permutation(np.arange(group.max() + 1) % HANDS)[group]
         used = {h: (hand != h) & (weight > 0) for h in range(HANDS)}
-        make = lambda h, u: ExtraTreesClassifier(TREES, min_samples_leaf=2, random_state=h).fit(x[u].astype('float32'), y[u], sample_weight=weight[u])
+        make = lambda h, u: ExtraTreesClassifier(TREES, min_samples_leaf=2,
+                                                 random_state=h).fit(
+                                                     x[u].astype('float32'), y[u], sample_weight=weight[u])
         return cls({h: make(h, u) for h, u in used.items() if len(set(y[u])) > 1}), hand
 
     def __call__(self, x:np.ndarray)->np.ndarray: # Logit of like of each row
         return _voted(self.hands.values(), x.astype('float32'))
 
-    def without(self, x:np.ndarray, hand:np.ndarray)->np.ndarray: # The same, by trees that saw nothing of each row's group
+    # The same, by trees that saw nothing of each row's group
+    def without(self, x:np.ndarray, hand:np.ndarray)->np.ndarray:
         out = np.zeros(len(x))
         for h, model in self.hands.items(): out[hand == h] = _voted([model], x[hand == h].astype('float32'))
         return out
 
 def _voted(hands, x):
     n = TREES * len(hands)
-    return logit((TREES * sum((m.predict_proba(x)[:, 1] for m in hands), np.zeros(len(x))) + .5) / (n + 1)) if len(x) else np.zeros(0)
+    return (logit((TREES * sum((m.predict_proba(x)[:, 1] for m in hands), np.zeros(len(x))) + .5) / (n + 1))
+            if len(x) else np.zeros(0))
 
 # %% ../nbs/base/additive.ipynb #145a1b53
 def mode(
@@ -161,7 +170,8 @@ def mode(
         s = np.sqrt(v)
         c = cholesky(np.eye(len(y)) + s[:, None] * k * s, lower=True, check_finite=False)
         b = v * f + weight * (y - p)
-        a = b - s * solve_triangular(c, solve_triangular(c, s * (k @ b), lower=True, check_finite=False), lower=True, trans='T', check_finite=False)
+        a = b - s * solve_triangular(c, solve_triangular(c, s * (k @ b), lower=True, check_finite=False),
+                                     lower=True, trans='T', check_finite=False)
         before, f = f, k @ a
         if np.abs(f - before).max() < 1e-3: break
     return f, a, c
@@ -179,16 +189,19 @@ def evidence(
     p = expit(f)
     v = np.maximum(weight * p * (1 - p), 1e-9)
     s = np.sqrt(v)
-    value = -.5 * a @ f - (weight * np.logaddexp(0, np.where(y == 1, -f, f))).sum() - np.log(np.diag(c)).sum() - .5 * ((log_scale / spread)**2).sum()
+    value = (-.5 * a @ f - (weight * np.logaddexp(0, np.where(y == 1, -f, f))).sum() - np.log(np.diag(c))
+             .sum() - .5 * ((log_scale / spread)**2).sum())
     z, u = (solve_triangular(c, m, lower=True, check_finite=False) for m in (np.diag(s), s[:, None] * k))
     r, bend, pull = z.T @ z, -.5 * (np.diag(k) - (u**2).sum(0)) * (1 - 2 * p) * v, weight * (y - p)
     steps = kernels @ pull
-    gradient = .5 * (kernels @ a) @ a - .5 * np.einsum('ij,kij->k', r, kernels) + (steps - (steps @ r) @ k) @ bend
+    gradient = (.5 * (kernels @ a) @ a - .5 * np.einsum('ij,kij->k', r, kernels)
+                + (steps - (steps @ r) @ k) @ bend)
     return -value, -(gradient * scale - log_scale / spread**2)
 
 def learn_scales(kernels:np.ndarray, y:np.ndarray, weight:np.ndarray, steps:int=12)->np.ndarray: # One per kernel, above 0
     "How much each kernel counts, by the evidence."
-    return np.exp(minimize(evidence, np.zeros(len(kernels)), args=(kernels, y, weight), jac=True, method='L-BFGS-B', options={'maxiter': steps, 'maxfun': 2 * steps}).x)
+    return np.exp(minimize(evidence, np.zeros(len(kernels)), args=(kernels, y, weight), jac=True,
+                           method='L-BFGS-B', options={'maxiter': steps, 'maxfun': 2 * steps}).x)
 
 # %% ../nbs/base/additive.ipynb #dba01f46
 def fit_logistic(
@@ -201,8 +214,10 @@ def fit_logistic(
     def loss(w):
         z = x @ w[:d] + own @ w[d:]
         off = weight * (expit(z) - y)
-        return (weight * np.logaddexp(0, np.where(y == 1, -z, z))).sum() + .5 * w @ w, np.concatenate([x.T @ off, own.T @ off]) + w
-    return minimize(loss, np.zeros(d + own.shape[1]), jac=True, method='L-BFGS-B', options={'maxiter': 1000, 'gtol': 1e-6, 'ftol': 1e-15, 'maxcor': 20}).x
+        return ((weight * np.logaddexp(0, np.where(y == 1, -z, z))).sum()
+                + .5 * w @ w, np.concatenate([x.T @ off, own.T @ off]) + w)
+    return minimize(loss, np.zeros(d + own.shape[1]), jac=True, method='L-BFGS-B',
+                    options={'maxiter': 1000, 'gtol': 1e-6, 'ftol': 1e-15, 'maxcor': 20}).x
 
 # %% ../nbs/base/additive.ipynb #8e76e475
 @dataclass(eq=False)
@@ -221,11 +236,14 @@ class Spread:
         x = x.astype(float)
         free = 1 / (1 + own.T @ (bend * np.asarray(own.sum(axis=1)).ravel()))
         shared = own.T @ (x * bend[:, None])
-        return cls(free, shared * free[:, None], cholesky(np.eye(x.shape[1]) + (x.T * bend) @ x - (shared.T * free) @ shared, lower=True, check_finite=False))
+        return cls(free, shared * free[:, None],
+                   cholesky(np.eye(x.shape[1]) + (x.T * bend) @ x - (shared.T * free) @ shared, lower=True,
+                            check_finite=False))
 
     def __call__(self, x:np.ndarray, own:csr_array)->tuple[np.ndarray,csr_array]: # Dense and sparse
         "Roots of the variance of each row's logit."
-        return solve_triangular(self.root, (x - own @ self.shared).T, lower=True, check_finite=False).T, csr_array(own * np.sqrt(self.free))
+        return solve_triangular(self.root, (x - own @ self.shared).T, lower=True,
+                                check_finite=False).T, csr_array(own * np.sqrt(self.free))
 
 def variance(roots)->np.ndarray:
     "The variance of each logit."
@@ -249,10 +267,12 @@ def without_group(
     dense, sparse = roots
     order = np.argsort(groups, kind='stable')
     shared = csr_array(sparse @ sparse.T)[order]
-    for i, some in zip(*(np.split(x, np.cumsum(np.bincount(groups))[:-1]) for x in (order, np.arange(len(f))))):
+    for i, some in zip(
+        *(np.split(x, np.cumsum(np.bincount(groups))[:-1]) for x in (order, np.arange(len(f))))):
         a = dense[i] @ dense[i].T + shared[some[0]:some[-1] + 1].toarray()[:, i]
         a = np.linalg.solve((np.eye(len(i)) - bend[i][:, None] * a).T, a.T).T
-        held[i] = (f[i] - a @ (weight[i] * (y[i] - p[i]))) / np.sqrt(1 + np.pi / 8 * np.maximum(np.diag(a), 0))
+        held[i] = (f[i] - a @ (weight[i] * (y[i] - p[i]))) / np.sqrt(
+            1 + np.pi / 8 * np.maximum(np.diag(a), 0))
     return held
 
 # %% ../nbs/base/additive.ipynb #0df17d2a
@@ -265,7 +285,10 @@ def weigh(
     def loss(w):
         z = w[0] + w[1:] @ voices
         off = weight * (expit(z) - y)
-        return (weight * np.logaddexp(0, np.where(y == 1, -z, z))).sum() + .5 * ((w[1:] - usual)**2).sum(), np.concatenate([[off.sum()], voices @ off + w[1:] - usual])
+        return ((weight * np.logaddexp(0, np.where(y == 1, -z, z))).sum()
+                + .5 * ((w[1:] - usual)**2).sum(),
+                np.concatenate([[off.sum()], voices @ off + w[1:] - usual]))
     start = np.concatenate([[0.], np.full(len(voices), usual)])
-    best = minimize(loss, start, jac=True, method='L-BFGS-B', bounds=[(None, None)] + [(0, None)] * len(voices)).x
+    best = minimize(loss, start, jac=True, method='L-BFGS-B',
+                    bounds=[(None, None)] + [(0, None)] * len(voices)).x
     return best[0], best[1:]

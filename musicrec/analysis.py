@@ -20,23 +20,34 @@ COLOURS = ['#0072B2', '#E69F00', '#009E73', '#D55E00', '#CC79A7', '#56B4E9', '#F
 
 def use_style()->None:
     "Set the look of every figure in this book."
-    sns.set_theme(style='ticks', palette=COLOURS, rc={'figure.figsize': (5.5, 3.6), 'figure.dpi': 100, 'savefig.dpi': 150, 'axes.spines.top': False,
-        'axes.spines.right': False, 'font.size': 9, 'axes.titlesize': 10, 'axes.labelsize': 9, 'xtick.labelsize': 8, 'ytick.labelsize': 8, 'legend.frameon': False,
+    sns.set_theme(style='ticks', palette=COLOURS,
+                  rc={'figure.figsize': (5.5, 3.6), 'figure.dpi': 100, 'savefig.dpi': 150,
+                      'axes.spines.top': False,
+        'axes.spines.right': False, 'font.size': 9, 'axes.titlesize': 10, 'axes.labelsize': 9,
+                      'xtick.labelsize': 8, 'ytick.labelsize': 8, 'legend.frameon': False,
         'svg.hashsalt': 'musicrec', 'font.family': 'DejaVu Sans'})
 
 # %% ../nbs/01_analysis.ipynb #e9091632
-_MEASURES = pd.DataFrame([('acousticness', 'confidence that the track is acoustic', '0–1', 0, 1), ('liveness', 'confidence that an audience is present', '0–1', 0, 1),
-    ('danceability', 'fit for dancing', '0–1', 0, 1), ('energy', 'perceived intensity', '0–1', 0, 1), ('loudness', 'mean volume', 'dB', -60, 0),
-    ('speechiness', 'spoken words', '0–1', 0, 1), ('tempo', 'speed; 0 is read as missing', 'beats/min', 30, 260), ('valence', 'positivity: high is cheerful', '0–1', 0, 1),
-    ('instrumentalness', 'confidence that nobody sings', '0–1', 0, 1), ('key', 'pitch class, C = 0; −1 is read as missing', 'semitone', 0, 11), ('mode', '1 major, 0 minor', 'class', 0, 1),
-    ('time_signature', 'beats in a bar', 'beats', 3, 7), ('duration_ms', 'length', 'ms', 0, 10**9), ('popularity', 'of the track, now, on Spotify', 'points', 0, 100)],
+_MEASURES = pd.DataFrame([('acousticness', 'confidence that the track is acoustic', '0–1', 0, 1),
+                          ('liveness', 'confidence that an audience is present', '0–1', 0, 1),
+    ('danceability', 'fit for dancing', '0–1', 0, 1), ('energy', 'perceived intensity', '0–1', 0, 1),
+                          ('loudness', 'mean volume', 'dB', -60, 0),
+    ('speechiness', 'spoken words', '0–1', 0, 1),
+                          ('tempo', 'speed; 0 is read as missing', 'beats/min', 30, 260),
+                          ('valence', 'positivity: high is cheerful', '0–1', 0, 1),
+    ('instrumentalness', 'confidence that nobody sings', '0–1', 0, 1),
+                          ('key', 'pitch class, C = 0; −1 is read as missing', 'semitone', 0, 11),
+                          ('mode', '1 major, 0 minor', 'class', 0, 1),
+    ('time_signature', 'beats in a bar', 'beats', 3, 7), ('duration_ms', 'length', 'ms', 0, 10**9),
+                          ('popularity', 'of the track, now, on Spotify', 'points', 0, 100)],
     columns=['measure', 'meaning', 'unit', 'least', 'most']).set_index('measure') # As Spotify documents them
 
 def measures(
     t:Tables
 )->pd.DataFrame: # Measured columns, one row per track with features
     "The measures of every track, popularity included."
-    return t.audio()[[c for c in _MEASURES.index if c != 'popularity']].assign(popularity=lambda d: t.tracks.set_index('track_id').popularity.reindex(d.index))
+    return t.audio()[[c for c in _MEASURES.index if c != 'popularity']].assign(
+        popularity=lambda d: t.tracks.set_index('track_id').popularity.reindex(d.index))
 
 def describe_audio(
     t:Tables
@@ -49,24 +60,31 @@ def describe_audio(
     odd = (x.notna() & ~((x >= m.least) & (x <= m.most))).sum() / x.notna().sum()
     commonest = pd.Series({c: v.value_counts(normalize=True).max() for c, v in x.items()})
     known = x.replace([np.inf, -np.inf], np.nan)
-    return pd.DataFrame({'meaning': m.meaning, 'unit': m.unit, 'range': allowed, 'lowest': known.min(), 'median': known.median(), 'highest': known.max(), 'missing': x.isna().mean(), 'odd': odd, 'commonest': commonest})
+    return pd.DataFrame({'meaning': m.meaning, 'unit': m.unit, 'range': allowed, 'lowest': known.min(),
+                         'median': known.median(), 'highest': known.max(), 'missing': x.isna().mean(),
+                         'odd': odd, 'commonest': commonest})
 
 # %% ../nbs/01_analysis.ipynb #24f2bbba
 PAPER_MEASURES = pd.DataFrame([
-    ('popularity', 'The popularity of an artist is determined by the popularity of all the artist\'s songs', 'the column is of the track'),
+    ('popularity', 'The popularity of an artist is determined by the popularity of all the artist\'s songs',
+     'the column is of the track'),
     ('acousticness', 'A confidence level of 0.0 to 1.0 indicates if the track is acoustic', ''),
     ('danceability', 'A rating of 0.0 indicates that it is the least danceable', ''),
     ('duration_ms', 'The track\'s duration in milliseconds', ''),
     ('energy', 'A scale from 0 to 1.0', ''),
-    ('instrumentalness', 'Instrumentality Predict whether a track contains voices', 'whether it contains none: near 1, nobody sings'),
+    ('instrumentalness', 'Instrumentality Predict whether a track contains voices',
+     'whether it contains none: near 1, nobody sings'),
     ('key', 'The value is -1 if no key is found', ''),
-    ('liveness', 'A value greater than 0.8 indicates a high likelihood that the track will be operational', 'that it is live'),
+    ('liveness', 'A value greater than 0.8 indicates a high likelihood that the track will be operational',
+     'that it is live'),
     ('loudness', 'ranges from 60 to 0 db', '−60 to 0 dB'),
     ('mode', 'The greatest is represented by 1 and the smallest by 0', 'major by 1, minor by 0'),
     ('speechiness', 'the closer the value of the attribute is to 1.0, the more exclusively spoken', ''),
     ('tempo', 'derived directly from the average duration of times', 'of beats'),
     ('time_signature', 'how many times each bar is repeated', 'how many beats a bar has'),
-    ('valence', 'Tracks with a low valence sound more positive', 'with a high valence: the paper\'s own "musical positivity"')], columns=['measure', 'the paper says', 'it means']).set_index('measure')
+    ('valence', 'Tracks with a low valence sound more positive', 'with a high valence: the paper\'s own '
+                                                                 '"musical positivity"')],
+                              columns=['measure', 'the paper says', 'it means']).set_index('measure')
 
 # %% ../nbs/01_analysis.ipynb #7a97d163
 def correlations(
@@ -85,21 +103,26 @@ def plot_correlations(
     if len(r) < 2: raise InputError(f'{len(r)} of the measures vary, and a map needs two. Give more tracks.')
     if ax is None: ax = plt.subplots(figsize=(6.2, 5.2), layout='constrained')[1]
     upper = np.triu(np.ones(r.shape, bool))
-    sns.heatmap(r.iloc[1:, :-1], mask=upper[1:, :-1], cmap='RdBu_r', vmin=-1, vmax=1, annot=True, fmt='.2f', annot_kws={'size': 6}, square=True,
+    sns.heatmap(r.iloc[1:, :-1], mask=upper[1:, :-1], cmap='RdBu_r', vmin=-1, vmax=1, annot=True, fmt='.2f',
+                annot_kws={'size': 6}, square=True,
                 linewidths=.5, cbar_kws={'label': "Pearson's r", 'shrink': .8}, ax=ax)
     ax.set(xlabel='', ylabel='')
     return ax
 
 # %% ../nbs/01_analysis.ipynb #54664927
-PAPER_CORRELATIONS = pd.Series({('loudness', 'energy'): .82, ('popularity', 'loudness'): .36, ('popularity', 'danceability'): .26, ('popularity', 'energy'): .25,
-                                ('valence', 'danceability'): .55, ('valence', 'energy'): .44, ('valence', 'loudness'): .40}, name='paper')
+PAPER_CORRELATIONS = pd.Series(
+    {('loudness', 'energy'): .82, ('popularity', 'loudness'): .36, ('popularity', 'danceability'): .26,
+     ('popularity', 'energy'): .25,
+                                ('valence', 'danceability'): .55, ('valence', 'energy'): .44,
+     ('valence', 'loudness'): .40}, name='paper')
 
 def _resampled(x, y, unit, n, rng):
     "`n` values of Pearson's r, units drawn anew each time."
     x, y = x - x.mean(), y - y.mean()
     sums = np.column_stack([np.bincount(unit, v) for v in (np.ones(len(x)), x, y, x * x, y * y, x * y)])
     m, mx, my, xx, yy, xy = (rng.multinomial(len(sums), np.full(len(sums), 1 / len(sums)), n) @ sums).T
-    with np.errstate(divide='ignore', invalid='ignore'): return (xy - mx * my / m) / np.sqrt((xx - mx**2 / m) * (yy - my**2 / m))
+    with np.errstate(divide='ignore', invalid='ignore'):
+        return (xy - mx * my / m) / np.sqrt((xx - mx**2 / m) * (yy - my**2 / m))
 
 def beside_paper_correlations(
     t:Tables,
@@ -115,7 +138,8 @@ def beside_paper_correlations(
             rows.append((np.nan,) * 3)
             continue
         known = (x[a].notna() & x[b].notna()).to_numpy()
-        draws = _resampled(x[a].to_numpy()[known], x[b].to_numpy()[known], pd.factorize(artist[known])[0], n, np.random.default_rng(seed))
+        draws = _resampled(x[a].to_numpy()[known], x[b].to_numpy()[known], pd.factorize(artist[known])[0], n,
+                           np.random.default_rng(seed))
         rows.append((r.loc[a, b], *np.nanquantile(draws, [.025, .975])))
     return PAPER_CORRELATIONS.to_frame().assign(**dict(zip(['ours', 'low', 'high'], zip(*rows))))
 
@@ -126,7 +150,9 @@ def plot_beside_paper(
     "The quoted correlations in several data sets; the paper's value is the grey bar."
     pairs, names = list(PAPER_CORRELATIONS.index), list(dict.fromkeys(every.index.get_level_values(0)))
     ax = plt.subplots(figsize=(6.2, .55 * len(pairs) + 1), layout='constrained')[1]
-    for y, pair in enumerate(pairs): ax.vlines(PAPER_CORRELATIONS[pair], y - .42, y + .42, color='.6', lw=3, label='the paper' if not y else None)
+    for y, pair in enumerate(pairs):
+        ax.vlines(PAPER_CORRELATIONS[pair], y - .42, y + .42, color='.6', lw=3,
+                  label='the paper' if not y else None)
     for i, name in enumerate(names):
         d = every.loc[name].reindex(PAPER_CORRELATIONS.index)
         y = np.arange(len(pairs)) + .7 * ((i + .5) / len(names) - .5)
@@ -145,12 +171,19 @@ def redundancy(
     "How far each measure can be foretold linearly from the others; rows with a gap are left out."
     x = measures(t).astype('float64').replace([np.inf, -np.inf], np.nan)
     x = x[[c for c in x if x[c].nunique() > 1]].dropna()
-    if len(x) <= max(x.shape[1], 2): raise InputError(f'{len(x)} tracks without gaps are too few for {x.shape[1]} measures. Give more tracks.')
+    if len(x) <= max(x.shape[1], 2):
+        raise InputError(
+            f'{len(x)} tracks without gaps are too few for {x.shape[1]} measures. Give more tracks.')
     r = x.corr()
-    def foretold(c, by): return float(np.clip(r.loc[c, by] @ np.linalg.pinv(r.loc[by, by], hermitian=True) @ r.loc[by, c], 0, 1))
+    def foretold(c, by):
+        return float(np.clip(r.loc[c, by] @ np.linalg.pinv(r.loc[by, by], hermitian=True) @ r.loc[by, c], 0,
+                             1))
     explained = {c: foretold(c, [d for d in r if d != c]) for c in r}
-    return pd.DataFrame({'kept': [c in AUDIO for c in r], 'vif': [1 / (1 - e) if e < 1 - 1e-9 else np.inf for e in explained.values()],
-                         'r2_from_kept': [foretold(c, [d for d in AUDIO if d in r and d != c]) for c in r]}, index=list(r)).sort_values('vif', ascending=False)
+    return pd.DataFrame(
+        {'kept': [c in AUDIO for c in r],
+         'vif': [1 / (1 - e) if e < 1 - 1e-9 else np.inf for e in explained.values()],
+                         'r2_from_kept': [foretold(c, [d for d in AUDIO if d in r and d != c]) for c in r]},
+                         index=list(r)).sort_values('vif', ascending=False)
 
 # %% ../nbs/01_analysis.ipynb #0f2ea632
 def plot_by_genre(
@@ -158,11 +191,15 @@ def plot_by_genre(
     columns=('energy', 'acousticness', 'danceability', 'speechiness') # Measures to draw
 )->plt.Figure:
     "Medians and quartiles of some measures for every genre."
-    if t.track_genres.empty: raise InputError('these tables have no genres. Load a file with a column for them.')
-    x = t.track_genres[['track_id', 'genre']].drop_duplicates().merge(measures(t)[list(columns)].astype('float64'), left_on='track_id', right_index=True)
+    if t.track_genres.empty:
+        raise InputError('these tables have no genres. Load a file with a column for them.')
+    x = (t.track_genres[['track_id', 'genre']].drop_duplicates()
+         .merge(measures(t)[list(columns)].astype('float64'), left_on='track_id', right_index=True))
     order = x.groupby('genre')[columns[0]].median().sort_values().index
     rows = -(-len(columns) // 4)
-    fig, axes = plt.subplots(rows, per := min(4, len(columns)), figsize=(2 * per, (1.1 + .25 * len(order)) * rows), sharey=True, layout='constrained', squeeze=False)
+    fig, axes = plt.subplots(rows, per := min(4, len(columns)),
+                             figsize=(2 * per, (1.1 + .25 * len(order)) * rows), sharey=True,
+                             layout='constrained', squeeze=False)
     for ax in axes.flat[len(columns):]: ax.set_visible(False)
     for ax, c in zip(axes.flat, columns):
         q = x.groupby('genre')[c].quantile([.25, .5, .75]).unstack().loc[order]
@@ -178,18 +215,23 @@ def between_genres(
     seed:int=0
 )->pd.DataFrame: # `eta2`, `low`, `high` by measure, largest first
     "The share of each measure's variance that lies between genres, with 95 % intervals over artists."
-    if t.track_genres.empty: raise InputError('these tables have no genres. Load a file with a column for them.')
-    x = t.track_genres[['track_id', 'genre']].drop_duplicates().merge(measures(t).astype('float64').replace([np.inf, -np.inf], np.nan), left_on='track_id', right_index=True)
+    if t.track_genres.empty:
+        raise InputError('these tables have no genres. Load a file with a column for them.')
+    x = (t.track_genres[['track_id', 'genre']].drop_duplicates()
+         .merge(measures(t).astype('float64').replace([np.inf, -np.inf], np.nan), left_on='track_id',
+                right_index=True))
     unit = pd.factorize(x.track_id.map(main_artists(t)).astype('str').fillna(x.track_id))[0]
     genre, names = pd.factorize(x.genre)
-    draws = np.random.default_rng(seed).multinomial(unit.max() + 1, np.full(unit.max() + 1, 1 / (unit.max() + 1)), n)
+    draws = np.random.default_rng(seed).multinomial(unit.max() + 1,
+                                                    np.full(unit.max() + 1, 1 / (unit.max() + 1)), n)
     rows = {}
     for c in measures(t):
         known = x[c].notna().to_numpy()
         if x[c].nunique() < 2: continue
         v = x[c].to_numpy()[known] - x[c].mean()
         cell = unit[known] * len(names) + genre[known]
-        m, s, q = (np.bincount(cell, w, (unit.max() + 1) * len(names)).reshape(-1, len(names)) for w in (np.ones(len(v)), v, v * v))
+        m, s, q = (np.bincount(cell, w, (unit.max() + 1) * len(names))
+                   .reshape(-1, len(names)) for w in (np.ones(len(v)), v, v * v))
         w = np.vstack([np.ones(len(m)), draws])
         M, S, Q = w @ m, w @ s, (w @ q).sum(1)
         whole = Q - S.sum(1)**2 / M.sum(1)

@@ -41,30 +41,41 @@ def corpora(
     symmetric:bool=True # Similar artists both ways, or only as the service lists them (paper)?
 )->pd.DataFrame: # `kind, owner, source, artists, weights`: a list of ids, and one number for each, in every row
     "Lists of artists that belong together, with their sources."
-    if unknown := set(kinds) - set(KINDS): raise InputError(f'{sorted(unknown)} are no kinds of sentences. Choose {", ".join(KINDS)}.')
+    if unknown := set(kinds) - set(KINDS):
+        raise InputError(f'{sorted(unknown)} are no kinds of sentences. Choose {", ".join(KINDS)}.')
     heard = t.listener_artists[~t.listener_artists.listener_id.isin(list(leave_out))]
     frames = {'listeners': lambda: _lists(heard, 'listener_id', 'artist_id', heard.weight),
-              'playlists': lambda: _lists(t.playlist_tracks.merge(t.track_artists[['track_id', 'artist_id']], on='track_id'), 'playlist_id', 'artist_id'),
+              'playlists': lambda: _lists(
+                  t.playlist_tracks.merge(t.track_artists[['track_id', 'artist_id']], on='track_id'),
+                  'playlist_id', 'artist_id'),
               'similar': lambda: _similar_lists(t.similar_artists, symmetric)}
     found = [frames[k]().assign(kind=k) for k in KINDS if k in kinds]
-    found = [f for f in found if len(f)] or [pd.DataFrame(columns=['owner', 'source', 'artists', 'weights', 'kind'])]
+    found = ([f for f in found if len(f)]
+             or [pd.DataFrame(columns=['owner', 'source', 'artists', 'weights', 'kind'])])
     return pd.concat(found, ignore_index=True)[['kind', 'owner', 'source', 'artists', 'weights']]
 
 def _lists(frame, by, column, plays=None):
     "Distinct values of `column` for each `by`, sorted, weighted by the logarithm of `plays` or else of their rows; lists of two and more."
-    f = pd.DataFrame({'owner': frame[by], 'id': frame[column], 'source': frame['source'] if 'source' in frame else ''})
+    f = pd.DataFrame({'owner': frame[by], 'id': frame[column],
+                      'source': frame['source'] if 'source' in frame else ''})
     f['plays'] = pd.to_numeric(plays).fillna(0).clip(lower=0).to_numpy(float) if plays is not None else 1.
-    f = f.dropna(subset=['owner', 'id']).groupby(['owner', 'id'], sort=True).agg(source=('source', 'first'), plays=('plays', 'sum' if plays is None else 'max')).reset_index()
+    f = (f.dropna(subset=['owner', 'id']).groupby(['owner', 'id'], sort=True)
+         .agg(source=('source', 'first'), plays=('plays', 'sum' if plays is None else 'max')).reset_index())
     f['weights'] = np.log1p(f.plays).where(f.groupby('owner').plays.transform('min') > 0, 1.)
-    lists = f.groupby('owner', sort=True).agg(source=('source', lambda x: '|'.join(sorted(set(map(str, x))))), artists=('id', list), weights=('weights', list)).reset_index()
+    lists = f.groupby('owner', sort=True).agg(
+        source=('source', lambda x: '|'.join(sorted(set(map(str, x))))), artists=('id', list),
+        weights=('weights', list)).reset_index()
     return lists[lists.artists.str.len() > 1]
 
 def _similar_lists(near, symmetric):
     "Every artist with those similar to her."
     pairs = near[near.artist_id != near.similar_id][['artist_id', 'similar_id', 'source']]
-    if symmetric: pairs = pd.concat([pairs, pairs.rename(columns={'artist_id': 'similar_id', 'similar_id': 'artist_id'})])
+    if symmetric:
+        pairs = pd.concat(
+            [pairs, pairs.rename(columns={'artist_id': 'similar_id', 'similar_id': 'artist_id'})])
     own = pairs.drop_duplicates('artist_id').assign(similar_id=lambda d: d.artist_id)
-    return _lists(pd.concat([own, pairs]).drop_duplicates(['artist_id', 'similar_id']), 'artist_id', 'similar_id')
+    return _lists(pd.concat([own, pairs]).drop_duplicates(['artist_id', 'similar_id']), 'artist_id',
+                  'similar_id')
 
 def sentences(
     t:Tables,
@@ -92,12 +103,20 @@ class Embeddings:
 
     def __post_init__(self):
         self.ids, self.vectors = [str(i) for i in self.ids], np.asarray(self.vectors, dtype='float32')
-        if self.vectors.ndim != 2 or len(self.vectors) != len(self.ids): raise InputError(f'{len(self.ids)} ids and vectors of shape {self.vectors.shape}. Give one row per id.')
-        if not np.isfinite(self.vectors).all(): raise InputError(f'the vector of {self.ids[int((~np.isfinite(self.vectors)).any(1).argmax())]!r} is not finite. Remove or correct it.')
+        if self.vectors.ndim != 2 or len(self.vectors) != len(self.ids):
+            raise InputError(
+                f'{len(self.ids)} ids and vectors of shape {self.vectors.shape}. Give one row per id.')
+        if not np.isfinite(self.vectors).all():
+            raise InputError(
+                f'the vector of {self.ids[int((~np.isfinite(self.vectors)).any(1).argmax())]!r} is not '
+                'finite. Remove or correct it.')
         self._row = {k: i for i, k in enumerate(self.ids)}
-        if len(self._row) != len(self.ids): raise InputError(f'{pd.Series(self.ids)[pd.Series(self.ids).duplicated()].iloc[0]!r} is there twice. Give each id once.')
+        if len(self._row) != len(self.ids):
+            raise InputError(f'{pd.Series(self.ids)[pd.Series(self.ids).duplicated()].iloc[0]!r} is there '
+                             'twice. Give each id once.')
         if self.weights is not None: self.weights = _per_id(self.weights, 'float32', self.ids)
-        self.inferred = _per_id(np.zeros(len(self.ids)) if self.inferred is None else self.inferred, bool, self.ids)
+        self.inferred = _per_id(np.zeros(len(self.ids)) if self.inferred is None else self.inferred, bool,
+                                self.ids)
 
     @cached_property
     def order(self)->np.ndarray:
@@ -111,7 +130,8 @@ class Embeddings:
 
     def __len__(self): return len(self.ids)
     def __contains__(self, id): return id in self._row
-    def __repr__(self): return f'Embeddings({len(self):,} × {self.vectors.shape[1]}{f", {self.inferred.sum():,} inferred" if self.inferred.any() else ""})'
+    def __repr__(self):
+        return f'Embeddings({len(self):,} × {self.vectors.shape[1]}{f", {self.inferred.sum():,} inferred" if self.inferred.any() else ""})'
 
     def vector(self, id:str)->np.ndarray:
         "The vector of one id."
@@ -119,18 +139,23 @@ class Embeddings:
 
     def row(self, id:str)->int:
         "The row of one id; an unknown one raises and offers close ids."
-        if id not in self._row: raise NotFoundError(f'{id!r} has no vector. Close ids: {", ".join(difflib.get_close_matches(str(id), self.ids, n=3, cutoff=.3)) or "none"}.')
+        if id not in self._row:
+            raise NotFoundError(f'{id!r} has no vector. Close ids: '
+                                f'{", ".join(difflib.get_close_matches(str(id), self.ids, n=3, cutoff=.3)) or "none"}.')
         return self._row[id]
 
     def take(self, ids:Iterable[str])->tuple[np.ndarray,np.ndarray]:
         "Vectors of many ids, zeros for unknown ones, and which of them are known."
         rows = np.array([self._row.get(i, -1) for i in ids], dtype=int)
-        return np.where(rows[:, None] >= 0, self.vectors[rows], 0).astype('float32') if len(self) else np.zeros((len(rows), self.vectors.shape[1]), 'float32'), rows >= 0
+        return (np.where(rows[:, None] >= 0, self.vectors[rows], 0).astype('float32') if len(self)
+                else np.zeros((len(rows), self.vectors.shape[1]), 'float32'), rows >= 0)
 
     def learned(self)->Embeddings:
         "The same without rows that were inferred."
         rows = np.flatnonzero(~self.inferred)
-        return self if len(rows) == len(self) else Embeddings([self.ids[i] for i in rows], self.vectors[rows], None if self.weights is None else self.weights[rows])
+        return self if len(rows) == len(self) else Embeddings(
+            [self.ids[i] for i in rows], self.vectors[rows], None if self.weights is None
+            else self.weights[rows])
 
     def nearest(self, id:str|list[str], k:int=10, names=None)->pd.DataFrame:
         "The `k` ids most alike by cosine, with names if a mapping is given; of many ids, a frame with their `query`."
@@ -151,7 +176,9 @@ class Embeddings:
 
 def _per_id(values, dtype, ids):
     values = np.asarray(values, dtype=dtype)
-    if values.shape != (len(ids),) or not np.isfinite(values).all(): raise InputError(f'weights have shape {values.shape}. Give one finite number per id, {len(ids)} in all.')
+    if values.shape != (len(ids),) or not np.isfinite(values).all():
+        raise InputError(
+            f'weights have shape {values.shape}. Give one finite number per id, {len(ids)} in all.')
     return values
 
 # %% ../nbs/03_artist2vec.ipynb #40ae1184
@@ -172,12 +199,16 @@ def nearest(
 )->pd.DataFrame: # `id`, `name`, `score` (cosine), best first, ties by id; with `query` in front for a list
     "The `k` ids most alike by cosine, without `id` itself."
     if not isinstance(k, (int, np.integer)) or k < 1: raise InputError(f'k is {k!r}. Ask for at least 1.')
-    if not isinstance(id, str): return pd.concat([nearest(e, i, k, names).assign(query=i) for i in id] or [nearest(e, e.ids[0], 1)[:0].assign(query='')], ignore_index=True)[['query', 'id', 'name', 'score']]
+    if not isinstance(id, str):
+        return pd.concat([nearest(e, i, k, names).assign(query=i) for i in id]
+                         or [nearest(e, e.ids[0], 1)[:0].assign(query='')],
+                         ignore_index=True)[['query', 'id', 'name', 'score']]
     row = e.row(id)
     score = np.vecdot(e.units, e.units[row])
     order = [i for i in top_rows(score, k + 1, e.order) if i != row][:k]
     ids = pd.array([e.ids[i] for i in order], dtype='str')
-    return pd.DataFrame({'id': ids, 'name': ids if names is None else [names.get(i, i) for i in ids], 'score': score[order]})
+    return pd.DataFrame(
+        {'id': ids, 'name': ids if names is None else [names.get(i, i) for i in ids], 'score': score[order]})
 
 ALIKE = 5. # The ridge λ: the smaller, the less do artists add who are like the rest of a profile
 
@@ -187,11 +218,13 @@ def tastes(
 )->np.ndarray: # float64, profiles × dim
     "The sum of each profile's unit vectors, in which those that are much like the rest count less."
     profiles = [profiles] if isinstance(profiles, str) else list(profiles)
-    if any(isinstance(p, str) or not np.iterable(p) for p in profiles): raise InputError('profiles are no lists. Give a list of lists of ids.')
+    if any(isinstance(p, str) or not np.iterable(p) for p in profiles):
+        raise InputError('profiles are no lists. Give a list of lists of ids.')
     units, taste = unit(e.vectors.astype('float64')), np.zeros((len(profiles), e.vectors.shape[1]))
     for i, p in enumerate(profiles):
         u = units[[e._row[a] for a in p if a in e]]
-        if len(u) <= u.shape[1]: taste[i] = np.linalg.solve(u @ u.T + ALIKE * np.eye(len(u)), np.full(len(u), ALIKE + 1)) @ u
+        if len(u) <= u.shape[1]:
+            taste[i] = np.linalg.solve(u @ u.T + ALIKE * np.eye(len(u)), np.full(len(u), ALIKE + 1)) @ u
         else: taste[i] = np.linalg.solve(u.T @ u + ALIKE * np.eye(u.shape[1]), (ALIKE + 1) * u.sum(0)) # the same, for long profiles
     return taste
 
@@ -201,7 +234,8 @@ def affinity(
 )->np.ndarray: # float64, profiles × ids
     "How well every id suits each profile; a function of ids, vectors and weights alone."
     vectors = e.vectors.astype('float64')
-    return tastes(e, profiles) @ (unit(vectors) if e.weights is None else vectors * e.weights[:, None].astype('float64')).T
+    return tastes(e, profiles) @ (unit(vectors) if e.weights is None
+                                  else vectors * e.weights[:, None].astype('float64')).T
 
 # %% ../nbs/03_artist2vec.ipynb #64273a4e
 FORMAT = 1 # Version of the model folder
@@ -215,11 +249,14 @@ def save_arrays(
     "Write a model folder: all of it or nothing."
     from safetensors.numpy import save_file
     folder = Path(folder)
-    if folder.exists() and not (folder/'config.json').exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and not (folder/'config.json').exists() and (
+        not folder.is_dir() or any(folder.iterdir())):
         raise input_error(folder, 'holds something that is not a model', 'Choose an empty or new folder.')
     with atomic_path(folder) as new:
         new.mkdir()
-        (new/'config.json').write_text(json.dumps(config | {'format': FORMAT, 'musicrec': __version__}, indent=1, ensure_ascii=False), encoding='utf-8')
+        (new/'config.json').write_text(
+            json.dumps(config | {'format': FORMAT, 'musicrec': __version__}, indent=1, ensure_ascii=False),
+            encoding='utf-8')
         save_file({k: np.ascontiguousarray(v) for k, v in arrays.items()}, new/'weights.safetensors')
         keys.to_parquet(new/'keys.parquet', index=False)
     return folder
@@ -234,17 +271,25 @@ def load_arrays(
     try:
         config = json.loads((folder/'config.json').read_text(encoding='utf-8'))
         arrays, keys = load_file(folder/'weights.safetensors'), pd.read_parquet(folder/'keys.parquet')
-    except FileNotFoundError as e: raise input_error(folder, f'has no {Path(e.filename or "weights.safetensors").name}', 'Give a folder that `save` wrote.') from None
-    except Exception as e: raise input_error(folder, f'is damaged ({type(e).__name__})', 'Save the model again.') from e
-    if not isinstance(config, dict) or config.get('kind') != kind: raise input_error(folder/'config.json', f'is no {kind}', f'Give a folder in which {kind} was saved.')
-    if config.get('format') != FORMAT: raise input_error(folder/'config.json', f"is of format {config.get('format')!r}, this version reads {FORMAT}", 'Save the model again with this version.')
+    except FileNotFoundError as e:
+        raise input_error(folder, f'has no {Path(e.filename or "weights.safetensors").name}',
+                          'Give a folder that `save` wrote.') from None
+    except Exception as e:
+        raise input_error(folder, f'is damaged ({type(e).__name__})', 'Save the model again.') from e
+    if not isinstance(config, dict) or config.get('kind') != kind:
+        raise input_error(folder/'config.json', f'is no {kind}', f'Give a folder in which {kind} was saved.')
+    if config.get('format') != FORMAT:
+        raise input_error(folder/'config.json', f"is of format {config.get('format')!r}, this version "
+                                                f"reads {FORMAT}", 'Save the model again with this version.')
     return config, arrays, keys
 
 # %% ../nbs/03_artist2vec.ipynb #fd8fcaf5
 def save_embeddings(e:Embeddings, folder)->Path:
     "Write embeddings as a model folder."
-    arrays = {'vectors': e.vectors, 'inferred': e.inferred} | ({} if e.weights is None else {'weights': e.weights})
-    return save_arrays(folder, {'kind': 'Embeddings'}, arrays, pd.DataFrame({'id': pd.Series(e.ids, dtype='str')}))
+    arrays = ({'vectors': e.vectors, 'inferred': e.inferred}
+              | ({} if e.weights is None else {'weights': e.weights}))
+    return save_arrays(folder, {'kind': 'Embeddings'}, arrays,
+                       pd.DataFrame({'id': pd.Series(e.ids, dtype='str')}))
 
 def load_embeddings(folder)->Embeddings:
     "Read embeddings from a model folder."
@@ -284,12 +329,15 @@ def word2vec(
     "The paper's artist vectors: gensim's skip-gram with negative sampling over reshuffled lists."
     from gensim.models import Word2Vec
     from gensim.models.callbacks import CallbackAny2Vec
-    model = Word2Vec(vector_size=dim, window=window, sg=1, hs=0, negative=negative, min_count=1, workers=1, seed=seed + 1, **options) # gensim takes seed 0 for 1
+    # gensim takes seed 0 for 1
+    model = Word2Vec(vector_size=dim, window=window, sg=1, hs=0, negative=negative, min_count=1, workers=1,
+                     seed=seed + 1, **options)
     model.build_vocab(sentences)
     told = CallbackAny2Vec()
     if each_epoch: told.on_epoch_end = each_epoch
     corpus = Reshuffled(sentences, passes, seed)
-    model.train(corpus, total_examples=len(corpus), epochs=epochs, callbacks=[told], compute_loss=options.get('compute_loss', False))
+    model.train(corpus, total_examples=len(corpus), epochs=epochs, callbacks=[told],
+                compute_loss=options.get('compute_loss', False))
     return Embeddings(model.wv.index_to_key, model.wv.vectors)
 
 # %% ../nbs/03_artist2vec.ipynb #6261bd00
@@ -305,11 +353,16 @@ class HeldOutLoss:
 
     def __call__(self, model):
         rng, row = np.random.default_rng(self.seed), model.wv.key_to_index
-        lists = [r for s in self.lists if len(r := np.array([row[a] for a in dict.fromkeys(s) if a in row], int)) > 1]
-        if not lists: raise InputError('the held-out lists have no two known artists. Hold out lists of the same artists.')
+        lists = [r for s in self.lists
+                 if len(r := np.array([row[a] for a in dict.fromkeys(s) if a in row], int)) > 1]
+        if not lists:
+            raise InputError(
+                'the held-out lists have no two known artists. Hold out lists of the same artists.')
         size = np.array([len(r) for r in lists], float)
-        pairs = np.array([rng.permutation(lists[i])[:2] for i in rng.choice(len(lists), self.n, p=size / size.sum())])
-        often = np.array([model.wv.get_vecattr(a, 'count') for a in model.wv.index_to_key], float)**model.ns_exponent
+        pairs = np.array(
+            [rng.permutation(lists[i])[:2] for i in rng.choice(len(lists), self.n, p=size / size.sum())])
+        often = np.array([model.wv.get_vecattr(a, 'count') for a in model.wv.index_to_key],
+                         float)**model.ns_exponent
         noise = rng.choice(len(often), (self.n, self.negative), p=often / often.sum())
         center, out = model.wv.vectors[pairs[:, 0]], model.syn1neg
         good = log_expit((center * out[pairs[:, 1]]).sum(1))
@@ -337,22 +390,26 @@ def members(
     for i, s in enumerate(lists):
         w = weights[i] if weights is not None else 1.
         whole = np.ndim(w) == 0
-        at = {a: x for a, x in sorted(zip(s, [w] * len(s) if whole else w)) if x > 0} # of one who is there twice, the larger weight
+        # of one who is there twice, the larger weight
+        at = {a: x for a, x in sorted(zip(s, [w] * len(s) if whole else w)) if x > 0}
         ids, counts = list(at), np.array(list(at.values()), float)
         for hand in deal(ids, longest):
             if len(hand) < 2: continue
-            rows.append([ids[j] for j in hand]), inside.append(counts[hand] / counts[hand].mean()), outside.append(float(w) if whole else 1.)
+            rows.append([ids[j] for j in hand]), inside.append(
+                counts[hand] / counts[hand].mean()), outside.append(float(w) if whole else 1.)
     names = sorted(set(chain(*rows)))
     column = pd.Index(names).get_indexer(list(chain(*rows)))
     ends = np.cumsum([0, *map(len, rows)])
-    return csr_array((np.concatenate([[], *inside]), column, ends), shape=(len(rows), len(names))), np.array(outside), names
+    return csr_array((np.concatenate([[], *inside]), column, ends),
+                     shape=(len(rows), len(names))), np.array(outside), names
 
 # %% ../nbs/03_artist2vec.ipynb #db47beb0
 ROWS = 2048 # Rows of a matrix that one thread works on at a time: fixed, so that results never depend on the number of threads
 
 def _each(f, n):
     "`f` of every block of rows, on all cores, in order."
-    with ThreadPoolExecutor(os.cpu_count()) as pool: return list(pool.map(lambda a: f(a, min(a + ROWS, n)), range(0, n, ROWS)))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(lambda a: f(a, min(a + ROWS, n)), range(0, n, ROWS)))
 
 def ppmi(
     member:csr_array, # Lists × artists, from `members`
@@ -371,8 +428,11 @@ def ppmi(
         row, col = np.repeat(np.arange(a, b), np.diff(met.indptr)), met.indices
         keep = (row != col) & (met.data > 0)
         row, col, met, both = row[keep], col[keep], met.data[keep], both.data[keep]
-        value = np.log1p(2 * met / (mass[row] * context[col] + context[row] * mass[col])) * both / (both + discount)
-        return csr_array((value.astype('float32'), col.astype('int32'), np.append(0, np.bincount(row - a, minlength=b - a).cumsum()).astype('int32')), shape=(b - a, n))
+        value = np.log1p(
+            2 * met / (mass[row] * context[col] + context[row] * mass[col])) * both / (both + discount)
+        return csr_array((value.astype('float32'), col.astype('int32'),
+                          np.append(0, np.bincount(row - a, minlength=b - a).cumsum()).astype('int32')),
+                         shape=(b - a, n))
     return _each(rows, n)
 
 # %% ../nbs/03_artist2vec.ipynb #b0739a5a
@@ -384,7 +444,8 @@ def _orthonormal(y):
     for _ in range(2): # the second round repairs what rounding left
         g = y.T.astype('float64') @ y.astype('float64')
         c = cholesky(g + np.eye(len(g)) * g.trace() * 1e-12)
-        y, r = np.ascontiguousarray(solve_triangular(c, y.T.astype('float64'), trans='T').T.astype('float32')), c @ r
+        y, r = np.ascontiguousarray(
+            solve_triangular(c, y.T.astype('float64'), trans='T').T.astype('float32')), c @ r
     return y, r
 
 def _krylov(blocks, dim, most, tolerance):
@@ -417,7 +478,10 @@ def eigenvectors(
     n, pairs = sum(b.shape[0] for b in blocks), sum(b.nnz for b in blocks)
     k, most = min(dim + 1, n), BLOCK * -(-(3 if pairs > 5_000_000 else 8) * dim // BLOCK)
     with threadpool_limits(1): # threads inside a product would add in another order
-        if n <= max(most + BLOCK, 600): values, vectors = (x[..., ::-1][..., :k] for x in np.linalg.eigh(np.concatenate([b.toarray() for b in blocks]).astype('float64')))
+        if n <= max(most + BLOCK, 600):
+            values, vectors = (x[..., ::-1][..., :k]
+                               for x in np.linalg.eigh(
+                                   np.concatenate([b.toarray() for b in blocks]).astype('float64')))
         else: values, vectors = _krylov(blocks, k, most, tolerance)
     floor = noise * max(values[dim], 0) if k > dim else 0
     values, vectors = np.maximum(values[:dim] - floor, 0), vectors[:, :dim]
@@ -471,7 +535,8 @@ def hide(
         gone = set(sorted(ids, key=lambda a: (zlib.crc32(a.encode(), salt), a))[:len(ids) // HIDDEN])
         keep = [j for j, a in enumerate(s) if a not in gone]
         left.append([s[j] for j in keep]), hidden.append(sorted(gone))
-        if weights is not None: counts.append(weights[i] if np.ndim(weights[i]) == 0 else np.asarray(weights[i])[keep])
+        if weights is not None:
+            counts.append(weights[i] if np.ndim(weights[i]) == 0 else np.asarray(weights[i])[keep])
     return left, counts if weights is not None else None, hidden
 
 def brought_back(
@@ -479,11 +544,15 @@ def brought_back(
     profiles:list[list[str]], hidden:list[list[str]] # What is left of lists, and what was hidden
 )->float: # Mean NDCG@10
     "How well `affinity` finds what is hidden of some lists."
-    at, turn = {a: i for i, a in enumerate(e.ids)}, lambda i: (zlib.crc32('\x1f'.join(sorted(profiles[i])).encode()), sorted(profiles[i]))
+    at, turn = {a: i for i, a in enumerate(e.ids)}, lambda i: (
+        zlib.crc32('\x1f'.join(sorted(profiles[i])).encode()), sorted(profiles[i]))
     some = sorted((i for i, h in enumerate(hidden) if h), key=turn)[:WATCHED]
-    pairs = lambda lists: csr_array((np.ones(sum(map(len, lists))), ([k for k, l in enumerate(lists) for _ in l], [at[a] for l in lists for a in l])), shape=(len(some), len(at)))
+    pairs = lambda lists: csr_array(
+        (np.ones(sum(map(len, lists))), ([k for k, l in enumerate(lists) for _ in l],
+                                         [at[a] for l in lists for a in l])), shape=(len(some), len(at)))
     here = [[sorted({a for a in lists[i] if a in at}) for i in some] for lists in (profiles, hidden)]
-    found = rank_scores(e.affinity(here[0]), pairs(here[1]), pairs(here[0]), ['ndcg@10'])['ndcg@10'] if some else np.zeros(0)
+    found = (rank_scores(e.affinity(here[0]), pairs(here[1]), pairs(here[0]), ['ndcg@10'])['ndcg@10'] if some
+             else np.zeros(0))
     return float(np.nanmean(found)) if np.isfinite(found).any() else 0.
 
 # %% ../nbs/03_artist2vec.ipynb #b49a6fa9
@@ -516,15 +585,20 @@ class Artist2Vec(BaseEstimator):
     def update(self, sentences:Iterable[list[str]], weights=None)->Artist2Vec:
         "Add lists: the same vectors, to the bit, as a fit on all of them. Word2vec cannot promise that and refuses."
         check_is_fitted(self, 'embeddings_')
-        if self.method == 'paper': raise InputError("method='paper' cannot take lists later: training on would give other vectors than training on all. Fit again.")
+        if self.method == 'paper':
+            raise InputError("method='paper' cannot take lists later: training on would give other vectors "
+                             "than training on all. Fit again.")
         new = _check_sentences(sentences)
-        if (weights is None) != (self.weights_ is None): raise InputError('old and new lists must both have weights, or neither.')
-        self._ppmi(self.lists_ + new, None if weights is None else self.weights_ + _check_weights(weights, new))
+        if (weights is None) != (self.weights_ is None):
+            raise InputError('old and new lists must both have weights, or neither.')
+        self._ppmi(self.lists_ + new, None if weights is None
+                   else self.weights_ + _check_weights(weights, new))
         return self
 
     def _paper(self, lists, held_out):
         loss = HeldOutLoss(_check_sentences(held_out), seed=self.seed) if held_out is not None else None
-        self.embeddings_ = word2vec(lists, self.dim, self.window, self.epochs, self.passes, seed=self.seed, each_epoch=loss)
+        self.embeddings_ = word2vec(lists, self.dim, self.window, self.epochs, self.passes, seed=self.seed,
+                                    each_epoch=loss)
         if loss: self.losses_ = loss.losses
 
     def _ppmi(self, lists, weights):
@@ -541,7 +615,8 @@ class Artist2Vec(BaseEstimator):
     def _embeddings(self, names, pairs, sweeps):
         vectors = refine(pairs, eigenvectors(pairs, self.dim, self.noise), sweeps)
         norms = np.linalg.norm(vectors, axis=1)
-        return Embeddings(names, vectors, np.divide(1, norms**self.norm_power, out=np.zeros_like(norms), where=norms > 0))
+        return Embeddings(names, vectors,
+                          np.divide(1, norms**self.norm_power, out=np.zeros_like(norms), where=norms > 0))
 
     def _pays(self, sweeps):
         "Does `refine` find more of what is hidden from the lists?"
@@ -553,18 +628,24 @@ class Artist2Vec(BaseEstimator):
 def _check_weights(weights, lists):
     try: weights = [float(w) if np.ndim(w) == 0 else np.asarray(w, float) for w in weights]
     except (TypeError, ValueError): weights = []
-    fits = len(weights) == len(lists) and all(np.ndim(w) == 0 or w.shape == (len(s),) for w, s in zip(weights, lists))
+    fits = (len(weights) == len(lists)
+            and all(np.ndim(w) == 0 or w.shape == (len(s),) for w, s in zip(weights, lists)))
     if not fits or not all(np.isfinite(w).all() and np.min(w, initial=0) >= 0 for w in weights):
-        raise InputError(f'the weights do not fit the {len(lists)} sentences. Give each sentence one finite number of 0 or more, or a list with one for each of its artists.')
+        raise InputError(f'the weights do not fit the {len(lists)} sentences. Give each sentence one '
+                         'finite number of 0 or more, or a list with one for each of its artists.')
     return weights
 
 def _check_sentences(sentences):
     lists = []
     if sentences is None: raise InputError('there are no sentences. Give lists of artist ids.')
     for i, s in enumerate(sentences):
-        if s is None or isinstance(s, str) or not all(isinstance(a, str) for a in s): raise InputError(f'sentence {i + 1} is no list of artist ids: {str(s)[:60]!r}. Give lists of text ids.')
+        if s is None or isinstance(s, str) or not all(isinstance(a, str) for a in s):
+            raise InputError(
+                f'sentence {i + 1} is no list of artist ids: {str(s)[:60]!r}. Give lists of text ids.')
         lists.append(list(s))
-    if not any(len(set(s)) > 1 for s in lists): raise InputError(f'none of {len(lists)} sentences has two artists. Give lists of artists that belong together.')
+    if not any(len(set(s)) > 1 for s in lists):
+        raise InputError(f'none of {len(lists)} sentences has two artists. Give lists of artists that '
+                         'belong together.')
     return lists
 
 # %% ../nbs/03_artist2vec.ipynb #87336636
@@ -572,8 +653,10 @@ def main_genre_of_artists(
     t:Tables
 )->pd.Series: # Genre, indexed by `artist_id`
     "The genre most of an artist's tracks have, ties by name."
-    n = t.track_artists[['track_id', 'artist_id']].merge(t.track_genres[['track_id', 'genre']], on='track_id').groupby(['artist_id', 'genre']).size().rename('n').reset_index()
-    return n.sort_values(['artist_id', 'n', 'genre'], ascending=[True, False, True]).drop_duplicates('artist_id').set_index('artist_id').genre
+    n = t.track_artists[['track_id', 'artist_id']].merge(t.track_genres[['track_id', 'genre']],
+                                                         on='track_id').groupby(['artist_id', 'genre']).size().rename('n').reset_index()
+    return (n.sort_values(['artist_id', 'n', 'genre'], ascending=[True, False, True])
+            .drop_duplicates('artist_id').set_index('artist_id').genre)
 
 def agreement(
     e:Embeddings,
@@ -582,7 +665,8 @@ def agreement(
 )->pd.Series: # 0 to 1, by id
     "Share of the `k` nearest labelled neighbours with which an id shares a label."
     known = [i for i in e.ids if i in labels.index]
-    x, y, same = unit(e.take(known)[0]), csr_array(labels[known].astype('str').str.get_dummies('|').to_numpy('int32')), []
+    x, y, same = unit(e.take(known)[0]), csr_array(
+        labels[known].astype('str').str.get_dummies('|').to_numpy('int32')), []
     for i in range(0, len(x), 1000):
         score = x[i:i + 1000] @ x.T
         score[np.arange(len(score)), i + np.arange(len(score))] = -np.inf
@@ -603,7 +687,8 @@ def artist_audio(
 )->pd.DataFrame: # Mean features, indexed by `artist_id`
     "The mean audio features of each artist's tracks."
     x = pd.DataFrame(audio_matrix(t), index=t.audio().index)
-    return t.track_artists[['track_id', 'artist_id']].merge(x, left_on='track_id', right_index=True).drop(columns='track_id').groupby('artist_id', sort=True).mean()
+    return (t.track_artists[['track_id', 'artist_id']].merge(x, left_on='track_id', right_index=True)
+            .drop(columns='track_id').groupby('artist_id', sort=True).mean())
 
 def artist_genres(
     t:Tables,
@@ -611,7 +696,8 @@ def artist_genres(
     least:int=3 # Artists that a genre must have
 )->pd.DataFrame: # 0 or 1, indexed by `artist_id`, one column per genre; artists without a genre are missing
     "The genres that artists are filed under."
-    given = t.artists.set_index('artist_id').genres.dropna().astype('str').str.get_dummies('|') if t.artists.genres.notna().any() else pd.DataFrame(index=pd.Index([], name='artist_id'))
+    given = (t.artists.set_index('artist_id').genres.dropna().astype('str').str.get_dummies('|')
+             if t.artists.genres.notna().any() else pd.DataFrame(index=pd.Index([], name='artist_id')))
     often = given.sum().sort_index().sort_values(ascending=False, kind='stable')
     return given[often.index[often >= least][:most]]
 
@@ -623,10 +709,12 @@ def artist_inputs(
     audio, genres = artist_audio(t), artist_genres(t)
     genres = genres[genres.any(axis=1)]
     heard = audio.index.intersection(list(known))
-    z = pd.DataFrame(Standardize().fit(audio.loc[heard] if len(heard) else audio).transform(audio), audio.index) if len(audio) else audio
+    z = pd.DataFrame(Standardize().fit(audio.loc[heard] if len(heard) else audio).transform(audio),
+                     audio.index) if len(audio) else audio
     both = pd.concat([z, z**2], axis=1).clip(-9, 9) / 2
     sides = {'audio': both.set_axis(range(both.shape[1]), axis=1).assign(some=.5), 'genre': genres * 2.}
-    return pd.concat({k: v for k, v in sides.items() if len(v)}, axis=1).fillna(0).astype('float32').sort_index() if len(audio) or len(genres) else pd.DataFrame()
+    return pd.concat({k: v for k, v in sides.items() if len(v)},
+                     axis=1).fillna(0).astype('float32').sort_index() if len(audio) or len(genres) else pd.DataFrame()
 
 def infer_artists(
     e:Embeddings,
@@ -643,9 +731,11 @@ def infer_artists(
     known, new = [i for i in x.index if i in learned], [i for i in x.index if i not in e]
     if not known or not new: return e
     model = Ridge(alpha=ridge) if how == 'ridge' else KNeighborsRegressor(1)
-    vectors = model.fit(x.loc[known].to_numpy(), e.take(known)[0]).predict(x.loc[new].to_numpy()).astype('float32')
+    vectors = (model.fit(x.loc[known].to_numpy(), e.take(known)[0]).predict(x.loc[new].to_numpy())
+               .astype('float32'))
     weights = None if e.weights is None else np.concatenate([e.weights, _weights_by_length(learned, vectors)])
-    return Embeddings(e.ids + new, np.concatenate([e.vectors, vectors]), weights, np.concatenate([e.inferred, np.ones(len(new), bool)]))
+    return Embeddings(e.ids + new, np.concatenate([e.vectors, vectors]), weights,
+                      np.concatenate([e.inferred, np.ones(len(new), bool)]))
 
 def _weights_by_length(e, vectors):
     "The power of its length that weighs a vector in `e`, applied to other vectors."

@@ -43,15 +43,20 @@ def plot_map(
     from sklearn.manifold import TSNE
     ids = [i for i in labels.index if i in e]
     if len(ids) < 5: raise InputError(f'{len(ids)} labelled artists have vectors. A map needs at least 5.')
-    with threadpool_limits(1): xy = TSNE(metric='cosine', init='random', perplexity=min(30, len(ids) / 4), random_state=seed).fit_transform(unit(e.take(ids)[0]))
+    with threadpool_limits(1):
+        xy = TSNE(metric='cosine', init='random', perplexity=min(30, len(ids) / 4),
+                  random_state=seed).fit_transform(unit(e.take(ids)[0]))
     label, place = labels[ids], pd.DataFrame(xy, ids)
     often = label.value_counts().sort_index().sort_values(ascending=False, kind='stable').index[:8]
     ax = plt.subplots(figsize=(7.2, 5.6), layout='constrained')[1]
     ax.scatter(*xy.T, s=7, color='.8', lw=0)
-    for c, l in enumerate(often): ax.scatter(*xy[(label == l).to_numpy()].T, s=14, color=plt.cm.tab10(c), lw=0, label=l)
+    for c, l in enumerate(often):
+        ax.scatter(*xy[(label == l).to_numpy()].T, s=14, color=plt.cm.tab10(c), lw=0, label=l)
     show, (wide, high) = [i for i in show if i in place.index], np.ptp(xy, axis=0) / (110, 45)
     called = [names.get(i, i) for i in show]
-    for i in spread_names(place.loc[show].to_numpy(), called, wide, high): ax.annotate(called[i], place.loc[show[i]], fontsize=6.5, ha='center', va='bottom', xytext=(0, 2), textcoords='offset points')
+    for i in spread_names(place.loc[show].to_numpy(), called, wide, high):
+        ax.annotate(called[i], place.loc[show[i]], fontsize=6.5, ha='center', va='bottom', xytext=(0, 2),
+                    textcoords='offset points')
     ax.set(xticks=[], yticks=[], title=note)
     ax.spines[:].set_visible(False)
     ax.legend(fontsize=7, loc='upper left', bbox_to_anchor=(1, 1), frameon=False, markerscale=1.5)

@@ -14,19 +14,22 @@ from .sources.library import Library
 from .sources.listening import once, with_listening
 from .sources.readers import read_unit, units
 from .sources.simulate import Simulation, Synthetic, simulate, synthetic
-from .tables import AUDIO, TABLES, InputError, LeakError, MusicrecError, NotFoundError, Tables, connected, input_error
+from .tables import AUDIO, TABLES, InputError, LeakError, MusicrecError, NotFoundError, Tables
+from .tables import connected, input_error
 
 # %% auto #0
 __all__ = ['NOT_FOR_TRAINING', 'data_folder', 'left_out', 'load_tables']
 
 # %% ../nbs/00_collect.ipynb #b2b310e3
-__all__ = ['AUDIO', 'TABLES', 'OPEN_SETS', 'InputError', 'LeakError', 'Library', 'MusicrecError', 'NotFoundError', 'Tables', 'data_folder', 'load_tables', 'open_sets']
+__all__ = ['AUDIO', 'TABLES', 'OPEN_SETS', 'InputError', 'LeakError', 'Library', 'MusicrecError',
+           'NotFoundError', 'Tables', 'data_folder', 'load_tables', 'open_sets']
 
 # %% ../nbs/00_collect.ipynb #5cc7439e
 def data_folder()->Path|None:
     "Where the shipped data lie: inside the installed package or beside it in a checkout; None if they were removed."
     package = Path(musicrec.__file__).parent
-    return next((d for d in (package/'data', package.parent/'data') if (d/'spotify_by_genre.parquet').exists()), None)
+    return next((d for d in (package/'data', package.parent/'data') if (d/'spotify_by_genre.parquet')
+                 .exists()), None)
 
 def _demo(seed=0, n_listeners=600):
     "Real tracks with simulated listeners; synthetic ones if the sample was removed."
@@ -48,24 +51,31 @@ def _path(path, strict=False, label=None, without=()):
     "Tables of a file, of a folder of files, or of a folder that `Tables.save` wrote."
     try: there = (path := Path(path).expanduser()).exists()
     except (OSError, RuntimeError, TypeError, ValueError): there = False
-    if not there: raise NotFoundError(f'{str(path)[:200]!r} is neither a file nor a data set. Check the path, or choose: demo, synthetic, library, {", ".join(OPEN_SETS)}.')
+    if not there:
+        raise NotFoundError(f'{str(path)[:200]!r} is neither a file nor a data set. Check the path, or '
+                            f'choose: demo, synthetic, library, {", ".join(OPEN_SETS)}.')
     if (path/'manifest.json').exists(): return left_out(Tables.load(path), without)
     some = units(path)
     kinds = {kind.partition(':')[0] for u in some for kind, _ in u.parts}
-    if label and 'features' not in kinds: raise input_error(path, f'has no column {label!r}', 'Labels are read from tables with audio features.')
+    if label and 'features' not in kinds:
+        raise input_error(path, f'has no column {label!r}',
+                          'Labels are read from tables with audio features.')
     return _joined(_read(some, strict=strict, label=label), kinds)
 
 # %% ../nbs/00_collect.ipynb #83f637b7
 def _open_set(name, **options):
     found = open_sets()
-    if name not in found: raise NotFoundError(f'{name!r} ({OPEN_SETS[name].about}) is not on this computer. Run "musicrec fetch {name}", or put it into a folder and set MUSICREC_DATA to that folder.')
+    if name not in found:
+        raise NotFoundError(f'{name!r} ({OPEN_SETS[name].about}) is not on this computer. Run "musicrec '
+                            f'fetch {name}", or put it into a folder and set MUSICREC_DATA to that folder.')
     return _read([found[name]], **options)
 
 # %% ../nbs/00_collect.ipynb #3a169e39
 def _check_options(name, options):
     "Raise for an option that generated tables do not have, or a number below zero."
     known = [f.name for f in fields(Synthetic)] if name == 'synthetic' else ['seed', 'n_listeners']
-    if unknown := sorted(set(options) - set(known)): raise InputError(f'{name} has no option {unknown[0]!r}. There are: {", ".join(known)}.')
+    if unknown := sorted(set(options) - set(known)):
+        raise InputError(f'{name} has no option {unknown[0]!r}. There are: {", ".join(known)}.')
     for k, v in options.items():
         if not isinstance(v, str) and v < 0: raise InputError(f'{name}: {k} is {v}. Give 0 or more.')
 
@@ -75,7 +85,8 @@ def left_out(t:Tables, without)->Tables:
     "`t` without the rows of some sources, which its notes then say."
     n = sum(int(f.source.isin(without).sum()) for f in t.frames().values())
     if not n: return t
-    kept = connected(Tables(t.notes, **{name: f[~f.source.isin(without).to_numpy()] for name, f in t.frames().items()}))
+    kept = connected(
+        Tables(t.notes, **{name: f[~f.source.isin(without).to_numpy()] for name, f in t.frames().items()}))
     return Tables([*kept.notes, _left(n, without)], **kept.frames())
 
 def _left(n, without):
@@ -97,7 +108,8 @@ def load_tables(
 )->Tables: # What was dropped or chosen is in `notes`
     "Load a collection by name or from a file."
     without = (without,) if isinstance(without, str) else tuple(without)
-    if isinstance(name_or_path, str) and name_or_path in ('demo', 'synthetic'): _check_options(name_or_path, options)
+    if isinstance(name_or_path, str) and name_or_path in ('demo', 'synthetic'):
+        _check_options(name_or_path, options)
     if name_or_path in ('demo', 'synthetic'): t = (_demo if name_or_path == 'demo' else synthetic)(**options)
     elif options: raise InputError(f'{sorted(options)} go with demo and synthetic only. Leave them out.')
     elif name_or_path == 'library': t = _library(without)

@@ -39,7 +39,8 @@ def _near_pairs(features, same):
     x = features[list(AUDIO)].to_numpy() / np.array([NEAR[c] for c in AUDIO])
     rows = np.flatnonzero(np.isfinite(x).all(1) & (code >= 0))
     points, first = np.unique(np.column_stack([code[rows] * 10., x[rows]]), axis=0, return_index=True)
-    pairs = cKDTree(points).query_pairs(1 + 1e-9, p=np.inf, output_type='ndarray') if len(points) > 1 else np.empty((0, 2), int)
+    pairs = (cKDTree(points).query_pairs(1 + 1e-9, p=np.inf, output_type='ndarray') if len(points) > 1
+             else np.empty((0, 2), int))
     return rows[first][pairs].T
 
 def recordings(
@@ -47,21 +48,29 @@ def recordings(
 )->pd.Series: # The representative track_id of every track, indexed by `track_id` in the order of `tracks`
     "Which tracks are one recording; its most popular id stands for all. Found once for the same frames."
     used = (t.tracks, t.artists, t.track_artists, t.audio_features)
-    if not ((memo := getattr(t, '_recordings', None)) and all(a is b for a, b in zip(memo[0], used))): t._recordings = memo = used, _recordings(t)
+    if not ((memo := getattr(t, '_recordings', None)) and all(a is b for a, b in zip(memo[0], used))):
+        t._recordings = memo = used, _recordings(t)
     return memo[1].copy()
 
 def _recordings(t):
     "Link equal keys, and let the most popular id of every connected group stand for it."
     tracks = t.tracks.set_index('track_id')
-    artist = tracks.index.map(main_artists(t).map(t.artists.set_index('artist_id').name.map(fold, na_action='ignore'))).to_series(index=tracks.index)
+    artist = tracks.index.map(
+        main_artists(t).map(
+            t.artists.set_index('artist_id').name.map(fold,
+                                                      na_action='ignore'))).to_series(index=tracks.index)
     title = tracks.title.map(fold_title, na_action='ignore')
     features = t.audio().reindex(tracks.index)
     pairs = [_pairs(tracks.isrc), _pairs(_joined(artist, title))]
-    pairs += [p for same in (artist, title) for p in (_pairs(_joined(*(features[c] for c in AUDIO), same)), _near_pairs(features, same))]
+    pairs += [p for same in (artist, title)
+              for p in (_pairs(_joined(*(features[c] for c in AUDIO), same)), _near_pairs(features, same))]
     left, right = (np.concatenate(side) for side in zip(*pairs))
-    group = connected_components(coo_array((np.ones(len(left)), (left, right)), shape=(len(tracks),) * 2), directed=False)[1]
-    best = pd.DataFrame({'group': group, 'popularity': -tracks.popularity.fillna(-1).to_numpy(), 'track_id': tracks.index.to_numpy()})
-    best = best.sort_values(['group', 'popularity', 'track_id']).drop_duplicates('group').set_index('group').track_id
+    group = connected_components(coo_array((np.ones(len(left)), (left, right)), shape=(len(tracks),) * 2),
+                                 directed=False)[1]
+    best = pd.DataFrame({'group': group, 'popularity': -tracks.popularity.fillna(-1).to_numpy(),
+                         'track_id': tracks.index.to_numpy()})
+    best = (best.sort_values(['group', 'popularity', 'track_id']).drop_duplicates('group').set_index('group')
+            .track_id)
     return pd.Series(best.loc[group].to_numpy(), index=tracks.index, name='recording')
 
 # %% ../nbs/base/matching.ipynb #1f8f9499
@@ -78,43 +87,59 @@ def _links(pairs, method):
     "One row per `from_id`: to the only best-ranked `to_id`, or to none if there are several."
     pairs = pairs.drop_duplicates()
     pairs = pairs[pairs.to_id.isna() | (_rank(pairs.to_id) < _rank(pairs.from_id))]
-    best = pairs[_rank(pairs.to_id) == _rank(pairs.to_id).groupby(pairs.from_id).transform('min')].groupby('from_id', sort=True).to_id.agg(['first', 'nunique'])
-    return pd.DataFrame({'from_id': best.index.to_numpy(), 'to_id': best['first'].where(best['nunique'] == 1).to_numpy(), 'method': method, 'ambiguous': (best['nunique'] > 1).to_numpy()})
+    best = (pairs[_rank(pairs.to_id) == _rank(pairs.to_id).groupby(pairs.from_id).transform('min')]
+            .groupby('from_id', sort=True).to_id.agg(['first', 'nunique']))
+    return pd.DataFrame({'from_id': best.index.to_numpy(),
+                         'to_id': best['first'].where(best['nunique'] == 1).to_numpy(), 'method': method,
+                         'ambiguous': (best['nunique'] > 1).to_numpy()})
 
 # %% ../nbs/base/matching.ipynb #ac731de7
 def _by_isrc(t):
     "Artists of tracks with equal ISRCs; under different names twice is needed."
-    tracks = t.tracks[['track_id', 'isrc']].dropna().assign(artist_id=lambda d: d.track_id.map(main_artists(t))).dropna().drop_duplicates(['isrc', 'artist_id'])
+    tracks = t.tracks[['track_id', 'isrc']].dropna().assign(
+        artist_id=lambda d: d.track_id.map(main_artists(t))).dropna().drop_duplicates(['isrc', 'artist_id'])
     pairs = tracks.merge(tracks, on='isrc', suffixes=('', '_to'))
     pairs = pairs[_rank(pairs.artist_id_to) < _rank(pairs.artist_id)]
-    pairs = pairs.groupby(['artist_id', 'artist_id_to']).size().rename('n').reset_index().set_axis(['from_id', 'to_id', 'n'], axis=1)
+    pairs = (pairs.groupby(['artist_id', 'artist_id_to']).size().rename('n').reset_index()
+             .set_axis(['from_id', 'to_id', 'n'], axis=1))
     name = t.artists.set_index('artist_id').name.map(fold, na_action='ignore')
-    return _links(pairs[(pairs.n > 1) | (pairs.from_id.map(name) == pairs.to_id.map(name)).to_numpy()].drop(columns='n'), 'isrc')
+    return _links(pairs[(pairs.n > 1) | (
+        pairs.from_id.map(name) == pairs.to_id.map(name)).to_numpy()].drop(columns='n'), 'isrc')
 
 def _by_name(artists):
     "Artists with equal folded names."
-    a = pd.DataFrame({'from_id': artists.artist_id, 'name': artists.name.map(fold, na_action='ignore')}).dropna()
-    if _rank(a.from_id).nunique() < 2: return _links(pd.DataFrame({'from_id': [], 'to_id': []}, dtype='str'), 'name')
-    best = a[_rank(a.from_id) == _rank(a.from_id).groupby(a.name).transform('min')].rename(columns={'from_id': 'to_id'})
+    a = pd.DataFrame(
+        {'from_id': artists.artist_id, 'name': artists.name.map(fold, na_action='ignore')}).dropna()
+    if _rank(a.from_id).nunique() < 2:
+        return _links(pd.DataFrame({'from_id': [], 'to_id': []}, dtype='str'), 'name')
+    best = a[_rank(a.from_id) == _rank(a.from_id).groupby(a.name).transform('min')].rename(
+        columns={'from_id': 'to_id'})
     return _links(a.merge(best, on='name')[['from_id', 'to_id']], 'name')
 
 # %% ../nbs/base/matching.ipynb #78119aab
 def _track_names(t, artist_of):
     "What tracks are called: main artist, folded title, seconds, popularity."
     artist = main_artists(t).map(lambda a: artist_of.get(a, a))
-    return pd.DataFrame({'id': t.tracks.track_id, 'artist': t.tracks.track_id.map(artist), 'title': t.tracks.title.map(fold_title, na_action='ignore'),
-                         'seconds': t.tracks.duration_ms.astype('float64') / 1000, 'popularity': t.tracks.popularity.fillna(-1)}).dropna(subset=['artist', 'title'])
+    return pd.DataFrame({'id': t.tracks.track_id, 'artist': t.tracks.track_id.map(artist),
+                         'title': t.tracks.title.map(fold_title, na_action='ignore'),
+                         'seconds': t.tracks.duration_ms.astype('float64') / 1000,
+                         'popularity': t.tracks.popularity.fillna(-1)}).dropna(subset=['artist', 'title'])
 
 def _by_title(names):
     "Tracks with equal artist and title; of several that fit, the nearest in time, then the most popular."
     names = names.assign(rank=_rank(names.id))
-    if names['rank'].nunique() < 2: return _links(pd.DataFrame({'from_id': [], 'to_id': []}, dtype='str'), 'name')
+    if names['rank'].nunique() < 2:
+        return _links(pd.DataFrame({'from_id': [], 'to_id': []}, dtype='str'), 'name')
     first = names.groupby(['artist', 'title'])['rank'].transform('min')
-    pairs = names[names['rank'] > first].merge(names[names['rank'] < names['rank'].max()], on=['artist', 'title'], suffixes=('', '_to'))
+    pairs = names[names['rank'] > first].merge(names[names['rank'] < names['rank'].max()],
+                                               on=['artist', 'title'], suffixes=('', '_to'))
     apart = (pairs.seconds - pairs.seconds_to).abs()
-    pairs = pairs.assign(unknown=apart.isna(), popularity_to=-pairs.popularity_to)[(pairs.rank_to < pairs['rank']) & ~(apart > SECONDS)]
+    pairs = pairs.assign(unknown=apart.isna(),
+                         popularity_to=-pairs.popularity_to)[(pairs.rank_to < pairs['rank'])
+                                                             & ~(apart > SECONDS)]
     best = pairs.sort_values(['id', 'rank_to', 'unknown', 'popularity_to', 'id_to']).drop_duplicates('id')
-    return pd.DataFrame({'from_id': best.id, 'to_id': best.id_to, 'method': best.unknown.map({True: 'name alone', False: 'name'}), 'ambiguous': False})
+    return pd.DataFrame({'from_id': best.id, 'to_id': best.id_to,
+                         'method': best.unknown.map({True: 'name alone', False: 'name'}), 'ambiguous': False})
 
 # %% ../nbs/base/matching.ipynb #7fc942b8
 def read_overrides(
@@ -124,9 +149,11 @@ def read_overrides(
     "The listener's own matches."
     if not Path(file).exists(): return _override_rows([])
     with open(file, encoding='utf-8-sig', newline='') as f: rows = list(csv.DictReader(f))
-    if rows and not {'from', 'to'} <= set(rows[0]): raise input_error(file, "has no columns 'from' and 'to'", "Write the header: from,to")
+    if rows and not {'from', 'to'} <= set(rows[0]):
+        raise input_error(file, "has no columns 'from' and 'to'", "Write the header: from,to")
     by_name = t.artists.groupby(t.artists.name.map(fold, na_action='ignore')).artist_id.agg(list)
-    meant = lambda cell: [cell] if cell.count(':') > 1 else by_name.get(fold(cell), [f'name:artist:{fold(cell)}'])
+    meant = (lambda cell: [cell] if cell.count(':') > 1
+             else by_name.get(fold(cell), [f'name:artist:{fold(cell)}']))
     pairs = []
     for n, r in enumerate(rows, 1):
         start, end = (r['from'] or '').strip(), (r['to'] or '').strip()
@@ -136,7 +163,8 @@ def read_overrides(
     return _override_rows(pairs)
 
 def _override_rows(pairs):
-    frame = pd.DataFrame(pairs, columns=['from_id', 'to_id'], dtype='str').drop_duplicates('from_id', keep='last')
+    frame = pd.DataFrame(pairs, columns=['from_id', 'to_id'],
+                         dtype='str').drop_duplicates('from_id', keep='last')
     return frame.assign(method='override', ambiguous=False)
 
 # %% ../nbs/base/matching.ipynb #e6ae5fd3
@@ -146,7 +174,8 @@ def _follow(links):
     def end(i):
         seen = {i}
         while (n := to.get(i)) is not None:
-            if n in seen: raise input_error('overrides', f'lead in a circle at {n!r}', 'Remove one of the lines.')
+            if n in seen:
+                raise input_error('overrides', f'lead in a circle at {n!r}', 'Remove one of the lines.')
             seen.add(i := n)
         return i
     return {i: end(i) for i in to}
@@ -156,7 +185,8 @@ def _first(*links):
     frames = [l for l in links if len(l)] or [_override_rows([])]
     both = pd.concat(frames, ignore_index=True)
     decided = both[both.to_id.notna() | (both.method == 'override')].drop_duplicates('from_id')
-    return pd.concat([decided, both[~both.from_id.isin(decided.from_id)].drop_duplicates('from_id')], ignore_index=True)
+    return pd.concat([decided, both[~both.from_id.isin(decided.from_id)].drop_duplicates('from_id')],
+                     ignore_index=True)
 
 def link(
     t:Tables,
@@ -164,15 +194,20 @@ def link(
 )->pd.DataFrame: # Rows of `id_map`, one per id that has a match or an ambiguous one
     "Which ids of different sources mean the same artist or track."
     known = t.id_map.dropna(subset=['to_id'])
-    given = pd.DataFrame({'from_id': known.from_id, 'to_id': known.to_id, 'method': known.method.fillna('given'), 'ambiguous': False})
+    given = pd.DataFrame({'from_id': known.from_id, 'to_id': known.to_id,
+                          'method': known.method.fillna('given'), 'ambiguous': False})
     own = _override_rows([]) if overrides is None else overrides
-    artists = _first(own[~own.from_id.str.contains(':track:')], given[given.from_id.isin(t.artists.artist_id)], _by_isrc(t), _by_name(t.artists))
+    artists = _first(own[~own.from_id.str.contains(':track:')],
+                     given[given.from_id.isin(t.artists.artist_id)], _by_isrc(t), _by_name(t.artists))
     same = t.tracks[['track_id', 'isrc']].dropna()
-    isrc = _links(same.merge(same, on='isrc').set_axis(['from_id', 'isrc', 'to_id'], axis=1)[['from_id', 'to_id']], 'isrc')
-    tracks = _first(own[own.from_id.str.contains(':track:')], given[given.from_id.isin(t.tracks.track_id)], isrc, _by_title(_track_names(t, _follow(artists))))
+    isrc = _links(same.merge(same, on='isrc').set_axis(['from_id', 'isrc', 'to_id'],
+                                                       axis=1)[['from_id', 'to_id']], 'isrc')
+    tracks = _first(own[own.from_id.str.contains(':track:')], given[given.from_id.isin(t.tracks.track_id)],
+                    isrc, _by_title(_track_names(t, _follow(artists))))
     found = pd.concat([artists, tracks], ignore_index=True)
     to_ns = found.to_id.where(found.to_id.notna(), 'spotify').astype('str').str.split(':', n=1).str[0]
-    return found.assign(to_ns=to_ns, confidence=found.method.map(CONFIDENCE).where(found.to_id.notna(), 0.), source='matching')
+    return found.assign(to_ns=to_ns, confidence=found.method.map(CONFIDENCE).where(found.to_id.notna(), 0.),
+                        source='matching')
 
 # %% ../nbs/base/matching.ipynb #f72ce57c
 _IDS = {'artist_id': 'artist', 'similar_id': 'artist', 'main_artist_id': 'artist', 'track_id': 'track'} # Columns that hold ids
@@ -181,7 +216,8 @@ def _renamed(frame, to, kinds=('artist', 'track')):
     "`frame` with other ids of some kinds, and which of its rows changed."
     there = [c for c, kind in _IDS.items() if c in frame and kind in kinds]
     new = {c: frame[c].map(lambda i: to.get(i, i), na_action='ignore').astype('str') for c in there}
-    changed = np.logical_or.reduce([(new[c] != frame[c]).fillna(False).to_numpy(bool) for c in there]) if there else np.zeros(len(frame), bool)
+    changed = (np.logical_or.reduce([(new[c] != frame[c]).fillna(False).to_numpy(bool) for c in there])
+               if there else np.zeros(len(frame), bool))
     return frame.assign(**new), changed
 
 def unify(
@@ -190,7 +226,9 @@ def unify(
 )->Tables:
     "`t` with one id for what is the same artist or track, and the matches in `id_map`."
     if links is not None: return _united(t, links)
-    while len((one := _united(t, link(t))).tracks) + len(one.artists) < len(t.tracks) + len(t.artists): t = one # what became one may match more
+    # what became one may match more
+    while len((one := _united(t, link(t))).tracks) + len(one.artists) < len(t.tracks) + len(t.artists):
+        t = one
     return one
 
 def _united(t, links):
@@ -201,7 +239,10 @@ def _united(t, links):
     method = links.set_index('from_id').method
     own, moved = {}, {}
     for name, frame in t.frames().items():
-        if name == 'audio_features': frame = frame.assign(matched_by=frame.track_id.map(method).where(frame.track_id.isin(to.keys())).fillna(frame.matched_by).astype('str'))
+        if name == 'audio_features':
+            frame = frame.assign(
+                matched_by=frame.track_id.map(method).where(
+                    frame.track_id.isin(to.keys())).fillna(frame.matched_by).astype('str'))
         new, changed = (frame, np.zeros(len(frame), bool)) if name == 'id_map' else _renamed(frame, to)
         own[name], moved[name] = new[~changed], new[changed]
     if 'track_artists' in moved: # who a track is by, the better known source says
@@ -209,8 +250,11 @@ def _united(t, links):
         rows, _ = _renamed(t.track_artists, to)
         own['track_artists'], moved['track_artists'] = rows[~other], rows[other & ~rows.track_id.isin(rows.track_id[~other]).to_numpy()].drop_duplicates(['track_id', 'artist_id'])
     for frames in (own, moved):
-        if 'similar_artists' in frames: frames['similar_artists'] = frames['similar_artists'][lambda d: d.artist_id != d.similar_id]
-    both = Tables.union([Tables(t.notes, **own), Tables(**{n: f.drop_duplicates(list(TABLES[n].key)) for n, f in moved.items()})])
+        if 'similar_artists' in frames:
+            frames['similar_artists'] = frames['similar_artists'][lambda d: d.artist_id != d.similar_id]
+    both = Tables.union(
+        [Tables(t.notes, **own),
+         Tables(**{n: f.drop_duplicates(list(TABLES[n].key)) for n, f in moved.items()})])
     return _added(both, t, to)
 
 # %% ../nbs/base/matching.ipynb #9c151993
@@ -220,11 +264,13 @@ def _added(both, t, to):
     rows, _ = _renamed(t.listener_artists, to, ['artist'])
     key = ['listener_id', 'artist_id', 'source']
     weight = rows.groupby(key, sort=False).weight.sum(min_count=1).reset_index()
-    return both.replace(listener_artists=both.listener_artists.drop(columns='weight').merge(weight, on=key, how='left'))
+    return both.replace(
+        listener_artists=both.listener_artists.drop(columns='weight').merge(weight, on=key, how='left'))
 
 # %% ../nbs/base/matching.ipynb #9d30e502
 def by_name(t:Tables)->Tables:
     "`t` with each artist's folded name for her id, where she has one."
     to = t.artists.set_index('artist_id').name.dropna().map(fold).to_dict()
-    frames = {k: _renamed(f, to, ['artist'])[0].drop_duplicates(list(TABLES[k].key)) for k, f in t.frames().items()}
+    frames = {k: _renamed(f, to, ['artist'])[0].drop_duplicates(list(TABLES[k].key)) for k,
+              f in t.frames().items()}
     return _added(Tables(t.notes, **frames), t, to)

@@ -22,11 +22,19 @@ def check(
 )->tuple[np.ndarray,np.ndarray]: # int64 and float64 arrays
     "`y` and `p` as arrays that fit each other, else an `InputError`."
     y, p = np.asarray(y), np.asarray(p, dtype='float64')
-    if p.ndim != 2 or y.shape != p.shape[:1]: raise InputError(f'y has shape {y.shape}, p {p.shape}. Give one class number and one row of probabilities per case.')
-    if y.dtype.kind not in 'iub' and not (np.isfinite(y := y.astype('float64')).all() and (y == np.floor(y)).all()): raise InputError('y holds something else than whole numbers. Number the classes from 0.')
+    if p.ndim != 2 or y.shape != p.shape[:1]:
+        raise InputError(f'y has shape {y.shape}, p {p.shape}. Give one class number and one row of '
+                         'probabilities per case.')
+    if y.dtype.kind not in 'iub' and not (np.isfinite(y := y.astype('float64')).all() and (y == np.floor(y))
+                                          .all()):
+        raise InputError('y holds something else than whole numbers. Number the classes from 0.')
     if not len(y): raise InputError('there is nothing to score. Give at least one case.')
-    if not np.isfinite(p).all(): raise InputError(f'row {int((~np.isfinite(p)).any(1).argmax()) + 1} of p is not finite. Give probabilities.')
-    if y.min() < 0 or y.max() >= p.shape[1]: raise InputError(f'y goes from {y.min()} to {y.max()} and p has {p.shape[1]} columns. Number the classes as the columns of p.')
+    if not np.isfinite(p).all():
+        raise InputError(f'row {int((~np.isfinite(p)).any(1).argmax()) + 1} of p is not finite. Give '
+                         'probabilities.')
+    if y.min() < 0 or y.max() >= p.shape[1]:
+        raise InputError(f'y goes from {y.min()} to {y.max()} and p has {p.shape[1]} columns. Number the '
+                         'classes as the columns of p.')
     return y.astype('int64'), p
 
 # %% ../nbs/base/metrics.ipynb #68dace3a
@@ -144,11 +152,13 @@ def mrr(y, p)->float:
     return _mean(_reciprocal_ranks(y, p))
 
 # %% ../nbs/base/metrics.ipynb #7117842f
-METRICS = {'accuracy': accuracy, 'balanced_accuracy': balanced_accuracy, 'macro_f1': macro_f1, 'auc': auc, 'log_loss': log_loss,
+METRICS = {'accuracy': accuracy, 'balanced_accuracy': balanced_accuracy, 'macro_f1': macro_f1, 'auc': auc,
+           'log_loss': log_loss,
            'brier': brier, 'ece': ece, 'top10': top_k, 'mrr': mrr}
 
 # %% ../nbs/base/metrics.ipynb #ab43c32c
-PER_CASE = {'accuracy': _right, 'log_loss': _log_losses, 'paper_loss': _paper_losses, 'brier': _squares, 'top10': _among_first, 'mrr': _reciprocal_ranks}
+PER_CASE = {'accuracy': _right, 'log_loss': _log_losses, 'paper_loss': _paper_losses, 'brier': _squares,
+            'top10': _among_first, 'mrr': _reciprocal_ranks}
 
 # %% ../nbs/base/metrics.ipynb #de077885
 def reduced(
@@ -158,7 +168,8 @@ def reduced(
     known = METRICS | {'paper_loss': paper_loss}
     name = next((name for name, f in known.items() if f is metric), None)
     if name in PER_CASE: return lambda y, p: (PER_CASE[name](y, p),), _mean
-    others = {'balanced_accuracy': (_guesses, _balanced_accuracy), 'macro_f1': (_guesses, _macro_f1), 'auc': (check, _auc), 'ece': (_gaps, _ece)}
+    others = {'balanced_accuracy': (_guesses, _balanced_accuracy), 'macro_f1': (_guesses, _macro_f1),
+              'auc': (check, _auc), 'ece': (_gaps, _ece)}
     return others.get(name, (check, metric))
 
 # %% ../nbs/base/metrics.ipynb #e24cfc03
@@ -180,7 +191,8 @@ def best(
 )->np.ndarray: # int64, listeners × min(k, items): column numbers, best first; −1 where nothing is left
     "The `k` best items of each row, equal scores in the order of their columns."
     scores = np.asarray(scores)
-    if scores.ndim != 2: raise InputError(f'scores have shape {scores.shape}. Give a row per listener and a column per item.')
+    if scores.ndim != 2:
+        raise InputError(f'scores have shape {scores.shape}. Give a row per listener and a column per item.')
     if k < 1: raise InputError(f'k is {k}. Ask for at least 1 item.')
     k = min(k, scores.shape[1])
     if not k: return np.zeros((len(scores), 0), 'int64')
@@ -189,7 +201,8 @@ def best(
     top = np.sort(np.argpartition(-scores, k - 1, axis=1)[:, :k], axis=1)
     found = np.take_along_axis(scores, top, 1)
     least = found.min(1)
-    for i in np.flatnonzero((scores >= least[:, None]).sum(1) > k): # equal scores at the edge: the first columns count
+    # equal scores at the edge: the first columns count
+    for i in np.flatnonzero((scores >= least[:, None]).sum(1) > k):
         top[i] = np.sort(np.lexsort((np.arange(scores.shape[1]), -scores[i]))[:k])
         found[i] = scores[i, top[i]]
     order = np.argsort(-found, axis=1, kind='stable')
@@ -273,8 +286,10 @@ def diversity(
     return float(np.mean(pairs)) if pairs else float('nan')
 
 # %% ../nbs/base/metrics.ipynb #9d943e27
-RANKING = {'ndcg@10': (ndcg_at, 10), 'ndcg@20': (ndcg_at, 20), 'recall@10': (recall_at, 10), 'recall@20': (recall_at, 20),
-           'precision@10': (precision_at, 10), 'hit@10': (hit_at, 10), 'map@10': (map_at, 10), 'mrr@20': (mrr_at, 20)}
+RANKING = {'ndcg@10': (ndcg_at, 10), 'ndcg@20': (ndcg_at, 20), 'recall@10': (recall_at, 10),
+           'recall@20': (recall_at, 20),
+           'precision@10': (precision_at, 10), 'hit@10': (hit_at, 10), 'map@10': (map_at, 10),
+           'mrr@20': (mrr_at, 20)}
 
 def rank_scores(
     scores:np.ndarray, # Listeners × items
@@ -287,7 +302,8 @@ def rank_scores(
     if known is not None: scores[known.nonzero()] = -np.inf
     top = best(scores, max(RANKING[m][1] for m in names))
     hit, n = hits(top, relevant)
-    return {m: RANKING[m][0](hit, n, RANKING[m][1]) for m in names} | {'coverage@20': coverage(top[:, :20], scores.shape[1])}
+    return ({m: RANKING[m][0](hit, n, RANKING[m][1]) for m in names}
+            | {'coverage@20': coverage(top[:, :20], scores.shape[1])})
 
 # %% ../nbs/base/metrics.ipynb #2d151ee3
 def _redraws(groups, n, rng):
@@ -311,8 +327,10 @@ def interval(
     "A metric's mean over runs with its 95 % bootstrap interval over runs and groups of rows."
     keep, score = reduced(metric)
     kept = [keep(*r) for r in runs]
-    if len({len(k[0]) for k in kept}) > 1: raise InputError('the runs have different numbers of rows. Give every seed the same rows.')
-    if groups is not None and len(groups) != len(kept[0][0]): raise InputError(f'{len(groups)} groups for {len(kept[0][0])} rows. Give every row its group.')
+    if len({len(k[0]) for k in kept}) > 1:
+        raise InputError('the runs have different numbers of rows. Give every seed the same rows.')
+    if groups is not None and len(groups) != len(kept[0][0]):
+        raise InputError(f'{len(groups)} groups for {len(kept[0][0])} rows. Give every row its group.')
     rng = np.random.default_rng(seed)
     groups = np.unique(groups, return_inverse=True)[1] if groups is not None else np.arange(len(kept[0][0]))
     drawn = [score(*(x[rows] for x in kept[rng.integers(len(kept))])) for rows in _redraws(groups, n, rng)]
@@ -327,8 +345,10 @@ def paired(
 )->tuple[float,float,float]: # Mean difference a − b, and its 95 % interval
     "The mean difference of two methods with its 95 % bootstrap interval over seeds and cases."
     d = np.atleast_2d(np.asarray(a, float) - np.asarray(b, float))
-    if not d.size: raise InputError('there is nothing to compare. Give the scores of two methods on the same cases.')
+    if not d.size:
+        raise InputError('there is nothing to compare. Give the scores of two methods on the same cases.')
     rng = np.random.default_rng(seed)
     groups = np.unique(groups, return_inverse=True)[1] if groups is not None else np.arange(d.shape[1])
-    drawn = [np.nanmean(x) for rows in _redraws(groups, n, rng) if not np.isnan(x := d[rng.integers(len(d))][rows]).all()]
+    drawn = [np.nanmean(x) for rows in _redraws(groups, n, rng)
+             if not np.isnan(x := d[rng.integers(len(d))][rows]).all()]
     return float(np.nanmean(d)), *map(float, np.quantile(drawn, [.025, .975]))

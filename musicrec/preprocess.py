@@ -22,8 +22,11 @@ __all__ = ['BY', 'audio_matrix', 'Standardize', 'merge_duplicates', 'main_genre'
 # %% ../nbs/02_preprocess.ipynb #54b8a8ef
 def _numbers(x):
     "`x` as a float64 matrix."
-    try: x = x.to_numpy('float64', na_value=np.nan) if isinstance(x, pd.DataFrame) else np.asarray(x, dtype='float64')
-    except (ValueError, TypeError) as e: raise InputError(f'x holds what is no number ({e}). Correct it or leave it empty.') from None
+    try:
+        x = (x.to_numpy('float64', na_value=np.nan) if isinstance(x, pd.DataFrame)
+             else np.asarray(x, dtype='float64'))
+    except (ValueError, TypeError) as e:
+        raise InputError(f'x holds what is no number ({e}). Correct it or leave it empty.') from None
     if x.ndim != 2: raise InputError(f'x has shape {x.shape}. Give a matrix, one row per track.')
     return x
 
@@ -48,19 +51,24 @@ class Standardize(BaseEstimator):
         n = np.maximum(known.sum(0), 1)
         self.mean_ = np.where(known, x, 0).sum(0) / n
         sd = np.sqrt(np.where(known, (x - self.mean_)**2, 0).sum(0) / n)
-        self.scale_ = np.where(sd > 1e-12 * np.maximum(1, np.abs(self.mean_)), sd, np.inf) # a constant column divides to zero
+        # a constant column divides to zero
+        self.scale_ = np.where(sd > 1e-12 * np.maximum(1, np.abs(self.mean_)), sd, np.inf)
         return self
 
     def transform(self, x:np.ndarray)->np.ndarray:
         "Scaled columns as float32; gaps become 0, the training mean."
         check_is_fitted(self)
         x = _finite(x)
-        if x.shape[1] != len(self.mean_): raise InputError(f'x has {x.shape[1]} columns, the scale was learned from {len(self.mean_)}. Give the same columns.')
+        if x.shape[1] != len(self.mean_):
+            raise InputError(f'x has {x.shape[1]} columns, the scale was learned from {len(self.mean_)}. '
+                             'Give the same columns.')
         return np.nan_to_num((x - self.mean_) / self.scale_).astype('float32')
 
 def _finite(x):
     x = _numbers(x)
-    if np.isinf(x).any(): raise InputError(f'row {int(np.isinf(x).any(1).argmax()) + 1} of x is infinite. Correct it or leave it empty.')
+    if np.isinf(x).any():
+        raise InputError(f'row {int(np.isinf(x).any(1).argmax()) + 1} of x is infinite. Correct it or '
+                         'leave it empty.')
     return x
 
 # %% ../nbs/02_preprocess.ipynb #43908447
@@ -72,16 +80,23 @@ def merge_duplicates(
     if (best.index == best).all(): return t
     def moved(frame, *key): # what the kept id says itself comes first
         own = (frame.track_id.map(best) == frame.track_id).to_numpy()
-        frame = pd.concat([frame[own], frame[~own].sort_values([c for c in ('track_id', 'source') if c in frame])])
-        return frame.assign(track_id=frame.track_id.map(best)).dropna(subset='track_id').drop_duplicates([*key])
+        frame = pd.concat(
+            [frame[own], frame[~own].sort_values([c for c in ('track_id', 'source') if c in frame])])
+        return (frame.assign(track_id=frame.track_id.map(best)).dropna(subset='track_id')
+                .drop_duplicates([*key]))
     votes = t.preferences.assign(track_id=t.preferences.track_id.map(best)).dropna(subset='track_id')
     share = votes.groupby(['listener_id', 'track_id']).label.transform('mean')
     votes = votes.assign(label=(share > .5).astype('Int64'))[(share != .5).to_numpy()]
-    return t.replace(tracks=t.tracks[t.tracks.track_id.isin(best)].pipe(lambda d: d[d.track_id.map(best) == d.track_id]),
-        track_artists=moved(t.track_artists[t.track_artists.track_id.map(best) == t.track_artists.track_id], 'track_id', 'artist_id'),
-        audio_features=moved(t.audio_features, 'track_id', 'source'), track_genres=moved(t.track_genres, 'track_id', 'genre', 'source'),
-        playlist_tracks=moved(t.playlist_tracks, 'playlist_id', 'position'), preferences=votes.drop_duplicates(['listener_id', 'track_id']),
-        truth_likes=moved(t.truth_likes, 'listener_id', 'track_id'), listens=t.listens.assign(track_id=t.listens.track_id.map(best).fillna(t.listens.track_id)))
+    return t.replace(
+        tracks=t.tracks[t.tracks.track_id.isin(best)].pipe(lambda d: d[d.track_id.map(best) == d.track_id]),
+        track_artists=moved(t.track_artists[t.track_artists.track_id.map(best) == t.track_artists.track_id],
+                            'track_id', 'artist_id'),
+        audio_features=moved(t.audio_features, 'track_id', 'source'),
+        track_genres=moved(t.track_genres, 'track_id', 'genre', 'source'),
+        playlist_tracks=moved(t.playlist_tracks, 'playlist_id', 'position'),
+        preferences=votes.drop_duplicates(['listener_id', 'track_id']),
+        truth_likes=moved(t.truth_likes, 'listener_id', 'track_id'),
+        listens=t.listens.assign(track_id=t.listens.track_id.map(best).fillna(t.listens.track_id)))
 
 # %% ../nbs/02_preprocess.ipynb #527d6759
 def main_genre(
@@ -92,7 +107,8 @@ def main_genre(
 
 def _main_genre(frame):
     n = frame.groupby(['track_id', 'genre']).size().rename('n').reset_index()
-    return n.sort_values(['track_id', 'n', 'genre'], ascending=[True, False, True]).drop_duplicates('track_id').set_index('track_id').genre
+    return (n.sort_values(['track_id', 'n', 'genre'], ascending=[True, False, True])
+            .drop_duplicates('track_id').set_index('track_id').genre)
 
 def label_matrix(
     t:Tables,
@@ -101,16 +117,21 @@ def label_matrix(
     classes=None # Columns; by default every label of `ids`, sorted
 )->tuple[csr_array,np.ndarray]: # float32 0/1, tracks × classes; and the classes
     "Which labels each track has."
-    if target not in ('genre', 'artist'): raise InputError(f"target is {target!r}. Choose 'genre' or 'artist'.")
+    if target not in ('genre', 'artist'):
+        raise InputError(f"target is {target!r}. Choose 'genre' or 'artist'.")
     frame, column = (t.track_genres, 'genre') if target == 'genre' else (t.track_artists, 'artist_id')
     rows = pd.Index(ids)
-    if rows.has_duplicates: raise InputError(f'{rows[rows.duplicated()][0]!r} is twice among ids. Give each track once.')
+    if rows.has_duplicates:
+        raise InputError(f'{rows[rows.duplicated()][0]!r} is twice among ids. Give each track once.')
     frame = frame[frame.track_id.isin(rows)].dropna(subset=column).drop_duplicates(['track_id', column])
     classes = np.array(sorted(frame[column].unique()) if classes is None else list(classes), dtype=object)
-    if (names := pd.Index(classes)).has_duplicates: raise InputError(f'{names[names.duplicated()][0]!r} is twice among classes. Give each label once.')
+    if (names := pd.Index(classes)).has_duplicates:
+        raise InputError(f'{names[names.duplicated()][0]!r} is twice among classes. Give each label once.')
     columns = names.get_indexer(frame[column])
     keep = columns >= 0
-    return csr_array((np.ones(keep.sum(), 'float32'), (rows.get_indexer(frame.track_id)[keep], columns[keep])), shape=(len(rows), len(classes))), classes
+    return csr_array((np.ones(keep.sum(), 'float32'),
+                      (rows.get_indexer(frame.track_id)[keep], columns[keep])),
+                     shape=(len(rows), len(classes))), classes
 
 # %% ../nbs/02_preprocess.ipynb #34eb5969
 BY = ('track', 'artist', 'album', 'playlist', 'time')
@@ -125,20 +146,28 @@ class Split:
     seed:int
     dropped:int=0 # Tracks left out of train or valid because they share a group with another side, or because their date is unclear
     merged:int=0 # Further ids of recordings that are in
-    def __repr__(self): return f'Split(by={self.by!r}, train={len(self.train)}, valid={len(self.valid)}, test={len(self.test)}, dropped={self.dropped}, merged={self.merged})'
+    def __repr__(self):
+        return f'Split(by={self.by!r}, train={len(self.train)}, valid={len(self.valid)}, test={len(self.test)}, dropped={self.dropped}, merged={self.merged})'
 
 # %% ../nbs/02_preprocess.ipynb #ccdf4216
 def _albums(t):
     "An album for each track that has one: equal ids, or equal folded names and main artists, are one album."
     artist = t.tracks.track_id.map(main_artists(t))
-    named = (t.tracks.album_name.map(fold, na_action='ignore').astype('str') + '|' + artist.astype('str')).to_numpy(object, na_value=None)
+    named = (t.tracks.album_name.map(fold, na_action='ignore')
+             .astype('str') + '|' + artist.astype('str')).to_numpy(object, na_value=None)
     label = t.tracks.album_id.fillna(pd.Series(named, t.tracks.index).astype('str'))
     both = np.flatnonzero(t.tracks.album_id.notna() & pd.notna(named))
-    codes, labels = pd.factorize(np.concatenate([t.tracks.album_id.to_numpy(object, na_value=None), named]), sort=True) # ids and names
+    # ids and names
+    codes, labels = pd.factorize(np.concatenate([t.tracks.album_id.to_numpy(object, na_value=None), named]),
+                                 sort=True)
     n = len(t.tracks)
-    part = connected_components(coo_array((np.ones(len(both)), (codes[both], codes[both + n])), shape=(len(labels),) * 2), directed=False)[1]
+    part = connected_components(
+        coo_array((np.ones(len(both)), (codes[both], codes[both + n])), shape=(len(labels),) * 2),
+        directed=False)[1]
     place = pd.Index(labels).get_indexer(label.to_numpy(object, na_value=None))
-    frame = pd.DataFrame({'track_id': t.tracks.track_id, 'group': label, 'part': np.where(place >= 0, part[place] if len(part) else -1, -1)}).dropna(subset='group')
+    frame = pd.DataFrame({'track_id': t.tracks.track_id, 'group': label,
+                          'part': np.where(place >= 0, part[place] if len(part) else -1,
+                                           -1)}).dropna(subset='group')
     return frame.assign(group=frame.groupby('part').group.transform('min'))[['track_id', 'group']]
 
 def track_groups(
@@ -149,12 +178,18 @@ def track_groups(
     ids = t.tracks[['track_id']]
     if by == 'track': return ids.assign(group=ids.track_id)
     if by == 'artist': groups = credits_of(t)[['track_id', 'artist_id']]
-    elif by == 'playlist': groups = t.playlist_tracks.sort_values(['track_id', 'playlist_id'])[['track_id', 'playlist_id']]
+    elif by == 'playlist':
+        groups = t.playlist_tracks.sort_values(['track_id', 'playlist_id'])[['track_id', 'playlist_id']]
     elif by == 'album': groups = _albums(t)
-    else: raise InputError(f'by={by!r} is no way to split by groups. Choose track, artist, album or playlist.')
-    if groups.empty: raise InputError(f'these tables have no {by} to split by. Split by track, or give a file with a column for it.')
+    else:
+        raise InputError(f'by={by!r} is no way to split by groups. Choose track, artist, album or playlist.')
+    if groups.empty:
+        raise InputError(f'these tables have no {by} to split by. Split by track, or give a file with a '
+                         'column for it.')
     groups = groups.set_axis(['track_id', 'group'], axis=1)
-    return pd.concat([groups[groups.track_id.isin(ids.track_id)], (alone := ids[~ids.track_id.isin(groups.track_id)]).assign(group=alone.track_id)], ignore_index=True)
+    return pd.concat([groups[groups.track_id.isin(ids.track_id)],
+                      (alone := ids[~ids.track_id.isin(groups.track_id)]).assign(group=alone.track_id)],
+                     ignore_index=True)
 
 # %% ../nbs/02_preprocess.ipynb #3d4bcb5a
 def _sides(sizes, shares, rng):
@@ -186,14 +221,18 @@ def _balanced_sides(groups, classes, shares, rng):
     order = order[np.argsort(sizes[order], kind='stable')]
     large = np.cumsum(sizes[order]) > len(groups) / 2
     drawn, rest = order[large], rng.permutation(order[~large])
-    drawn = drawn[np.lexsort((sizes[drawn], counts[drawn].argmax(1)))] # in a row by class and size, along which the golden ratio deals evenly
-    at = np.searchsorted(np.cumsum(np.array(shares)[open_])[:-1], (rng.random() + (5**.5 - 1) / 2 * np.arange(len(drawn))) % 1, side='right')
-    have, side = np.stack([counts[drawn[at == i]].sum(0) for i in range(len(open_))]), np.empty(len(sizes), int)
+    # in a row by class and size, along which the golden ratio deals evenly
+    drawn = drawn[np.lexsort((sizes[drawn], counts[drawn].argmax(1)))]
+    at = np.searchsorted(np.cumsum(np.array(shares)[open_])[:-1],
+                         (rng.random() + (5**.5 - 1) / 2 * np.arange(len(drawn))) % 1, side='right')
+    have, side = np.stack(
+        [counts[drawn[at == i]].sum(0) for i in range(len(open_))]), np.empty(len(sizes), int)
     side[drawn] = open_[at]
     for g in rest:
         cut = slice(*counts.indptr[g:g + 2])
         k, c = counts.indices[cut], counts.data[cut]
-        at = ((have[:, k] / due[:, k] - 1) * c).sum(1).argmin() # where least of what is due has come, whatever the group's size
+        # where least of what is due has come, whatever the group's size
+        at = ((have[:, k] / due[:, k] - 1) * c).sum(1).argmin()
         have[at, k] += c
         side[g] = open_[at]
     return side
@@ -202,7 +241,8 @@ def _balanced_sides(groups, classes, shares, rng):
 def _dates(t, best):
     "First and last day on which each recording may have come out: `first`, `last` by recording; a year alone is all its days."
     text = t.tracks.release_date.str.extract(r'^(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T.*)?)?)?$')
-    first = pd.to_datetime(text[0] + '-' + text[1].fillna('01') + '-' + text[2].fillna('01'), format='%Y-%m-%d', errors='coerce').to_numpy('datetime64[D]')
+    first = pd.to_datetime(text[0] + '-' + text[1].fillna('01') + '-' + text[2].fillna('01'),
+                           format='%Y-%m-%d', errors='coerce').to_numpy('datetime64[D]')
     end = lambda unit: (first.astype(f'datetime64[{unit}]') + 1).astype('datetime64[D]') - 1
     last = np.where(text[1].isna(), end('Y'), np.where(text[2].isna(), end('M'), first))
     days = pd.DataFrame({'first': first.astype('datetime64[s]'), 'last': last.astype('datetime64[s]')})
@@ -216,23 +256,31 @@ def leaks(
 )->pd.DataFrame: # `what`, `group`, `sides`: one row per leak
     "Recordings, and groups of any of their ids, that stand on two sides; by time, recordings that may be older than one on an earlier side."
     best, rows = recordings(t) if best is None else best, []
-    side = pd.DataFrame([(i, name) for name, ids in [('train', train), ('valid', valid), ('test', test)] for i in ids], columns=['track_id', 'side'], dtype='str')
-    if len(lost := side[~side.track_id.isin(best.index)]): raise InputError(f'{lost.track_id.iloc[0]!r} is not among the tracks. Give ids of these tables.')
+    side = pd.DataFrame([(i, name) for name, ids in [('train', train), ('valid', valid), ('test', test)]
+                         for i in ids], columns=['track_id', 'side'], dtype='str')
+    if len(lost := side[~side.track_id.isin(best.index)]):
+        raise InputError(f'{lost.track_id.iloc[0]!r} is not among the tracks. Give ids of these tables.')
     side = side.assign(recording=side.track_id.map(best))
     keys = [('recording', side.assign(group=side.recording))]
     if by not in ('track', 'time'):
         groups = track_groups(t, by)
-        keys.append((by, side.merge(groups.assign(recording=groups.track_id.map(best))[['recording', 'group']].drop_duplicates(), on='recording')))
+        keys.append((
+            by, side.merge(
+                groups.assign(recording=groups.track_id.map(best))[['recording', 'group']].drop_duplicates(),
+                on='recording')))
     for what, both in keys:
         both = both[['group', 'side']].drop_duplicates()
-        on = both[both.duplicated('group', keep=False)].groupby('group').side.agg(lambda s: ' and '.join(sorted(s)))
+        on = (both[both.duplicated('group', keep=False)].groupby('group')
+              .side.agg(lambda s: ' and '.join(sorted(s))))
         rows += [(what, g, s) for g, s in on.items()]
     if by == 'time':
         dated, newest = side.merge(_dates(t, best), left_on='recording', right_index=True, how='left'), pd.NaT
-        rows += [('time', i, f'{s}, without a date') for i, s in dated[dated['first'].isna()][['track_id', 'side']].itertuples(index=False)]
+        rows += [('time', i, f'{s}, without a date') for i,
+                 s in dated[dated['first'].isna()][['track_id', 'side']].itertuples(index=False)]
         for name in ('train', 'valid', 'test'):
             own = dated[dated.side == name]
-            rows += [('time', i, f'{name}, though an earlier side may be newer') for i in own.track_id[own['first'] <= newest]]
+            rows += [('time', i, f'{name}, though an earlier side may be newer')
+                     for i in own.track_id[own['first'] <= newest]]
             newest = max((d for d in (newest, own['last'].max()) if not pd.isna(d)), default=pd.NaT)
     return pd.DataFrame(rows, columns=['what', 'group', 'sides'])
 
@@ -250,13 +298,18 @@ class _Draw:
     def __init__(self, t, by, among):
         self.t, self.by, self.best = t, by, recordings(t)
         among = self.best.index if among is None else pd.Index(among)
-        if not among.isin(self.best.index).all(): raise InputError(f'{among[~among.isin(self.best.index)][0]!r} is not among the tracks. Give ids of these tables.')
+        if not among.isin(self.best.index).all():
+            raise InputError(f'{among[~among.isin(self.best.index)][0]!r} is not among the tracks. Give '
+                             'ids of these tables.')
         best = self.best[self.best.index.isin(among)]
-        if best.nunique() < 3: raise InputError(f'{best.nunique()} recordings cannot be cut into three sides. Give at least 3.')
+        if best.nunique() < 3:
+            raise InputError(f'{best.nunique()} recordings cannot be cut into three sides. Give at least 3.')
         self.merged = len(best) - best.nunique()
         groups = track_groups(t, 'track' if by == 'time' else by)
-        own, groups = groups.track_id.isin(best).to_numpy(), groups.assign(track_id=groups.track_id.map(self.best))
-        groups = pd.concat([groups[own], groups[~own]]).drop_duplicates() # the home of the id that stands for all comes first
+        own, groups = groups.track_id.isin(best).to_numpy(), groups.assign(
+            track_id=groups.track_id.map(self.best))
+        # the home of the id that stands for all comes first
+        groups = pd.concat([groups[own], groups[~own]]).drop_duplicates()
         self.groups = groups[groups.track_id.isin(best)]
         home = self.groups.drop_duplicates('track_id').sort_values('track_id')
         self.ids, self.home = home.track_id.to_numpy(object), pd.factorize(home.group, sort=True)[0]
@@ -269,28 +322,37 @@ class _Draw:
 
     def even_sides(self, shares, seed, classes):
         "A side for each track, drawn by home groups so that each side has its share of every class."
-        if classes is None: label = _main_genre(self.t.track_genres.assign(track_id=self.t.track_genres.track_id.map(self.best)).drop_duplicates(['track_id', 'genre', 'source']))
+        if classes is None:
+            label = _main_genre(self.t.track_genres.assign(
+                track_id=self.t.track_genres.track_id.map(self.best)).drop_duplicates(
+                    ['track_id', 'genre', 'source']))
         else: label = pd.Series(classes).dropna().groupby(self.best).first()
         codes = pd.factorize(label.reindex(self.ids).to_numpy(object), use_na_sentinel=False)[0]
         if codes.max() == 0: return self.sides(shares, seed)
         rng = np.random.default_rng(seed)
-        return _even_sides(codes, shares, rng) if self.by == 'track' else _balanced_sides(self.home, codes, shares, rng)[self.home]
+        return (_even_sides(codes, shares, rng) if self.by == 'track'
+                else _balanced_sides(self.home, codes, shares, rng)[self.home])
 
     def time_sides(self, shares):
         "A side for each track, the newest for the test; -1 where the date is missing, or too coarse to say."
         days = _dates(self.t, self.best).reindex(self.ids)
         first, last, left = days['first'].to_numpy(), days['last'].to_numpy(), days['first'].notna().to_numpy().copy()
         side, n = np.full(len(left), -1), left.sum()
-        if not n: raise InputError('these tables have no time to split by. Give a file with release dates, or split by track.')
+        if not n:
+            raise InputError('these tables have no time to split by. Give a file with release dates, or '
+                             'split by track.')
         for i in (2, 1):
             if not shares[i] or not left.any(): continue
             dates, before = np.unique(np.sort(first[left]), return_index=True)
-            start = dates[np.abs(left.sum() - before - shares[i] * n).argmin()] # one date stays whole, so shares are met as near as dates allow
+            # one date stays whole, so shares are met as near as dates allow
+            start = dates[np.abs(left.sum() - before - shares[i] * n).argmin()]
             side[left & (first >= start)] = i
             left &= last < start
         side[left] = 0
-        if empty := [name for i, name in enumerate(('train', 'valid', 'test')) if shares[i] and not (side == i).any()]:
-            raise InputError(f'the release dates leave nothing for {empty[0]}. Give other shares, or split by track.')
+        if empty := [name for i, name in enumerate(('train', 'valid', 'test'))
+                     if shares[i] and not (side == i).any()]:
+            raise InputError(
+                f'the release dates leave nothing for {empty[0]}. Give other shares, or split by track.')
         return side
 
     def split(self, side, seed):
@@ -305,7 +367,8 @@ class _Draw:
 
     def checked(self, side, seed):
         "The split of sides 0, 1, 2 without the tracks on no side, if nothing leaks."
-        return check_split(self.t, Split(*(self.ids[side == i] for i in range(3)), self.by, seed, int((side < 0).sum()), self.merged), self.best)
+        return check_split(self.t, Split(*(self.ids[side == i] for i in range(3)), self.by, seed,
+                                         int((side < 0).sum()), self.merged), self.best)
 
 # %% ../nbs/02_preprocess.ipynb #48db0bc0
 def split(
@@ -318,8 +381,11 @@ def split(
     classes:pd.Series|None=None # Class of each track, indexed by `track_id`, whose proportions all sides keep; by default its main genre
 )->Split:
     "Cut tracks into train, valid and test so that no recording and no group is on two sides."
-    if by not in BY: raise InputError(f"by={by!r} is no way to split. Choose {', '.join(BY[:-1])} or {BY[-1]}.")
-    if not (valid >= 0 and test >= 0 and valid + test < 1): raise InputError(f'valid={valid} and test={test} leave no room for training. Give shares that sum to less than 1.')
+    if by not in BY:
+        raise InputError(f"by={by!r} is no way to split. Choose {', '.join(BY[:-1])} or {BY[-1]}.")
+    if not (valid >= 0 and test >= 0 and valid + test < 1):
+        raise InputError(f'valid={valid} and test={test} leave no room for training. Give shares that sum '
+                         'to less than 1.')
     draw, shares = _Draw(t, by, among), [1 - valid - test, valid, test]
     if by == 'time': return draw.checked(draw.time_sides(shares), seed)
     return draw.split(draw.even_sides(shares, [seed, 2], classes), seed)
@@ -334,10 +400,13 @@ def folds(
     among=None # Track ids to split; all by default
 )->Iterator[Split]:
     "`k` splits whose test sides cover all recordings once."
-    if by == 'time': raise InputError("folds by='time' would train on what came later. Take `split(by='time')`.")
+    if by == 'time':
+        raise InputError("folds by='time' would train on what came later. Take `split(by='time')`.")
     draw = _Draw(t, by, among)
     n = len(np.unique(draw.home))
-    if not 2 <= k <= n: raise InputError(f'{len(draw.ids)} recordings in {n} groups cannot be cut into {k} folds. Give 2 to {n}.')
+    if not 2 <= k <= n:
+        raise InputError(
+            f'{len(draw.ids)} recordings in {n} groups cannot be cut into {k} folds. Give 2 to {n}.')
     fold_ = draw.sides(np.full(k, 1 / k), [seed, 3])
     for i in range(k):
         side = np.full(len(draw.ids), 2)

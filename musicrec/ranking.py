@@ -29,7 +29,8 @@ def core(
     "The largest part of `pairs` in which every listener and every artist has at least `n`."
     pairs = pairs.drop_duplicates(['listener_id', 'artist_id'])
     while len(pairs):
-        few = (pairs.groupby('artist_id').listener_id.transform('size') < n) | (pairs.groupby('listener_id').artist_id.transform('size') < n)
+        few = ((pairs.groupby('artist_id').listener_id.transform('size') < n)
+               | (pairs.groupby('listener_id').artist_id.transform('size') < n))
         if not few.any(): break
         pairs = pairs[~few]
     return pairs.sort_values(['listener_id', 'artist_id'], ignore_index=True)
@@ -48,7 +49,9 @@ def hold_out(
     seed:int=0
 )->HeldOut:
     "Hide a share of every listener's artists at random."
-    if len(pairs) == 0: raise InputError('no listener and artist are left. Give lists that overlap: every listener and every artist needs five.')
+    if len(pairs) == 0:
+        raise InputError('no listener and artist are left. Give lists that overlap: every listener and '
+                         'every artist needs five.')
     if not 0 < share < 1: raise InputError(f'share is {share}. Give a number between 0 and 1.')
     row, listeners = pd.factorize(pairs.listener_id, sort=True)
     column, items = pd.factorize(pairs.artist_id, sort=True)
@@ -57,8 +60,10 @@ def hold_out(
     place = np.arange(len(row)) - np.repeat(size.cumsum() - size, size)
     hidden = np.zeros(len(row), bool)
     hidden[order] = place < np.maximum(1, np.round(share * size))[row[order]]
-    plays = pd.to_numeric(pairs.get('weight', pd.Series(1., pairs.index))).fillna(1).clip(lower=1).to_numpy(float)
-    part = lambda keep: csr_array((plays[keep], (row[keep], column[keep])), shape=(len(listeners), len(items)))
+    plays = (pd.to_numeric(pairs.get('weight', pd.Series(1., pairs.index))).fillna(1).clip(lower=1)
+             .to_numpy(float))
+    part = lambda keep: csr_array((plays[keep], (row[keep], column[keep])),
+                                  shape=(len(listeners), len(items)))
     return HeldOut(listeners.tolist(), items.tolist(), part(~hidden), part(hidden))
 
 # %% ../nbs/03a_ranking.ipynb #8d4561db
@@ -86,7 +91,8 @@ def ease(
     one = _ones(x)
     gram = (one.T @ one).toarray()
     np.fill_diagonal(gram, gram.diagonal() + penalty)
-    lower, _ = dpotri(cholesky(gram, lower=True, overwrite_a=True), lower=1, overwrite_c=1) # half the work of a general inverse
+    # half the work of a general inverse
+    lower, _ = dpotri(cholesky(gram, lower=True, overwrite_a=True), lower=1, overwrite_c=1)
     inverse = np.tril(lower) + np.tril(lower, -1).T
     weights = -inverse / inverse.diagonal()
     np.fill_diagonal(weights, 0)
@@ -98,14 +104,17 @@ def inner(cut:HeldOut, seed:int=0)->HeldOut:
     "The training part, cut again: for choosing settings without a look at the test part."
     coo = cut.train.tocoo()
     name = lambda names, at: np.array(names, object)[at]
-    frame = pd.DataFrame({'listener_id': name(cut.listeners, coo.row), 'artist_id': name(cut.items, coo.col), 'weight': coo.data})
+    frame = pd.DataFrame(
+        {'listener_id': name(cut.listeners, coo.row), 'artist_id': name(cut.items, coo.col),
+         'weight': coo.data})
     return hold_out(frame, seed=seed + 1000)
 
 def tuned_ease(cut:HeldOut, seed:int=0)->np.ndarray:
     "EASE with the penalty that finds most of a further hidden fifth (NDCG@10)."
     part, score = inner(cut, seed), []
     for p in PENALTIES:
-        score.append(np.nanmean(rank_scores(ease(part.train, p), part.test, part.train, ['ndcg@10'])['ndcg@10']))
+        score.append(
+            np.nanmean(rank_scores(ease(part.train, p), part.test, part.train, ['ndcg@10'])['ndcg@10']))
         if score[-1] < .97 * max(score): break # past the best
     return ease(cut.train, PENALTIES[int(np.argmax(score))])
 
@@ -132,7 +141,8 @@ def _default(cut, seed):
 def _paper(cut, seed):
     return vector_scores(Artist2Vec('paper', seed=seed).fit(lists_of(cut)[0]).embeddings_, cut)
 
-RANKERS = {'default': _default, 'paper': _paper, 'popularity': lambda cut, seed: popularity(cut.train), 'item_knn': lambda cut, seed: item_knn(cut.train), 'ease': tuned_ease}
+RANKERS = {'default': _default, 'paper': _paper, 'popularity': lambda cut, seed: popularity(cut.train),
+           'item_knn': lambda cut, seed: item_knn(cut.train), 'ease': tuned_ease}
 
 # %% ../nbs/03a_ranking.ipynb #b304bb26
 def judged(
@@ -152,7 +162,8 @@ def rank_listeners(
 )->dict[str,list[dict]]: # For each method one result of `rank_scores` per seed; listeners in the same order
     "Hide a fifth of every listener's artists and let each method find it again, over several seeds."
     rankers = methods if isinstance(methods, dict) else {m: RANKERS.get(m) for m in methods}
-    if missing := [m for m, f in rankers.items() if f is None]: raise InputError(f'{missing[0]!r} is no method of ranking. Choose {", ".join(RANKERS)}.')
+    if missing := [m for m, f in rankers.items() if f is None]:
+        raise InputError(f'{missing[0]!r} is no method of ranking. Choose {", ".join(RANKERS)}.')
     if seeds < 1: raise InputError(f'seeds={seeds}. Give at least 1.')
     pairs, runs = core(pairs, n), {m: [] for m in rankers}
     for seed in range(seeds):
@@ -171,7 +182,9 @@ def ranking_rows(
     for m, r in runs.items():
         for name in metrics:
             values = np.array([x[name] for x in r])
-            rows.append((m, name, *((values.mean(), values.min(), values.max()) if values.ndim == 1 else paired(values, np.zeros_like(values), n=400)), len(r)))
+            rows.append(
+                (m, name, *((values.mean(), values.min(), values.max()) if values.ndim == 1
+                            else paired(values, np.zeros_like(values), n=400)), len(r)))
     return pd.DataFrame(rows, columns=['method', 'metric', 'value', 'low', 'high', 'seeds'])
 
 # %% ../nbs/03a_ranking.ipynb #6097758e
@@ -233,4 +246,5 @@ def cosine_scores(e:Embeddings, items:list[str]):
 
 def symmetric_lists(cut:HeldLinks)->list[list[str]]:
     "Every artist with all that are linked to her, either way."
-    return [[cut.items[i], *(cut.items[j] for j in cut.known.indices[a:b])] for i, (a, b) in enumerate(zip(cut.known.indptr, cut.known.indptr[1:])) if b > a]
+    return [[cut.items[i], *(cut.items[j] for j in cut.known.indices[a:b])] for i,
+            (a, b) in enumerate(zip(cut.known.indptr, cut.known.indptr[1:])) if b > a]

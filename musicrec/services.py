@@ -27,16 +27,20 @@ def wide(
     tracks = t.tracks.sort_values('track_id').drop_duplicates('track_id')[['track_id', 'title', 'album_name']]
     main = tracks.track_id.map(main_artists(t))
     audio = t.audio().reindex(columns=list(AUDIO))
-    return tracks.assign(artist_id=main, artist=main.map(artists)).join(audio, on='track_id').reset_index(drop=True)
+    return (tracks.assign(artist_id=main, artist=main.map(artists)).join(audio, on='track_id')
+            .reset_index(drop=True))
 
 # %% ../nbs/00a_services.ipynb #0f24983d
 def _manifest(t, folder):
     "What is in an export, from whom, and when it was fetched."
     frames = t.frames().values()
-    sources = pd.concat([f.source for f in frames if 'source' in f]).value_counts().sort_index() if len(frames) else {}
+    sources = (pd.concat([f.source for f in frames if 'source' in f]).value_counts().sort_index()
+               if len(frames) else {})
     dates = sorted({d[:10] for f in frames if 'fetched_at' in f for d in f.fetched_at.dropna().unique()})
-    files = {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(folder.iterdir()) if p.name != 'manifest.json'}
-    return {'made_by': f'musicrec {musicrec.__version__}', 'fetched': [dates[0], dates[-1]] if dates else [], 'sources': {k: int(n) for k, n in dict(sources).items()}, 'sha256': files}
+    files = {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(folder.iterdir())
+             if p.name != 'manifest.json'}
+    return {'made_by': f'musicrec {musicrec.__version__}', 'fetched': [dates[0], dates[-1]] if dates else [],
+            'sources': {k: int(n) for k, n in dict(sources).items()}, 'sha256': files}
 
 def export_tables(
     t:Tables,
@@ -45,10 +49,15 @@ def export_tables(
 )->Path:
     "Write tables, the wide table and a manifest: all of it or nothing."
     folder = Path(folder).expanduser()
-    if folder.exists() and not (folder/'manifest.json').exists() and (not folder.is_dir() or any(folder.iterdir())): raise input_error(folder, 'holds files that are not an export of ours', 'Choose an empty or new folder.')
+    if folder.exists() and not (folder/'manifest.json').exists() and (
+        not folder.is_dir() or any(folder.iterdir())):
+        raise input_error(folder, 'holds files that are not an export of ours',
+                          'Choose an empty or new folder.')
     with atomic_path(folder) as new:
         save_tables(t, new)
-        for name, frame in {'tracks_wide': wide(t), **(t.frames() if csv else {})}.items(): plain_text(frame).to_csv(new/f'{name}.csv', index=False, lineterminator='\n')
+        for name, frame in {'tracks_wide': wide(t), **(t.frames() if csv else {})}.items():
+            plain_text(frame).to_csv(new/f'{name}.csv', index=False, lineterminator='\n')
         saved = json.loads((new/'manifest.json').read_text(encoding='utf-8'))
-        (new/'manifest.json').write_text(json.dumps(saved | _manifest(t, new), indent=1, ensure_ascii=False), encoding='utf-8')
+        (new/'manifest.json').write_text(json.dumps(saved | _manifest(t, new), indent=1, ensure_ascii=False),
+                                         encoding='utf-8')
     return folder

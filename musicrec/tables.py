@@ -87,7 +87,8 @@ def make_id(
     return key if key.startswith(f'{namespace}:{kind}:') else f'{namespace}:{kind}:{key}'
 
 # %% ../nbs/base/tables.ipynb #bd674327
-AUDIO = ('acousticness', 'liveness', 'danceability', 'energy', 'loudness', 'speechiness', 'tempo', 'valence') # The paper's eight, in its order
+# The paper's eight, in its order
+AUDIO = ('acousticness', 'liveness', 'danceability', 'energy', 'loudness', 'speechiness', 'tempo', 'valence')
 _AUDIO = ' '.join(f'{c}:float' for c in AUDIO)
 _SCHEMA = f"""
 artists            artist_id* name name_folded genres n_fans:int expanded:bool depth:int
@@ -119,7 +120,8 @@ def _parse(line):
     name, *cols = line.split()
     types = {'int': 'Int64', 'float': 'float64', 'bool': 'boolean', '': 'str'}
     dtypes = {(p := c.replace('*', '').partition(':'))[0]: types[p[2]] for c in cols}
-    return Table(name, dtypes | {'source': 'str', 'fetched_at': 'str'}, tuple(c.split(':')[0].rstrip('*') for c in cols if '*' in c))
+    return Table(name, dtypes | {'source': 'str', 'fetched_at': 'str'},
+                 tuple(c.split(':')[0].rstrip('*') for c in cols if '*' in c))
 
 TABLES = {t.name: t for t in map(_parse, _SCHEMA.strip().splitlines())}
 
@@ -133,17 +135,23 @@ def conform(
     spec, frame = TABLES[name], frame.reset_index(drop=True)
     columns = {}
     for c, dtype in spec.dtypes.items():
-        try: columns[c] = (frame[c] if frame[c].dtype == dtype else frame[c].astype(dtype)) if c in frame else pd.Series(pd.NA if dtype != 'float64' else np.nan, index=frame.index, dtype=dtype)
+        try:
+            columns[c] = ((frame[c] if frame[c].dtype == dtype else frame[c].astype(dtype)) if c in frame
+                          else pd.Series(pd.NA if dtype != 'float64' else np.nan, index=frame.index,
+                                         dtype=dtype))
         except (ValueError, TypeError) as e:
-            raise input_error(f'table {name}', f'cannot be read as {dtype} ({e})', 'Give numbers, or leave the cell empty.', column=c) from None
+            raise input_error(f'table {name}', f'cannot be read as {dtype} ({e})',
+                              'Give numbers, or leave the cell empty.', column=c) from None
     return pd.DataFrame(columns | {c: frame[c] for c in frame if c not in columns})
 
 @lru_cache(maxsize=None)
 def _empty(name): return conform(pd.DataFrame(), name)
 
 # %% ../nbs/base/tables.ipynb #f0ba04e1
-RANGES = {c: (0., 1.) for c in AUDIO if c not in ('loudness', 'tempo')} | {'loudness': (-60., 5.), 'tempo': (30., 260.),
-    'instrumentalness': (0., 1.), 'key': (0, 11), 'mode': (0, 1), 'time_signature': (0, 7), 'popularity': (0, 100), 'duration_ms': (0, 10**9),
+RANGES = {c: (0., 1.) for c in AUDIO if c not in ('loudness', 'tempo')} | {
+    'loudness': (-60., 5.), 'tempo': (30., 260.),
+    'instrumentalness': (0., 1.), 'key': (0, 11), 'mode': (0, 1), 'time_signature': (0, 7),
+    'popularity': (0, 100), 'duration_ms': (0, 10**9),
     'label': (0, 1), 'probability': (0., 1.), 'confidence': (0., 1.), 'score_norm': (0., 1.)}
 NOT_FOUND = {'tempo': 0, 'key': -1, 'duration_ms': -1}
 
@@ -152,7 +160,8 @@ def out_of_range(
 )->pd.DataFrame: # bool, the shape of the checked columns; missing values are not out of range
     "Which values of `frame` lie outside their range; infinities do."
     checked = frame[[c for c in RANGES if c in frame]]
-    return pd.DataFrame({c: ~checked[c].between(*RANGES[c]).fillna(True).astype(bool) & checked[c].notna() for c in checked}, index=frame.index)
+    return pd.DataFrame({c: ~checked[c].between(*RANGES[c]).fillna(True).astype(bool) & checked[c].notna()
+                         for c in checked}, index=frame.index)
 
 # %% ../nbs/base/tables.ipynb #92738d13
 @contextmanager
@@ -166,7 +175,9 @@ def atomic_path(
     new = work/'new'
     try:
         yield new
-        if target.exists() and target.is_dir() != new.is_dir(): raise input_error(target, f"is a {'folder' if target.is_dir() else 'file'}", 'Choose another name, or move it.')
+        if target.exists() and target.is_dir() != new.is_dir():
+            raise input_error(target, f"is a {'folder' if target.is_dir() else 'file'}",
+                              'Choose another name, or move it.')
         if target.is_dir(): target.rename(work/'old') # a folder cannot be renamed over a full one
         new.replace(target)
     except BaseException:
@@ -186,19 +197,25 @@ def check_table(
             raise input_error(where, 'the key is empty', 'Give every row an id.', int(empty.argmax()) + 1, c)
     if (twice := frame.duplicated(list(spec.key)).to_numpy()).any():
         row = int(twice.argmax())
-        raise input_error(where, f"the key {[str(frame[c].iloc[row]) for c in spec.key]} is there twice", 'Keep one of the rows.', row + 1, spec.key[0])
+        raise input_error(where, f"the key {[str(frame[c].iloc[row]) for c in spec.key]} is there twice",
+                          'Keep one of the rows.', row + 1, spec.key[0])
     odd = out_of_range(frame)
     for c in odd:
         if odd[c].any():
             row = int(odd[c].to_numpy().argmax())
-            raise input_error(where, f'{frame[c].iloc[row]} is outside {RANGES[c]}', 'Correct the value or leave it empty.', row + 1, c)
+            raise input_error(where, f'{frame[c].iloc[row]} is outside {RANGES[c]}',
+                              'Correct the value or leave it empty.', row + 1, c)
 
 # %% ../nbs/base/tables.ipynb #9253bece
 def _links(t):
     "Columns that must point to a row of another table."
-    for name, column, to in [('track_artists', 'track_id', 'tracks'), ('track_artists', 'artist_id', 'artists'), ('playlist_tracks', 'track_id', 'tracks'),
-                             ('audio_features', 'track_id', 'tracks'), ('track_genres', 'track_id', 'tracks'), ('preferences', 'track_id', 'tracks'),
-                             ('listener_artists', 'artist_id', 'artists'), ('similar_artists', 'artist_id', 'artists')]:
+    for name, column, to in [('track_artists', 'track_id', 'tracks'),
+                             ('track_artists', 'artist_id', 'artists'),
+                             ('playlist_tracks', 'track_id', 'tracks'),
+                             ('audio_features', 'track_id', 'tracks'),
+                             ('track_genres', 'track_id', 'tracks'), ('preferences', 'track_id', 'tracks'),
+                             ('listener_artists', 'artist_id', 'artists'),
+                             ('similar_artists', 'artist_id', 'artists')]:
         yield name, column, getattr(t, name)[column], getattr(t, to)[column]
 
 def _fill(frames, name):
@@ -208,7 +225,9 @@ def _fill(frames, name):
     twice = both.duplicated(key, keep=False).to_numpy()
     if not twice.any(): return both
     first = both[twice].groupby(key, sort=False, dropna=False).first().reset_index()
-    return conform(pd.concat([both[~twice], first.set_axis(both.index[twice & ~both.duplicated(key).to_numpy()])]).sort_index(), name)
+    return conform(pd.concat(
+        [both[~twice], first.set_axis(both.index[twice & ~both.duplicated(key).to_numpy()])]).sort_index(),
+                   name)
 
 # %% ../nbs/base/tables.ipynb #593b46bd
 class Tables:
@@ -217,7 +236,8 @@ class Tables:
         notes:list[str]|None=None, # What the readers dropped and chose
         **frames:pd.DataFrame # Tables by name; missing ones stay empty
     ):
-        if unknown := set(frames) - set(TABLES): raise NotFoundError(f"no table is called {sorted(unknown)}. There are: {', '.join(TABLES)}")
+        if unknown := set(frames) - set(TABLES):
+            raise NotFoundError(f"no table is called {sorted(unknown)}. There are: {', '.join(TABLES)}")
         self.notes = list(notes or [])
         for name in TABLES: setattr(self, name, conform(frames.get(name), name))
 
@@ -229,7 +249,8 @@ class Tables:
         "A copy with some tables exchanged."
         return Tables(self.notes, **(self.frames() | frames))
 
-    def __repr__(self): return 'Tables(' + ', '.join(f'{name}: {len(f):,}' for name, f in self.frames().items()) + ')'
+    def __repr__(self):
+        return 'Tables(' + ', '.join(f'{name}: {len(f):,}' for name, f in self.frames().items()) + ')'
 
     def validate(self)->Tables:
         "Raise at the first empty or repeated key, value out of range, or id that points nowhere."
@@ -237,7 +258,8 @@ class Tables:
         for name, column, ids, known in _links(self):
             if (lost := ~ids.isin(known).to_numpy()).any():
                 row = int(lost.argmax())
-                raise input_error(f'table {name}', f'{ids.iloc[row]!r} is in no other table', f'Add it to {column[:-3]}s or drop the row.', row + 1, column)
+                raise input_error(f'table {name}', f'{ids.iloc[row]!r} is in no other table',
+                                  f'Add it to {column[:-3]}s or drop the row.', row + 1, column)
         return self
 
     def merge(self, other:Tables)->Tables:
@@ -249,7 +271,8 @@ class Tables:
         "Rows of all; where a key is in several, the first one's values win and its gaps are filled."
         parts = list(parts)
         frames = {name: [f for t in parts if len(f := getattr(t, name))] for name in TABLES}
-        return Tables(dict.fromkeys(n for t in parts for n in t.notes), **{name: _fill(f, name) for name, f in frames.items() if f})
+        return Tables(dict.fromkeys(n for t in parts for n in t.notes),
+                      **{name: _fill(f, name) for name, f in frames.items() if f})
 
     def save(self, folder)->Path:
         "Write Parquet files and `manifest.json` into `folder`, which appears whole or not at all."
@@ -275,7 +298,9 @@ def connected(
     "`t` without rows that name a track or an artist that is not there."
     frames = t.frames()
     for name, column, _, known in _links(t):
-        if name in frames: frames[name] = frames[name][frames[name][column].isin(known).to_numpy() | frames[name][column].isna().to_numpy()]
+        if name in frames:
+            frames[name] = frames[name][frames[name][column].isin(known).to_numpy()
+                                        | frames[name][column].isna().to_numpy()]
     return Tables(t.notes, **frames)
 
 # %% ../nbs/base/tables.ipynb #63fbc5df
@@ -287,7 +312,8 @@ def save_tables(
 )->Path:
     "Write `t` into `folder`: one Parquet file per table with rows, and `manifest.json`."
     folder = Path(folder)
-    if folder.exists() and any(folder.iterdir() if folder.is_dir() else [1]) and not (folder/'manifest.json').exists():
+    if folder.exists() and any(folder.iterdir() if folder.is_dir()
+                               else [1]) and not (folder/'manifest.json').exists():
         raise input_error(folder, 'holds files that are not tables of ours', 'Choose an empty or new folder.')
     with atomic_path(folder) as new:
         new.mkdir()
@@ -299,11 +325,14 @@ def save_tables(
 # %% ../nbs/base/tables.ipynb #225c04f8
 def _manifest(folder):
     file = Path(folder)/'manifest.json'
-    if not file.exists(): raise input_error(folder, 'has no manifest.json', 'Give a folder that `Tables.save` wrote.')
+    if not file.exists():
+        raise input_error(folder, 'has no manifest.json', 'Give a folder that `Tables.save` wrote.')
     try: manifest = json.loads(file.read_text(encoding='utf-8'))
     except ValueError as e: raise input_error(file, f'is not JSON ({e})', 'Save the tables again.') from None
-    if not isinstance(manifest, dict) or not isinstance(manifest.get('tables'), dict) or not isinstance(manifest.get('notes', []), list) or manifest.get('format') != FORMAT:
-        raise input_error(file, f'is not a manifest of format {FORMAT}', 'Save the tables again with this version.')
+    if not isinstance(manifest, dict) or not isinstance(manifest.get('tables'), dict) or not isinstance(
+        manifest.get('notes', []), list) or manifest.get('format') != FORMAT:
+        raise input_error(file, f'is not a manifest of format {FORMAT}',
+                          'Save the tables again with this version.')
     return manifest
 
 def read_tables(
@@ -314,8 +343,12 @@ def read_tables(
     for name, n in manifest['tables'].items():
         file = Path(folder)/f'{name}.parquet'
         try: frames[name] = pd.read_parquet(file)
-        except Exception as e: raise input_error(file, f'cannot be read as Parquet ({type(e).__name__})', 'Save the tables again.') from e
-        if len(frames[name]) != n: raise input_error(file, f'has {len(frames[name])} rows where the manifest says {n}', 'Save the tables again.')
+        except Exception as e:
+            raise input_error(file, f'cannot be read as Parquet ({type(e).__name__})',
+                              'Save the tables again.') from e
+        if len(frames[name]) != n:
+            raise input_error(file, f'has {len(frames[name])} rows where the manifest says {n}',
+                              'Save the tables again.')
     return Tables(manifest.get('notes'), **frames)
 
 # %% ../nbs/base/tables.ipynb #b08b87fb
@@ -324,7 +357,8 @@ def plain_text(
 )->pd.DataFrame:
     "`frame` with no text that a spreadsheet takes for a formula."
     unsafe = lambda v: "'" + v if isinstance(v, str) and v[:1] in ('=', '+', '-', '@', '\t', '\r') else v
-    text = [c for c in frame if not pd.api.types.is_numeric_dtype(frame[c]) and not pd.api.types.is_bool_dtype(frame[c])]
+    text = [c for c in frame if not pd.api.types.is_numeric_dtype(frame[c])
+            and not pd.api.types.is_bool_dtype(frame[c])]
     return frame.assign(**{c: frame[c].map(unsafe) for c in text})
 
 # %% ../nbs/base/tables.ipynb #39941a14
@@ -346,9 +380,11 @@ def track_names(
 )->pd.DataFrame: # `title` and `artist` (all credited, in order), indexed by `track_id`
     "What a person calls each track."
     names = credits_of(t)
-    names = names.assign(name=names.artist_id.map(t.artists.set_index('artist_id').name)).dropna(subset='name')
+    names = names.assign(
+        name=names.artist_id.map(t.artists.set_index('artist_id').name)).dropna(subset='name')
     artist = names.groupby('track_id').name.agg(', '.join)
-    return t.tracks.set_index('track_id')[['title']].assign(artist=lambda d: d.index.map(artist).astype('str'))
+    return t.tracks.set_index('track_id')[['title']].assign(
+        artist=lambda d: d.index.map(artist).astype('str'))
 
 # %% ../nbs/base/tables.ipynb #2eb09b3d
 def _not_found(name, names):
@@ -373,8 +409,10 @@ def find_ids(
     artist, _, title = name.partition(' - ')
     if not title: return find_artist(t, name)
     names = track_names(t)
-    of_artist = t.track_artists.track_id[t.track_artists.artist_id.isin(t.artists.artist_id[t.artists.name.map(fold, na_action='ignore') == fold(artist)])]
-    hit = names.index[names.index.isin(of_artist) & (names.title.map(fold_title, na_action='ignore') == fold_title(title)).to_numpy()]
+    of_artist = t.track_artists.track_id[t.track_artists.artist_id.isin(
+        t.artists.artist_id[t.artists.name.map(fold, na_action='ignore') == fold(artist)])]
+    hit = names.index[names.index.isin(of_artist)
+                      & (names.title.map(fold_title, na_action='ignore') == fold_title(title)).to_numpy()]
     if not len(hit): raise _not_found(name, names.artist.str.cat(names.title, sep=' - ').dropna())
     return hit.tolist()
 
@@ -386,7 +424,8 @@ def audio_rows(
     "One row of audio features per track."
     f, rank = t.audio_features.drop(columns='fetched_at'), {s: i for i, s in enumerate(order)}
     if not f.track_id.is_unique:
-        best = pd.DataFrame({'rank': f.source.map(rank).fillna(len(rank)), 'local': (f.scale == 'local-v1').fillna(False), 'source': f.source})
+        best = pd.DataFrame({'rank': f.source.map(rank).fillna(len(rank)),
+                             'local': (f.scale == 'local-v1').fillna(False), 'source': f.source})
         f = f.loc[best.sort_values(list(best), kind='stable').index].drop_duplicates('track_id')
     f = f.set_index('track_id')
     return f.reindex(t.tracks.track_id[t.tracks.track_id.isin(f.index)])

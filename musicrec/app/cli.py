@@ -15,7 +15,8 @@ __all__ = ['app', 'READ', 'HomeOption', 'reproduce_command', 'evaluate_command',
            'forget_command', 'fetch_command', 'main']
 
 # %% ../../nbs/app/cli.ipynb #3bddcaf6
-app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None,
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False,
+                  rich_markup_mode=None,
                   help='Music recommendation from artist and track embeddings: offline, private, with reasons.')
 
 def _version(show:bool):
@@ -25,15 +26,19 @@ def _version(show:bool):
         raise typer.Exit()
 
 @app.callback()
-def _options(version:Annotated[bool, typer.Option('--version', callback=_version, is_eager=True, help='Show the version and stop.')]=False): pass
+def _options(version:Annotated[bool, typer.Option('--version', callback=_version, is_eager=True,
+                                                  help='Show the version and stop.')]=False):
+    pass
 
 # %% ../../nbs/app/cli.ipynb #3968850e
 @app.command('reproduce')
 def reproduce_command(
     data:Annotated[str, typer.Option(help='demo, synthetic, an open set, or a file of your own.')]='demo',
-    out:Annotated[Path, typer.Option(help='Folder to write; an earlier run of ours is replaced.')]=Path('reproduction'),
+    out:Annotated[Path, typer.Option(
+        help='Folder to write; an earlier run of ours is replaced.')]=Path('reproduction'),
     seed:Annotated[int, typer.Option(min=0, help='Same seed, same machine: same numbers.')]=0,
-    quick:Annotated[bool, typer.Option('--quick', help='Fewer passes and folds, to see whether everything runs.')]=False,
+    quick:Annotated[bool, typer.Option(
+        '--quick', help='Fewer passes and folds, to see whether everything runs.')]=False,
     quiet:Annotated[bool, typer.Option('--quiet', help='Print nothing but errors.')]=False,
 ):
     "Run all seven stages: the paper's figures, its table beside ours, recommendations, a playlist and a report."
@@ -63,8 +68,10 @@ def _unlabelled(t, task, listener=None):
     "`t` without what says the same as the labels in question: for likes the listener's own playlists, saved tracks and artists, for genres those of artists."
     if task == 'genres': return t.replace(artists=t.artists.assign(genres=None))
     own = t.playlists.playlist_id[t.playlists.owner_is_me.fillna(False).astype(bool)]
-    return t.replace(playlists=t.playlists[~t.playlists.playlist_id.isin(own)], playlist_tracks=t.playlist_tracks[~t.playlist_tracks.playlist_id.isin(own)],
-                     listener_artists=t.listener_artists[(t.listener_artists.listener_id != listener).to_numpy()])
+    return t.replace(playlists=t.playlists[~t.playlists.playlist_id.isin(own)],
+                     playlist_tracks=t.playlist_tracks[~t.playlist_tracks.playlist_id.isin(own)],
+                     listener_artists=t.listener_artists[(
+                         t.listener_artists.listener_id != listener).to_numpy()])
 
 def _others(names, data, task, say, listener=None):
     "Collections that artist vectors may be learned from, by name."
@@ -72,7 +79,9 @@ def _others(names, data, task, say, listener=None):
     from musicrec.tables import NotFoundError
     found = {} if names == 'none' else _collections()
     wanted = list(found) if names in ('all', 'none') else [n.strip() for n in names.split(',') if n.strip()]
-    if missing := [n for n in wanted if n not in found]: raise NotFoundError(f'{missing[0]!r} is not on this computer. Found: {", ".join(found) or "none"} (set MUSICREC_DATA to the folder that holds them).')
+    if missing := [n for n in wanted if n not in found]:
+        raise NotFoundError(f'{missing[0]!r} is not on this computer. Found: {", ".join(found) or "none"} '
+                            '(set MUSICREC_DATA to the folder that holds them).')
     here, others = Path(data).expanduser().resolve(), {}
     for n in wanted:
         what, place = found[n]
@@ -81,7 +90,9 @@ def _others(names, data, task, say, listener=None):
         o = load_tables(what)
         labelled = o.preferences if task == 'likes' else o.track_genres
         if len(labelled): say(f'{n} carries labels and teaches nothing')
-        elif len((o := _unlabelled(o, task, listener)).playlist_tracks) + len(o.listener_artists) + len(o.similar_artists) + len(o.audio_features): others[n] = o
+        elif len((o := _unlabelled(o, task,
+                                   listener)).playlist_tracks) + len(o.listener_artists) + len(o.similar_artists) + len(o.audio_features):
+            others[n] = o
     say(f'artist vectors from: {", ".join(others) or "none"}')
     return others
 
@@ -93,8 +104,10 @@ def _artists(t, task, others, methods, say):
     own = []
     if task == 'likes': own = [_unlabelled(t, task, listener_of(t))]
     vectors = {}
-    for m, how in [('default', 'ppmi')] + [('paper', 'paper')] * (task == 'likes' and 'paper' in (methods or ['paper'])):
-        say(f'learning artist vectors for {m}' + f', with fewer passes if the lists are long (at most {READ:,} artists are read)' * (m == 'paper'))
+    for m, how in [('default', 'ppmi')] + [('paper', 'paper')] * (
+        task == 'likes' and 'paper' in (methods or ['paper'])):
+        say(f'learning artist vectors for {m}' + ', with fewer passes if the lists are long (at most '
+                                                 f'{READ:,} artists are read)' * (m == 'paper'))
         vectors[m] = transfer_artists(t, [*own, *others.values()], how, most=READ)
     return {m: v for m, v in vectors.items() if v is not None}
 
@@ -103,11 +116,15 @@ def _artists(t, task, others, methods, say):
 def evaluate_command(
     task:Annotated[str, typer.Argument(help='likes, genres, artists or ranking.')],
     path:Annotated[str, typer.Argument(help='demo, synthetic, an open set, or a file of your own.')],
-    by:Annotated[str, typer.Option(help='What is new in the test set: track, artist, album or playlist. For ranking: what is ranked, or playlist for whom.')]='track',
-    folds:Annotated[int, typer.Option(min=2, help='Parts; in ranking one of so many of every list is hidden.')]=5,
+    by:Annotated[str, typer.Option(help='What is new in the test set: track, artist, album or playlist. '
+                                        'For ranking: what is ranked, or playlist for whom.')]='track',
+    folds:Annotated[int, typer.Option(
+        min=2, help='Parts; in ranking one of so many of every list is hidden.')]=5,
     seeds:Annotated[int, typer.Option(min=1)]=5,
     label:Annotated[Optional[str], typer.Option(help='Column with likes and dislikes.')]=None,
-    vectors_from:Annotated[str, typer.Option(help='Open sets that teach artist vectors for likes and genres, by their lists or by how artists sound: names with commas, all or none.')]='all',
+    vectors_from:Annotated[str, typer.Option(help='Open sets that teach artist vectors for likes and '
+                                                  'genres, by their lists or by how artists sound: names '
+                                                  'with commas, all or none.')]='all',
     methods:Annotated[Optional[str], typer.Option(help='Names with commas; all by default.')]=None,
     json_file:Annotated[Optional[Path], typer.Option('--json', help='Write the rows here.')]=None,
     quiet:Annotated[bool, typer.Option('--quiet', help='Print the rows alone.')]=False,
@@ -116,34 +133,45 @@ def evaluate_command(
     from musicrec.evaluation import evaluate, listener_of, METHODS
     from musicrec.tables import InputError
     say = (lambda line: None) if quiet else lambda line: typer.echo(line, err=True)
-    if json_file and json_file.is_dir(): raise typer.BadParameter(f'{json_file} is a folder. Give --json a file name.')
+    if json_file and json_file.is_dir():
+        raise typer.BadParameter(f'{json_file} is a folder. Give --json a file name.')
     if task not in METHODS: raise InputError(f'{task!r} is no task. Choose {", ".join(METHODS)}.')
     names = methods and [m.strip() for m in methods.split(',') if m.strip()]
     t = _to_evaluate(task, path, label)
     for note in t.notes: say(note)
     taught = task in ('likes', 'genres') # artists are predicted from audio alone, lists rank themselves
-    others = _others(vectors_from, path, task, say, listener_of(t) if task == 'likes' else None) if taught else {}
-    rows = evaluate(task, t, by, folds, seeds, names, artists=_artists(t, task, others, names, say) if taught else None, say=say)
-    if json_file: _write_rows(json_file, rows, task=task, by=by, data=path, n=len(t.tracks) or len(t.listener_artists), vectors_from=list(others))
+    others = (_others(vectors_from, path, task, say, listener_of(t) if task == 'likes' else None) if taught
+              else {})
+    rows = evaluate(task, t, by, folds, seeds, names, artists=_artists(t, task, others, names, say) if taught
+                    else None, say=say)
+    if json_file:
+        _write_rows(json_file, rows, task=task, by=by, data=path, n=len(t.tracks) or len(t.listener_artists),
+                    vectors_from=list(others))
     typer.echo(rows.assign(**{c: rows[c].round(4) for c in ('value', 'low', 'high')}).to_string(index=False))
 
 def _to_evaluate(task, path, label):
     "The tables under test; for ranking also a plain table of listeners and artists."
     from musicrec.collect import load_tables
     from musicrec.evaluation import read_pairs
-    if task == 'ranking' and Path(path).expanduser().is_file() and (t := read_pairs(path)) is not None: return t
+    if task == 'ranking' and Path(path).expanduser().is_file() and (t := read_pairs(path)) is not None:
+        return t
     return load_tables(path, label=label) if label else load_tables(path)
 
 def _write_rows(file, rows, **about):
     "Write scores as JSON, whole or not at all."
     from musicrec.tables import atomic_path
     plain = [{k: None if v != v else v for k, v in r.items()} for r in rows.to_dict('records')]
-    with atomic_path(file) as new: new.write_text(json.dumps({'schema': 1} | about | {'rows': plain}, indent=1), encoding='utf-8')
+    with atomic_path(file) as new:
+        new.write_text(json.dumps({'schema': 1} | about | {'rows': plain}, indent=1), encoding='utf-8')
 
 # %% ../../nbs/app/cli.ipynb #a2935c9e
-HomeOption = Annotated[Optional[Path], typer.Option('--home', help='Folder for library, cache and models; by default MUSICREC_HOME, else your user folders.')]
-_WORDS = {'listens': 'plays', 'track_artists': None, 'playlist_tracks': 'playlist entries', 'similar_artists': 'similar artists', 'audio_features': 'tracks with features',
-          'track_genres': 'genres of tracks', 'listener_artists': 'artists of listeners', 'preferences': 'likes and dislikes', 'id_map': None}
+HomeOption = Annotated[Optional[Path], typer.Option('--home', help='Folder for library, cache and models; '
+                                                                   'by default MUSICREC_HOME, else your '
+                                                                   'user folders.')]
+_WORDS = {'listens': 'plays', 'track_artists': None, 'playlist_tracks': 'playlist entries',
+          'similar_artists': 'similar artists', 'audio_features': 'tracks with features',
+          'track_genres': 'genres of tracks', 'listener_artists': 'artists of listeners',
+          'preferences': 'likes and dislikes', 'id_map': None}
 
 def _gained(rows):
     "Rows gained per table, as words."
@@ -177,8 +205,10 @@ def _import(library, path, label, say):
 
 @app.command('import')
 def import_command(
-    paths:Annotated[list[Path], typer.Argument(help="Files, ZIPs or folders: Spotify's privacy export, Exportify, playlists, tables of features and others.")],
-    label:Annotated[Optional[str], typer.Option(help='Column with likes and dislikes, in a table of features.')]=None,
+    paths:Annotated[list[Path], typer.Argument(help="Files, ZIPs or folders: Spotify's privacy export, "
+                                                    "Exportify, playlists, tables of features and others.")],
+    label:Annotated[Optional[str],
+                    typer.Option(help='Column with likes and dislikes, in a table of features.')]=None,
     home:HomeOption=None,
     quiet:Annotated[bool, typer.Option('--quiet', help='Print nothing but errors.')]=False,
 ):
@@ -189,7 +219,8 @@ def import_command(
         wrong = [e for path in paths for e in _import(library, path, label, say)]
         links = library.match()
         rows = library.counts()
-    say(f"library: {rows['listens']:,} plays, {rows['tracks']:,} tracks, {rows['artists']:,} artists; {int(links.to_id.notna().sum()):,} ids matched across sources")
+    say(f"library: {rows['listens']:,} plays, {rows['tracks']:,} tracks, {rows['artists']:,} artists; "
+        f"{int(links.to_id.notna().sum()):,} ids matched across sources")
     for e in wrong: _fail(e, 2)
     if wrong: raise typer.Exit(2)
 
@@ -200,14 +231,16 @@ def where_command(home:HomeOption=None):
     import os
     from musicrec.sources.library import home_of
     places = home_of(home)
-    for name, path in {'library': places.library, 'overrides': places.overrides, 'models': places.models, 'cache': places.cache, 'config': places.config}.items():
+    for name, path in {'library': places.library, 'overrides': places.overrides, 'models': places.models,
+                       'cache': places.cache, 'config': places.config}.items():
         typer.echo(f'{name:<10} {path}' + ' (not there yet)' * (not path.exists()))
     typer.echo(f'{"open sets":<10} {os.environ.get("MUSICREC_DATA") or "MUSICREC_DATA is not set"}')
 
 # %% ../../nbs/app/cli.ipynb #cb4eae2f
 @app.command('forget')
 def forget_command(
-    source:Annotated[Optional[str], typer.Option(help='Delete the rows of one source, such as spotify_export.')]=None,
+    source:Annotated[Optional[str],
+                     typer.Option(help='Delete the rows of one source, such as spotify_export.')]=None,
     all_:Annotated[bool, typer.Option('--all', help='Delete library, models, cache and tokens.')]=False,
     yes:Annotated[bool, typer.Option('--yes', help='Do not ask.')]=False,
     home:HomeOption=None,
@@ -216,7 +249,8 @@ def forget_command(
     from musicrec.sources.library import Library, forget_all, home_of
     if (source is None) == (not all_): raise typer.BadParameter('Give either --source NAME or --all.')
     places = home_of(home)
-    if not all_ and not places.library.exists(): raise typer.BadParameter(f'There is no library in {places.data}.')
+    if not all_ and not places.library.exists():
+        raise typer.BadParameter(f'There is no library in {places.data}.')
     if not yes: typer.confirm(f'Delete {"everything" if all_ else source} in {places.data}?', abort=True)
     if all_:
         for path in (gone := forget_all(places)): typer.echo(f'removed {path}')
@@ -238,7 +272,8 @@ def fetch_command(
     from musicrec.sources.library import home_of
     from tqdm import tqdm
     if name is None:
-        for n, s in OPEN_SETS.items(): typer.echo(f'{n}: {s.about}\n  terms: {s.terms}' + f'\n  {s.by_hand}' * bool(s.by_hand))
+        for n, s in OPEN_SETS.items():
+            typer.echo(f'{n}: {s.about}\n  terms: {s.terms}' + f'\n  {s.by_hand}' * bool(s.by_hand))
         return
     with tqdm(unit='B', unit_scale=True, disable=True if quiet else None, leave=False) as bar:
         def progress(n, whole):
@@ -271,6 +306,8 @@ def _say_error(e):
     "What to print for an exception, and the exit code; a bug shows its traceback."
     from musicrec.tables import MusicrecError, ServiceError
     if isinstance(e, MusicrecError): return str(e), 1 if isinstance(e, ServiceError) else 2
-    if hasattr(e, 'format_message') and hasattr(e, 'exit_code'): return f'{e.format_message()} Try musicrec --help.', 2
-    if isinstance(e, OSError): return f'{e.filename or ""}: {e.strerror}. Check the path, its permissions and the space left.', 1
+    if hasattr(e, 'format_message') and hasattr(e, 'exit_code'):
+        return f'{e.format_message()} Try musicrec --help.', 2
+    if isinstance(e, OSError):
+        return f'{e.filename or ""}: {e.strerror}. Check the path, its permissions and the space left.', 1
     raise e

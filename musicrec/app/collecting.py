@@ -13,11 +13,15 @@ __all__ = ['auth_app', 'collect_app', 'Home', 'Accept', 'Quiet', 'SOON', 'ASKED'
            'logout_command', 'run_command', 'resume_command', 'status_command', 'export_command', 'forget_service']
 
 # %% ../../nbs/app/collecting.ipynb #d425a8fa
-auth_app = typer.Typer(no_args_is_help=True, help='Log in to Spotify without a secret; everything else needs no account.')
-collect_app = typer.Typer(no_args_is_help=True, help='Collect similar artists, tracks and audio features from services, politely.')
+auth_app = typer.Typer(no_args_is_help=True, help='Log in to Spotify without a secret; everything else '
+                                                  'needs no account.')
+collect_app = typer.Typer(no_args_is_help=True, help='Collect similar artists, tracks and audio features '
+                                                     'from services, politely.')
 
-Home = Annotated[Optional[Path], typer.Option('--home', help='Folder for library, cache and models; by default MUSICREC_HOME, else your user folders.')]
-Accept = Annotated[bool, typer.Option('--accept-spotify-terms', help="Say once that you have read what Spotify's terms ask of you.")]
+Home = Annotated[Optional[Path], typer.Option('--home', help='Folder for library, cache and models; by '
+                                                             'default MUSICREC_HOME, else your user folders.')]
+Accept = Annotated[bool, typer.Option('--accept-spotify-terms',
+                                      help="Say once that you have read what Spotify's terms ask of you.")]
 Quiet = Annotated[bool, typer.Option('--quiet', help='Print nothing but errors.')]
 
 def _library(home):
@@ -61,14 +65,17 @@ def login_status_command(home:Home=None):
         login = _login(library)
         ends = login.cache_handler.ends()
         over = ends is not None and ends <= login.clock.now()
-        typer.echo('nobody is logged in. Run `musicrec auth login`' if ends is None else f"logged in; Spotify {'ended this' if over else 'ends this'} on {iso(ends)[:10]}. Then run `musicrec auth login`")
+        typer.echo('nobody is logged in. Run `musicrec auth login`' if ends is None
+                   else f"logged in; Spotify {'ended this' if over else 'ends this'} on {iso(ends)[:10]}. "
+                        "Then run `musicrec auth login`")
     if ends is None or over: raise typer.Exit(1)
 
 @auth_app.command('logout')
 def logout_command(home:Home=None):
     "Delete the token on this computer."
     with _library(home) as library: gone = _login(library).cache_handler.forget()
-    typer.echo('the token is deleted. To withdraw the permission itself: spotify.com/account/apps' if gone else 'nobody was logged in')
+    typer.echo('the token is deleted. To withdraw the permission itself: spotify.com/account/apps' if gone
+               else 'nobody was logged in')
 
 # %% ../../nbs/app/collecting.ipynb #5ec47718
 SOON = 15 * 86_400 # Seconds before a login ends in which we say so
@@ -79,12 +86,18 @@ def _crawl(library, plan, spotify, say):
     from musicrec.sources.http import iso, note, open_state
     from musicrec.sources.login import accept_terms, setting
     db = open_state(library.db)
-    if spotify is None: spotify = bool(setting('SPOTIPY_CLIENT_ID') and note(db, 'spotify_terms') and _login(library).cache_handler.get_cached_token())
+    if spotify is None:
+        spotify = bool(setting('SPOTIPY_CLIENT_ID') and note(db, 'spotify_terms')
+                       and _login(library).cache_handler.get_cached_token())
     if spotify: accept_terms(db, _login(library).clock)
     note(db, 'spotify', spotify)
     c = Crawl(library, plan, spotify=spotify, say=say)
-    if not seeds_known(db) and not own_lists(c): raise _wrong('nothing is known of your artists yet. Bring in files with `musicrec import`, or log in with `musicrec auth login`, or set LISTENBRAINZ_USER, or LASTFM_USER and LASTFM_API_KEY.')
-    if spotify and (ends := _login(library).cache_handler.ends()) and ends - c.clock.now() < SOON: say(f'your login to Spotify ends on {iso(ends)[:10]}; `musicrec auth login` renews it')
+    if not seeds_known(db) and not own_lists(c):
+        raise _wrong('nothing is known of your artists yet. Bring in files with `musicrec import`, or log '
+                     'in with `musicrec auth login`, or set LISTENBRAINZ_USER, or LASTFM_USER and '
+                     'LASTFM_API_KEY.')
+    if spotify and (ends := _login(library).cache_handler.ends()) and ends - c.clock.now() < SOON:
+        say(f'your login to Spotify ends on {iso(ends)[:10]}; `musicrec auth login` renews it')
     return c
 
 def _finish(c, say):
@@ -92,7 +105,9 @@ def _finish(c, say):
     from musicrec.sources.crawl import seeds_known, summary
     c.run()
     for line in summary(c): say(line)
-    if not c.left(): say('nothing is left to collect. Next: `musicrec collect export FOLDER`' if seeds_known(c.db) else 'no artist of yours was found, so there was nothing to collect')
+    if not c.left():
+        say('nothing is left to collect. Next: `musicrec collect export FOLDER`' if seeds_known(c.db)
+            else 'no artist of yours was found, so there was nothing to collect')
     if c.blocks: raise typer.Exit(3)
     if c.off or c.held or not seeds_known(c.db): raise typer.Exit(1)
 
@@ -102,33 +117,44 @@ ASKED = 'deezer', 'labs', 'lastfm', 'spotify' # Services that know similar artis
 def _names(text):
     "Names with commas, checked."
     names, known = tuple(n.strip() for n in text.split(',') if n.strip()), (*ASKED, 'playlists')
-    if wrong := [n for n in names if n not in known] or [text] * (not names): raise _wrong(f'{wrong[0]!r} is no provider of similar artists. There are: {", ".join(known)}.')
-    if not set(names) & set(ASKED): raise _wrong('playlists are a last resort. Name a service before them, as in deezer,playlists.')
+    if wrong := [n for n in names if n not in known] or [text] * (not names):
+        raise _wrong(f'{wrong[0]!r} is no provider of similar artists. There are: {", ".join(known)}.')
+    if not set(names) & set(ASKED):
+        raise _wrong('playlists are a last resort. Name a service before them, as in deezer,playlists.')
     return names
 
 def _cost(c, say):
     "Print what a run costs."
     from musicrec.sources.crawl import estimate
-    for name, calls, minutes in (some := estimate(c)): say(f'{name}: about {calls:,} call{"s" * (calls != 1)}, {minutes:,.0f} min')
+    for name, calls, minutes in (some := estimate(c)):
+        say(f'{name}: about {calls:,} call{"s" * (calls != 1)}, {minutes:,.0f} min')
     if not any(name == 'spotify' for name, *_ in some): say('spotify: 0 calls')
 
 # %% ../../nbs/app/collecting.ipynb #40e34274
 @collect_app.command('run')
 def run_command(
-    similar:Annotated[str, typer.Option(help='Who is asked for similar artists, first one first: deezer, labs, lastfm, spotify; and playlists, your own.')]='deezer',
-    fill:Annotated[bool, typer.Option('--fill', help='Ask the next one about artists with too few, not only about those with none.')]=False,
+    similar:Annotated[str, typer.Option(help='Who is asked for similar artists, first one first: deezer, '
+                                             'labs, lastfm, spotify; and playlists, your own.')]='deezer',
+    fill:Annotated[bool, typer.Option('--fill', help='Ask the next one about artists with too few, not '
+                                                     'only about those with none.')]=False,
     min_similar:Annotated[int, typer.Option(min=1, help='Neighbours that a kept artist should know.')]=20,
     min_tracks:Annotated[int, typer.Option(min=1, help='Tracks wanted of each kept artist.')]=100,
     max_artists:Annotated[int, typer.Option(min=1, help='Artists to keep.')]=5_000,
     max_depth:Annotated[int, typer.Option(min=0, help='Steps from your own artists.')]=2,
-    max_requests:Annotated[Optional[int], typer.Option(min=1, help='Stop after this many requests; resume goes on.')]=None,
-    minutes:Annotated[Optional[float], typer.Option(min=0, help='Stop after this long; resume goes on.')]=None,
-    isrc:Annotated[bool, typer.Option('--isrc', help='Ask Deezer for the ISRC of each track: one call each.')]=False,
-    genres:Annotated[bool, typer.Option('--genres', help='Ask MusicBrainz for genres (needs MUSICREC_CONTACT).')]=False,
-    albums:Annotated[bool, typer.Option('--spotify-albums', help='Take missing tracks from Spotify, within its daily budget.')]=False,
+    max_requests:Annotated[Optional[int],
+                           typer.Option(min=1, help='Stop after this many requests; resume goes on.')]=None,
+    minutes:Annotated[Optional[float],
+                      typer.Option(min=0, help='Stop after this long; resume goes on.')]=None,
+    isrc:Annotated[bool, typer.Option(
+        '--isrc', help='Ask Deezer for the ISRC of each track: one call each.')]=False,
+    genres:Annotated[bool, typer.Option('--genres', help='Ask MusicBrainz for genres (needs '
+                                                         'MUSICREC_CONTACT).')]=False,
+    albums:Annotated[bool, typer.Option('--spotify-albums',
+                                        help='Take missing tracks from Spotify, within its daily budget.')]=False,
     features:Annotated[bool, typer.Option(help='Ask for audio features.')]=True,
     wait:Annotated[bool, typer.Option(help='Begin a stage only when those before it are complete.')]=True,
-    spotify:Annotated[Optional[bool], typer.Option(help='Read your Spotify library; by default if you are logged in.')]=None,
+    spotify:Annotated[Optional[bool],
+                      typer.Option(help='Read your Spotify library; by default if you are logged in.')]=None,
     accept:Accept=False,
     dry_run:Annotated[bool, typer.Option('--dry-run', help='Say what it costs and stop.')]=False,
     home:Home=None,
@@ -138,12 +164,17 @@ def run_command(
     from musicrec.sources.crawl import Plan
     from musicrec.sources.http import clock_of, open_state
     from musicrec.sources.login import accept_terms
-    plan = Plan(_names(similar), fill, min_similar, min_tracks, max_artists, max_depth, max_requests, minutes, isrc, genres, albums, features, wait)
+    plan = Plan(_names(similar), fill, min_similar, min_tracks, max_artists, max_depth, max_requests,
+                minutes, isrc, genres, albums, features, wait)
     with _library(home) as library:
         if accept: accept_terms(db := open_state(library.db), clock_of(db), True)
         c = _crawl(library, plan, spotify, _say(quiet))
-        if missing := [n for n in plan.similar if n in ASKED and not c[n]]: raise _wrong(f'{missing[0]} is not set up. For lastfm set LASTFM_API_KEY; for spotify log in first with `musicrec auth login`.')
-        if 'labs' in plan.similar and not c['musicbrainz']: _say(quiet)('labs knows artists by MusicBrainz ids alone. Set MUSICREC_CONTACT to a mail or web address of yours, and MusicBrainz is asked for them')
+        if missing := [n for n in plan.similar if n in ASKED and not c[n]]:
+            raise _wrong(f'{missing[0]} is not set up. For lastfm set LASTFM_API_KEY; for spotify log in '
+                         'first with `musicrec auth login`.')
+        if 'labs' in plan.similar and not c['musicbrainz']:
+            _say(quiet)('labs knows artists by MusicBrainz ids alone. Set MUSICREC_CONTACT to a mail or '
+                        'web address of yours, and MusicBrainz is asked for them')
         _cost(c, _say(quiet))
         if not dry_run: _finish(c, _say(quiet))
 
@@ -155,8 +186,10 @@ def resume_command(home:Home=None, quiet:Quiet=False):
     from musicrec.sources.http import note, open_state
     with _library(home) as library:
         db = open_state(library.db)
-        if not (known := note(db, 'plan')): raise _wrong('nothing was begun in this library. Begin with `musicrec collect run`.')
-        if note(db, 'finished'): return _say(quiet)('nothing is left to collect. `musicrec collect run` looks for news')
+        if not (known := note(db, 'plan')):
+            raise _wrong('nothing was begun in this library. Begin with `musicrec collect run`.')
+        if note(db, 'finished'):
+            return _say(quiet)('nothing is left to collect. `musicrec collect run` looks for news')
         plan = Plan(**known | {'similar': tuple(known['similar'])})
         _finish(_crawl(library, plan, note(db, 'spotify'), _say(quiet)), _say(quiet))
 
@@ -180,10 +213,14 @@ def export_command(
     "Write what was collected: tables, the paper's wide CSV and a manifest."
     from musicrec.services import export_tables
     with _library(home) as library: t = library.tables([s.strip() for s in without.split(',') if s.strip()])
-    if not t.frames(): raise _wrong('the library is empty. Begin with `musicrec collect run` or `musicrec import`.')
+    if not t.frames():
+        raise _wrong('the library is empty. Begin with `musicrec collect run` or `musicrec import`.')
     export_tables(t, folder, csv)
-    _say(quiet)(f'written to {folder}: {len(t.tracks):,} tracks, {len(t.artists):,} artists, {len(t.audio_features):,} with features')
-    if n := sum(int((f.source == 'spotify_api').sum()) for f in t.frames().values()): _say(quiet)(f"{n:,} rows are from Spotify's API; no model is trained on them, and --without spotify_api writes the rest alone")
+    _say(quiet)(f'written to {folder}: {len(t.tracks):,} tracks, {len(t.artists):,} artists, '
+                f'{len(t.audio_features):,} with features')
+    if n := sum(int((f.source == 'spotify_api').sum()) for f in t.frames().values()):
+        _say(quiet)(f"{n:,} rows are from Spotify's API; no model is trained on them, and --without "
+                    "spotify_api writes the rest alone")
 
 # %% ../../nbs/app/collecting.ipynb #b4bb5f35
 def forget_service(
@@ -193,8 +230,10 @@ def forget_service(
     "Delete what is kept of a service besides its rows: remembered answers, places in lists, tokens."
     from musicrec.sources.crawl import forget_answers
     n = forget_answers(library.db, source)
-    tokens = sorted(library.home.config.glob('spotify-*.json')) if source == 'spotify_api' and library.home.config.is_dir() else []
+    tokens = (sorted(library.home.config.glob('spotify-*.json'))
+              if source == 'spotify_api' and library.home.config.is_dir() else [])
     for file in tokens: file.unlink()
-    gone = [f'{n:,} remembered answers'] * bool(n) + [f'{len(tokens)} token{"s" * (len(tokens) > 1)}'] * bool(tokens)
+    gone = ([f'{n:,} remembered answers'] * bool(n)
+            + [f'{len(tokens)} token{"s" * (len(tokens) > 1)}'] * bool(tokens))
     if gone: typer.echo(f'{" and ".join(gone)} of {source} removed')
     return gone

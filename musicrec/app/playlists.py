@@ -25,12 +25,15 @@ def jspf(
     title:str='Recommended'
 )->dict:
     "A JSPF playlist of recommendations, reasons as annotations."
-    tracks = [{'title': r.title, 'creator': r.artist, 'identifier': [track_link(r.track_id)], 'annotation': r.because} for r in recommendations.itertuples()]
+    tracks = [{'title': r.title, 'creator': r.artist, 'identifier': [track_link(r.track_id)],
+               'annotation': r.because} for r in recommendations.itertuples()]
     return {'playlist': {'title': title, 'creator': 'musicrec', 'track': tracks}}
 
 def write_jspf(recommendations:pd.DataFrame, file, title:str='Recommended')->Path:
     "Write recommendations as a JSPF playlist."
-    with atomic_path(file) as new: new.write_text(json.dumps(jspf(recommendations, title), indent=1, ensure_ascii=False), encoding='utf-8')
+    with atomic_path(file) as new:
+        new.write_text(json.dumps(jspf(recommendations, title), indent=1, ensure_ascii=False),
+                       encoding='utf-8')
     return Path(file)
 
 # %% ../../nbs/app/playlists.ipynb #e0c0f1d8

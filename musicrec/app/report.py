@@ -39,7 +39,9 @@ def html_table(
     css = {c: ' class="text"' if c in words else '' for c in frame}
     head = ''.join(f'<th scope="col"{css[c]}>{text(c)}</th>' for c in frame)
     rows = zip(frame.itertuples(index=False), simulated if len(simulated) else [False] * len(frame))
-    body = ''.join(f'<tr{" class=simulated" if sim else ""}>' + ''.join(f'<td{css[c]}>{text(v)}</td>' for c, v in zip(frame, r)) + '</tr>' for r, sim in rows)
+    body = ''.join(f'<tr{" class=simulated" if sim else ""}>'
+                   + ''.join(f'<td{css[c]}>{text(v)}</td>' for c, v in zip(frame, r)) + '</tr>' for r,
+                   sim in rows)
     return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 # %% ../../nbs/app/report.ipynb #64c458f4
@@ -60,6 +62,9 @@ def page(
     "A whole page; its policy forbids every request."
     body = ''.join(f'<section><h2>{html.escape(h)}</h2>{b}</section>' for h, b in sections)
     policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-    return (f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-            f'<meta http-equiv="Content-Security-Policy" content="{policy}"><title>{html.escape(title)}</title><style>{STYLE}</style></head>'
-            f'<body><h1>{html.escape(title)}</h1>{note}{body}<footer>Made by musicrec.</footer></body></html>\n')
+    return ('<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" '
+            'content="width=device-width, initial-scale=1">'
+            '<meta http-equiv="Content-Security-Policy" '
+            f'content="{policy}"><title>{html.escape(title)}</title><style>{STYLE}</style></head>'
+            f'<body><h1>{html.escape(title)}</h1>{note}{body}<footer>Made by '
+            'musicrec.</footer></body></html>\n')

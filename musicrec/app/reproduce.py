@@ -14,7 +14,8 @@ from .playlists import write_csv, write_jspf
 from .report import figure, html_table, page, text
 from ..artist2vec import Artist2Vec, Embeddings, sentences
 from ..collect import load_tables
-from ..evaluation import NAMES, PAPER, listener_of, paper_rows, plot_roc, predictions, roc_bands, rows_of, TASKS
+from ..evaluation import NAMES, PAPER, listener_of, paper_rows, plot_roc, predictions, roc_bands
+from ..evaluation import rows_of, TASKS
 from ..preprocess import merge_duplicates, split
 from ..recommender import Recommender
 from ..sources.simulate import Simulation, best_auc, simulate
@@ -25,21 +26,29 @@ from ..track_embeddings import TrackEncoder, plot_network
 __all__ = ['FILES', 'CAPTIONS', 'check_folder', 'table_beside', 'write_report', 'reproduce']
 
 # %% ../../nbs/app/reproduce.ipynb #b922b4ea
-FILES = [f'figure_{i}.{kind}' for i in range(1, 6) for kind in ('png', 'svg')] + ['table.csv', 'metrics.json', 'recommendations.csv', 'playlist.jspf', 'report.html']
+FILES = ([f'figure_{i}.{kind}' for i in range(1, 6) for kind in ('png', 'svg')]
+         + ['table.csv', 'metrics.json', 'recommendations.csv', 'playlist.jspf', 'report.html'])
 
 def check_folder(
     folder # Where a run is to be written
 )->Path:
     "The folder, if it is new, empty, or wholly ours; else an `InputError`."
     folder = Path(folder)
-    if folder.is_file() or folder.is_symlink(): raise input_error(folder, 'is not a folder', 'Choose another name with --out.')
+    if folder.is_file() or folder.is_symlink():
+        raise input_error(folder, 'is not a folder', 'Choose another name with --out.')
     if not folder.exists(): return folder
     there = sorted(f.name for f in folder.iterdir())
     if not there: return folder
-    if foreign := [f for f in there if f not in FILES]: raise input_error(folder, f'holds files that are not ours ({", ".join(foreign[:3])})', 'Choose another folder with --out, or move them.')
-    try: ours = json.loads((folder/'metrics.json').read_text(encoding='utf-8')).get('made_by') == 'musicrec reproduce'
+    if foreign := [f for f in there if f not in FILES]:
+        raise input_error(folder, f'holds files that are not ours ({", ".join(foreign[:3])})',
+                          'Choose another folder with --out, or move them.')
+    try:
+        ours = json.loads(
+            (folder/'metrics.json').read_text(encoding='utf-8')).get('made_by') == 'musicrec reproduce'
     except (OSError, ValueError, AttributeError): ours = False
-    if not ours: raise input_error(folder, 'was not written by an earlier run', 'Choose another folder with --out, or move it.')
+    if not ours:
+        raise input_error(folder, 'was not written by an earlier run',
+                          'Choose another folder with --out, or move it.')
     return folder
 
 # %% ../../nbs/app/reproduce.ipynb #344e87d6
@@ -53,7 +62,8 @@ def _collect(data, seed):
 def _save(ax, folder, number):
     "A figure as PNG and SVG, without dates, so that the same run gives the same files."
     import matplotlib.pyplot as plt
-    for kind, meta in (('png', {'Software': None}), ('svg', {'Date': None})): ax.figure.savefig(folder/f'figure_{number}.{kind}', metadata=meta)
+    for kind, meta in (('png', {'Software': None}), ('svg', {'Date': None})):
+        ax.figure.savefig(folder/f'figure_{number}.{kind}', metadata=meta)
     plt.close(ax.figure)
 
 def _not_run(reason):
@@ -85,29 +95,38 @@ def _record(t, data, seed, scored, simulated, who):
     rows, table = [], []
     for task, name in NAMES.items():
         if isinstance(scored[task], str):
-            table.append(pd.DataFrame({'task': name, 'metric': list(PAPER), 'paper': PAPER.loc[name].to_list()}))
+            table.append(
+                pd.DataFrame({'task': name, 'metric': list(PAPER), 'paper': PAPER.loc[name].to_list()}))
             continue
         runs, groups = scored[task]
         rows.append(rows_of(runs, TASKS[task][2], groups).assign(task=task))
         table.append(paper_rows(name, runs['paper'], groups))
-    table = pd.concat(table, ignore_index=True).assign(data=str(data), simulated=lambda d: simulated & (d.task == NAMES['likes']))
-    return {'schema': 1, 'made_by': 'musicrec reproduce', 'task': 'reproduce', 'by': 'track', 'data': str(data), 'seed': seed, 'n': len(t.tracks), 'vectors_from': [],
-            'classes': {task: s[0]['paper'][0][1].shape[1] for task, s in scored.items() if not isinstance(s, str)},
+    table = pd.concat(table, ignore_index=True).assign(data=str(data),
+                                                       simulated=lambda d: simulated
+                                                       & (d.task == NAMES['likes']))
+    return {'schema': 1, 'made_by': 'musicrec reproduce', 'task': 'reproduce', 'by': 'track',
+            'data': str(data), 'seed': seed, 'n': len(t.tracks), 'vectors_from': [],
+            'classes': {task: s[0]['paper'][0][1].shape[1] for task,
+                        s in scored.items() if not isinstance(s, str)},
             'not_run': {task: s for task, s in scored.items() if isinstance(s, str)},
             'best_auc': _best(t, who) if simulated else None, 'roc': _bands(scored),
-            'rows': _plain(pd.concat(rows)[['task', 'method', 'metric', 'value', 'low', 'high', 'seeds']] if rows else pd.DataFrame()), 'table': _plain(table)}
+            'rows': _plain(pd.concat(rows)[['task', 'method', 'metric', 'value', 'low', 'high', 'seeds']]
+                           if rows else pd.DataFrame()), 'table': _plain(table)}
 
 def _bands(scored):
     "ROC curves of the recommenders; the majority's is chance."
-    return {} if isinstance(scored['likes'], str) else roc_bands({m: r for m, r in scored['likes'][0].items() if m != 'majority'})
+    return ({} if isinstance(scored['likes'], str)
+            else roc_bands({m: r for m, r in scored['likes'][0].items() if m != 'majority'}))
 
 def _plain(frame):
     "Rows as dictionaries that JSON can hold."
-    return [{k: None if pd.isna(v) else round(v, 6) if isinstance(v, float) else v for k, v in r.items()} for r in frame.to_dict('records')]
+    return [{k: None if pd.isna(v) else round(v, 6) if isinstance(v, float) else v for k, v in r.items()}
+            for r in frame.to_dict('records')]
 
 def _best(t, who):
     "The best possible AUC for a simulated listener."
-    mine = t.preferences[t.preferences.listener_id == who].merge(t.truth_likes[['listener_id', 'track_id', 'probability']], on=['listener_id', 'track_id'])
+    mine = t.preferences[t.preferences.listener_id == who].merge(
+        t.truth_likes[['listener_id', 'track_id', 'probability']], on=['listener_id', 'track_id'])
     return round(best_auc(mine.probability), 4)
 
 # %% ../../nbs/app/reproduce.ipynb #3f0e1985
@@ -116,42 +135,66 @@ def table_beside(
 )->pd.DataFrame: # The paper's table, ours with interval, and what guessing reaches
     "The table that people read: paper, ours, majority and chance."
     t = pd.DataFrame(record['table'])
-    rows, task = pd.DataFrame(record['rows'], columns=['task', 'method', 'metric', 'value']), {v: k for k, v in NAMES.items()}
+    rows, task = pd.DataFrame(record['rows'], columns=['task', 'method', 'metric', 'value']), {
+        v: k for k, v in NAMES.items()}
     base = rows[(rows.method == 'majority') & (rows.metric == 'accuracy')].set_index('task').value
-    ours = [f'{r.ours:.3f} [{r.low:.3f}, {r.high:.3f}]' if pd.notna(r.ours) else '' for r in t.reindex(columns=['ours', 'low', 'high']).itertuples()]
+    ours = [f'{r.ours:.3f} [{r.low:.3f}, {r.high:.3f}]' if pd.notna(r.ours) else ''
+            for r in t.reindex(columns=['ours', 'low', 'high']).itertuples()]
     is_accuracy = t.metric == 'accuracy'
-    out = pd.DataFrame({'task': t.task, 'metric': t.metric, 'paper': t.paper, f'ours ({Path(record["data"]).name})': ours,
-                        'majority': t.task.map(task).map(base).where(is_accuracy).astype(float), 'chance': (1 / t.task.map(task).map(pd.Series(record['classes'], dtype=float))).where(is_accuracy),
+    out = pd.DataFrame(
+        {'task': t.task, 'metric': t.metric, 'paper': t.paper, f'ours ({Path(record["data"]).name})': ours,
+                        'majority': t.task.map(task).map(base).where(is_accuracy).astype(float),
+         'chance': (1 / t.task.map(task).map(pd.Series(record['classes'], dtype=float))).where(is_accuracy),
                         'likes': np.where(t.simulated.astype(bool), 'simulated', '')})
     return out
 
 # %% ../../nbs/app/reproduce.ipynb #32266eed
 CAPTIONS = {
-    1: ('Correlations of the measures over all recordings.', 'Triangular heat map of correlations between audio measures.'),
-    2: ('The net for artist prediction, drawn from the trained module.', 'A net of three layers: eight features, hidden units, artists.'),
-    3: ('The net for genre classification, drawn from the trained module.', 'A net of three layers: eight features, hidden units, genres.'),
-    4: ("The paper's recommender, drawn from the trained module.", 'A net of four layers: artist and track vectors, two hidden layers, one output.'),
-    5: ('ROC curves of like or dislike on unseen tracks.', 'Curves of true against false positive rate for every method, above the diagonal of chance.')}
+    1: ('Correlations of the measures over all recordings.',
+        'Triangular heat map of correlations between audio measures.'),
+    2: ('The net for artist prediction, drawn from the trained module.',
+        'A net of three layers: eight features, hidden units, artists.'),
+    3: ('The net for genre classification, drawn from the trained module.',
+        'A net of three layers: eight features, hidden units, genres.'),
+    4: ("The paper's recommender, drawn from the trained module.",
+        'A net of four layers: artist and track vectors, two hidden layers, one output.'),
+    5: ('ROC curves of like or dislike on unseen tracks.',
+        'Curves of true against false positive rate for every method, above the diagonal of chance.')}
 
 def _note(record, simulated):
     "Which numbers are real and which are not, in one paragraph."
-    sim = ('<p><span class="sim">Simulated listening:</span> nobody\'s real likes come with these data, so listeners were made up from a seed. The rows of the recommendation system (shaded), figure 5, '
-           'the recommendations and the playlist depend on them and say nothing about people. ' + (f'Whoever knew the true chances would reach an AUC of {record["best_auc"]:.3f}.' if record['best_auc'] else '') + '</p>') if simulated else ''
-    real = '<p>Genre classification, artist prediction and figure 1 use the tracks and features as they are' + (', made up too in a synthetic world' if record['data'] == 'synthetic' else '') + '.</p>'
+    sim = ('<p><span class="sim">Simulated listening:</span> nobody\'s real likes come with these data, so '
+           'listeners were made up from a seed. The rows of the recommendation system (shaded), figure 5, '
+           'the recommendations and the playlist depend on them and say nothing about people. '
+           + (f'Whoever knew the true chances would reach an AUC of {record["best_auc"]:.3f}.'
+              if record['best_auc'] else '') + '</p>') if simulated else ''
+    real = ('<p>Genre classification, artist prediction and figure 1 use the tracks and features as they are'
+            + (', made up too in a synthetic world' if record['data'] == 'synthetic' else '') + '.</p>')
     return f'<p>Data: {text(record["data"])}, {record["n"]:,} recordings, seed {record["seed"]}.</p>{sim}{real}'
 
 def write_report(record:dict, recommendations:pd.DataFrame, folder:Path, simulated:bool)->Path:
     "Write `report.html` from a run's record and figures."
     table = table_beside(record)
-    missing = ''.join(f'<p>{text(NAMES[t])} was not run: {text(why)}</p>' for t, why in record['not_run'].items())
+    missing = ''.join(f'<p>{text(NAMES[t])} was not run: {text(why)}</p>' for t,
+                      why in record['not_run'].items())
     scores = pd.DataFrame(record['rows']).rename(columns={'seeds': 'runs'})
     mark = ' (simulated listening)' if simulated else ''
-    sections = [("The paper's table and ours", html_table(table, ['task', 'metric', 'likes'], (table.likes == 'simulated').tolist()) + '<p>Ours is the paper\'s recipe on unseen tracks, duplicates merged, with 95 % intervals; losses in nats.</p>' + missing),
-                ('Ten recommendations' + mark, html_table(recommendations.head(10)[['rank', 'title', 'artist', 'score', 'because']], ['title', 'artist', 'because'])),
-                ('Figures', ''.join(figure(folder/f'figure_{i}.png', f'Figure {i}. {caption}' + (mark if i == 5 else ''), alt) for i, (caption, alt) in CAPTIONS.items())),
-                ('All scores', html_table(scores, ['task', 'method', 'metric'], (scores.task == 'likes').tolist() if simulated and len(scores) else ()))]
+    sections = [("The paper's table and ours",
+                 html_table(table, ['task', 'metric', 'likes'], (table.likes == 'simulated').tolist())
+                 + '<p>Ours is the paper\'s recipe on unseen tracks, duplicates merged, with 95 % '
+                   'intervals; losses in nats.</p>' + missing),
+                ('Ten recommendations' + mark,
+                 html_table(recommendations.head(10)[['rank', 'title', 'artist', 'score', 'because']],
+                            ['title', 'artist', 'because'])),
+                ('Figures',
+                 ''.join(figure(folder/f'figure_{i}.png', f'Figure {i}. {caption}'
+                                + (mark if i == 5 else ''), alt) for i, (caption, alt) in CAPTIONS.items())),
+                ('All scores', html_table(scores, ['task', 'method', 'metric'],
+                                          (scores.task == 'likes').tolist() if simulated and len(scores)
+                                          else ()))]
     file = folder/'report.html'
-    file.write_text(page('musicrec: the paper, reproduced', sections, _note(record, simulated)), encoding='utf-8')
+    file.write_text(page('musicrec: the paper, reproduced', sections, _note(record, simulated)),
+                    encoding='utf-8')
     return file
 
 # %% ../../nbs/app/reproduce.ipynb #81a2ed9b
@@ -185,16 +228,21 @@ def _run(data, folder, seed, quick, say):
     t, simulated = _collect(data, seed)
     for note in t.notes: say(note)
     who = listener_of(t)
-    done('collect', f'{len(t.tracks):,} recordings, {len(t.artists):,} artists' + (', simulated listeners' if simulated else ''))
+    done('collect', f'{len(t.tracks):,} recordings, {len(t.artists):,} artists'
+         + (', simulated listeners' if simulated else ''))
     _save(plot_correlations(t), folder, 1)
     done('analysis', 'figure 1')
     cut = split(t, seed=seed)
-    done('preprocess', f'{len(cut.train):,} / {len(cut.valid):,} / {len(cut.test):,} recordings to train, validate, test')
+    done('preprocess', f'{len(cut.train):,} / {len(cut.valid):,} / {len(cut.test):,} recordings to train, '
+                       'validate, test')
     artists = _artist_vectors(t, who, seed, quick)
-    done('artist2vec', f"{len(artists['paper']):,} artists, {50 if quick else 250} passes of word2vec, and the closed form" if artists else 'no lists of artists, so no vectors')
+    done('artist2vec', f"{len(artists['paper']):,} artists, {50 if quick else 250} passes of word2vec, and "
+                       "the closed form" if artists else 'no lists of artists, so no vectors')
     encoders = {target: _encoder(t, target, seed, 30 if quick else 200) for target in ('artist', 'genre')}
-    for number, (target, encoder) in enumerate(encoders.items(), 2): _save(_draw_encoder(encoder, target + 's'), folder, number)
-    done('track embeddings', ', '.join(f'{target}: {len(e.classes_)} classes' for target, e in encoders.items() if not isinstance(e, str)) + '; figures 2, 3')
+    for number, (target, encoder) in enumerate(encoders.items(), 2):
+        _save(_draw_encoder(encoder, target + 's'), folder, number)
+    done('track embeddings', ', '.join(f'{target}: {len(e.classes_)} classes' for target,
+                                       e in encoders.items() if not isinstance(e, str)) + '; figures 2, 3')
     recommendations = _recommend(t, who, artists, encoders, seed, folder)
     done('recommender', f'{len(recommendations)} recommendations for {who!r}; figure 4')
     return _evaluate(t, data, seed, quick, artists, recommendations, simulated, who, folder, done, say)
@@ -203,16 +251,20 @@ def _artist_vectors(t, who, seed, quick):
     "Vectors by the paper's recipe and by ours, from everybody's lists but the listener's own."
     corpus = sentences(t, leave_out=[who])
     if not corpus: return {}
-    return {'paper': Artist2Vec(method='paper', seed=seed, epochs=10 if quick else 50).fit(corpus).embeddings_, 'default': Artist2Vec(seed=seed).fit(corpus).embeddings_}
+    return {'paper': Artist2Vec(method='paper', seed=seed, epochs=10 if quick
+                                else 50).fit(corpus).embeddings_,
+            'default': Artist2Vec(seed=seed).fit(corpus).embeddings_}
 
 # %% ../../nbs/app/reproduce.ipynb #d9ece41f
 def _recommend(t, who, artists, encoders, seed, folder):
     "Train on all of the listener's labels; write figure 4, recommendations and playlist."
-    encoder = next((e for e in (encoders['genre'], encoders['artist']) if not isinstance(e, str)), None) or TrackEncoder(target='valence', seed=seed).fit(t)
+    encoder = (next((e for e in (encoders['genre'], encoders['artist']) if not isinstance(e, str)), None)
+               or TrackEncoder(target='valence', seed=seed).fit(t))
     tracks = encoder.embed(t)
     net = Recommender(artists.get('paper'), tracks, method='paper', seed=seed).fit(t, who).net_
     _save(plot_network(net, ['artist + track vectors', 'hidden', 'hidden', 'like'], 'sigmoid'), folder, 4)
-    recommendations = Recommender(artists.get('default'), tracks, seed=seed).fit(t, who).recommend(k=30, max_per_artist=2)
+    recommendations = (Recommender(artists.get('default'), tracks, seed=seed).fit(t, who)
+                       .recommend(k=30, max_per_artist=2))
     write_csv(recommendations, folder/'recommendations.csv')
     write_jspf(recommendations, folder/'playlist.jspf', f'musicrec: for {who}')
     return recommendations
@@ -222,13 +274,17 @@ def _evaluate(t, data, seed, quick, artists, recommendations, simulated, who, fo
     k = 2 if quick else 5
     scored = {task: _score(task, t, k, seed, artists, lambda line: None) for task in NAMES}
     note = 'simulated listening' if simulated else ''
-    _save(_not_run(scored['likes']) if isinstance(scored['likes'], str) else plot_roc(_bands(scored), note), folder, 5)
+    _save(_not_run(scored['likes']) if isinstance(scored['likes'], str) else plot_roc(_bands(scored), note),
+          folder, 5)
     record = _record(t, 'tables' if isinstance(data, Tables) else data, seed, scored, simulated, who)
-    write_csv(pd.DataFrame(record['table'], columns=['task', 'metric', 'paper', 'ours', 'low', 'high', 'data', 'simulated']), folder/'table.csv')
+    write_csv(pd.DataFrame(record['table'],
+                           columns=['task', 'metric', 'paper', 'ours', 'low', 'high', 'data', 'simulated']),
+              folder/'table.csv')
     (folder/'metrics.json').write_text(json.dumps(record, indent=1), encoding='utf-8')
     write_report(record, recommendations, folder, simulated)
     done('evaluation', f'{k} folds, figure 5, table, report')
     say('\n' + table_beside(record).to_string(index=False, na_rep='', float_format='{:.3f}'.format))
     say(f'\nFirst ten for {who!r}' + (' (simulated listening)' if simulated else ''))
-    for r in recommendations.head(10).itertuples(): say(f'{r.rank:>3}. {r.artist} – {r.title}  [{r.score:.3f}]\n     because {r.because}')
+    for r in recommendations.head(10).itertuples():
+        say(f'{r.rank:>3}. {r.artist} – {r.title}  [{r.score:.3f}]\n     because {r.because}')
     return record

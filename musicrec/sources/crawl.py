@@ -11,7 +11,8 @@ from functools import lru_cache
 from ..matching import NAMESPACES
 from . import library as _library
 from .deezer import Deezer, Match, find_artist
-from .http import BREAKER, DAY, MISSES, SERVICES, Blocked, Clock, ServiceError, clock_of, iso, note, open_state, spent, unit
+from .http import BREAKER, DAY, MISSES, SERVICES, Blocked, Clock, ServiceError, clock_of
+from .http import iso, note, open_state, spent, unit
 from .lastfm import LastFm
 from .library import Library
 from .listenbrainz import Labs, ListenBrainz
@@ -81,15 +82,20 @@ class Done:
 # %% ../../nbs/sources/crawl.ipynb #cb3eaaaf
 _upsert = lru_cache(_library._upsert)
 _TYPES = {'Int64': {int, bool}, 'float64': {int, float}, 'boolean': {bool, int}, 'str': {str}}
-_columns = lru_cache(lambda name: [(c, _TYPES[d], *RANGES.get(c, (None, None))) for c, d in TABLES[name].dtypes.items()])
+_columns = lru_cache(
+    lambda name: [(c, _TYPES[d], *RANGES.get(c, (None, None))) for c, d in TABLES[name].dtypes.items()])
 
 def store_rows(db:sqlite3.Connection, rows:Rows)->None:
     "Write plain rows into the library's tables; a number that cannot be is left empty, a value of another type is an error."
     for name, some in rows.items():
-        db.executemany(_upsert(name), [[v if (v := r.get(c)) is None or type(v) in types and (low is None or low <= v <= high) else _odd(c, v, types) for c, types, low, high in _columns(name)] for r in some])
+        db.executemany(_upsert(name),
+                       [[v if (v := r.get(c)) is None or type(v) in types
+                         and (low is None or low <= v <= high) else _odd(c, v, types) for c, types, low,
+                         high in _columns(name)] for r in some])
 
 def _odd(column, value, types):
-    if type(value) is float and int in types and value.is_integer(): return int(value) # some answers write whole numbers so
+    # some answers write whole numbers so
+    if type(value) is float and int in types and value.is_integer(): return int(value)
     if type(value) not in types: raise TypeError(f'{column} is {str(value)[:40]!r}')
 
 def commit(db:sqlite3.Connection, stage:str, done:Done)->None:
@@ -97,7 +103,9 @@ def commit(db:sqlite3.Connection, stage:str, done:Done)->None:
     with unit(db):
         for sql, values in done.sql: db.execute(sql, values)
         for rows in done.rows: store_rows(db, rows)
-        db.executemany("UPDATE collect_frontier SET state = ?, at = ?, last_error = NULL WHERE stage = ? AND key = ?", [(state, json.dumps(at), stage, key) for key, (state, at) in done.states.items()])
+        db.executemany(
+            "UPDATE collect_frontier SET state = ?, at = ?, last_error = NULL WHERE stage = ? AND key = ?",
+            [(state, json.dumps(at), stage, key) for key, (state, at) in done.states.items()])
         add_jobs(db, done.jobs)
 
 # %% ../../nbs/sources/crawl.ipynb #eef1ac35
@@ -128,8 +136,10 @@ class Crawl:
 
     def gate(self):
         "Raise `Enough` when this run may send no more."
-        if self.plan.max_requests is not None and self.sent() >= self.plan.max_requests: raise Enough(f'stopped after {self.sent():,} requests')
-        if self.plan.minutes is not None and self.clock.now() - self.begun >= 60 * self.plan.minutes: raise Enough(f'stopped after {self.plan.minutes:g} minutes')
+        if self.plan.max_requests is not None and self.sent() >= self.plan.max_requests:
+            raise Enough(f'stopped after {self.sent():,} requests')
+        if self.plan.minutes is not None and self.clock.now() - self.begun >= 60 * self.plan.minutes:
+            raise Enough(f'stopped after {self.plan.minutes:g} minutes')
 
     def run(self)->Crawl:
         "Go through all stages; what is left is left for another run."
@@ -145,14 +155,19 @@ class Crawl:
 
     def waits(self, stage:str)->bool:
         "Whether a stage has work that a block, a failure or a host that is down has put off."
-        rows = self.db.execute("SELECT key FROM collect_frontier WHERE stage = ? AND state IN ('blocked', 'failed')", (stage,))
+        rows = self.db.execute(
+            "SELECT key FROM collect_frontier WHERE stage = ? AND state IN ('blocked', 'failed')", (stage,))
         if any(stage != 'lists' or self[_provider(key)] for key, in rows): self.held.add(stage)
-        if stage in self.held: self.blocks = self.blocks or [Blocked(*row) for row in self.db.execute('SELECT * FROM collect_blocks WHERE until > ? ORDER BY until', (self.clock.now(),))]
+        if stage in self.held:
+            self.blocks = self.blocks or [Blocked(*row)
+                                          for row in self.db.execute('SELECT * FROM collect_blocks WHERE '
+                                                                     'until > ? ORDER BY until', (self.clock.now(),))]
         return stage in self.held
 
     def left(self)->int:
         "Pieces of work that another run would take up."
-        return len(self.held) + self.db.execute("SELECT count(*) FROM collect_frontier WHERE state IN ('new', 'blocked', 'failed') AND (stage != 'similar' OR depth <= ?)", (self.plan.max_depth,)).fetchone()[0] - self.over()
+        return len(self.held) + self.db.execute("SELECT count(*) FROM collect_frontier WHERE state IN "
+                                                "('new', 'blocked', 'failed') AND (stage != 'similar' OR depth <= ?)", (self.plan.max_depth,)).fetchone()[0] - self.over()
 
     def over(self)->int:
         "Artists that are near enough but too many."
@@ -169,7 +184,8 @@ def providers(
     "The providers that settings allow, by name."
     found = {'deezer': Deezer(db, clock), 'reccobeats': ReccoBeats(db, clock), 'labs': Labs(db, clock)}
     if spotify: found['spotify'] = Spotify(db, clock, pkce(db, clock, folder=folder))
-    if user := setting('LISTENBRAINZ_USER'): found['listenbrainz'] = ListenBrainz(db, clock, user, setting('LISTENBRAINZ_TOKEN'))
+    if user := setting('LISTENBRAINZ_USER'):
+        found['listenbrainz'] = ListenBrainz(db, clock, user, setting('LISTENBRAINZ_TOKEN'))
     if key := setting('LASTFM_API_KEY'): found['lastfm'] = LastFm(db, clock, key, setting('LASTFM_USER'))
     if setting('MUSICREC_CONTACT'): found['musicbrainz'] = MusicBrainz(db, clock)
     return found
@@ -187,7 +203,8 @@ def take(
         ORDER BY depth, priority DESC, key LIMIT ?""", (stage, c.clock.now(), n + len(skip)))
     return [Job(*r[:4], json.loads(r[4] or '{}')) for r in rows if r[1] not in skip][:n]
 
-SHAPES = KeyError, TypeError, AttributeError, IndexError, ValueError, sqlite3.InterfaceError, sqlite3.ProgrammingError # What an answer of another shape does to its reader
+# What an answer of another shape does to its reader
+SHAPES = KeyError, TypeError, AttributeError, IndexError, ValueError, sqlite3.InterfaceError, sqlite3.ProgrammingError
 
 def attempt(
     c:Crawl,
@@ -203,7 +220,8 @@ def attempt(
         return _fail(c, jobs, 'blocked', e, e.until) or stage == 'lists'
     except ServiceError as e:
         if e.kind in ('missing', 'closed'): return _fail(c, jobs, 'missing', e) or True
-        if e.kind in ('unusable', 'login', 'scope') or c.providers[e.host.removesuffix('_accounts')].http.failures >= BREAKER:
+        if e.kind in ('unusable', 'login',
+                      'scope') or c.providers[e.host.removesuffix('_accounts')].http.failures >= BREAKER:
             c.off.setdefault(e.host, str(e))
             if e.kind in ('down', 'login'): c.held.add(stage)
             return stage == 'lists'
@@ -215,7 +233,9 @@ def attempt(
     return True
 
 def _fail(c, jobs, state, e, until=0.):
-    c.db.executemany('UPDATE collect_frontier SET state = ?, last_error = ?, not_before = ?, tries = tries + 1 WHERE stage = ? AND key = ?', [(state, str(e), until, j.stage, j.key) for j in jobs])
+    c.db.executemany('UPDATE collect_frontier SET state = ?, last_error = ?, not_before = ?, tries = tries '
+                     '+ 1 WHERE stage = ? AND key = ?',
+                     [(state, str(e), until, j.stage, j.key) for j in jobs])
 
 # %% ../../nbs/sources/crawl.ipynb #8ebfee93
 def work_through(
@@ -230,8 +250,10 @@ def work_through(
     while jobs := take(c, stage, n, where, skip):
         going = attempt(c, stage, jobs, work)
         count += len(jobs)
-        after = dict(c.db.execute(f"SELECT key, state FROM collect_frontier WHERE stage = ? AND key IN ({', '.join('?' * len(jobs))})", (stage, *(j.key for j in jobs))))
-        skip |= {k for k, s in after.items() if s in ('new', 'blocked') and (stage != 'lists' or not going or s == 'blocked' or _provider(k) in c.off)}
+        after = dict(c.db.execute("SELECT key, state FROM collect_frontier WHERE stage = ? AND key IN "
+                                  f"({', '.join('?' * len(jobs))})", (stage, *(j.key for j in jobs))))
+        skip |= {k for k, s in after.items() if s in ('new', 'blocked')
+                 and (stage != 'lists' or not going or s == 'blocked' or _provider(k) in c.off)}
         if (now := c.clock.now()) - told >= 5: told = now; c.say(progress(c, stage, count, now - begun))
         if not going: break
 
@@ -239,7 +261,8 @@ def _provider(key): return key.split(':')[0]
 
 def progress(c:Crawl, stage:str, count:int, seconds:float)->str:
     "One line: how much of a stage is done, how fast, how long still, what was not found."
-    states = dict(c.db.execute('SELECT state, count(*) FROM collect_frontier WHERE stage = ? GROUP BY state', (stage,)))
+    states = dict(c.db.execute('SELECT state, count(*) FROM collect_frontier WHERE stage = ? GROUP BY state',
+                               (stage,)))
     left, rate = states.get('new', 0) + states.get('blocked', 0), count / seconds if seconds else 0.
     eta = f', {left / rate / 60:.0f} min left' if rate and left else ''
     return f"{stage}: {states.get('done', 0) + states.get('few', 0):,} done, {left:,} to go{f', {rate:.1f} a second' if rate else ''}{eta}, {states.get('missing', 0) + states.get('failed', 0):,} missing"
@@ -269,7 +292,8 @@ def read_list(c, jobs):
         return Done({job.key: ('new', {'drifts': at.get('drifts', 0) + 1})})
     skipped = Counter({} if first else at.get('skipped', {})) + page.rows.skipped
     at |= {'next': page.next, 'total': page.total, 'skipped': dict(skipped)}
-    clear = [('DELETE FROM playlist_tracks WHERE playlist_id = ? AND source = ?', (_playlist_of(name, which), page.rows.source))] if first else []
+    clear = [('DELETE FROM playlist_tracks WHERE playlist_id = ? AND source = ?',
+              (_playlist_of(name, which), page.rows.source))] if first else []
     more = [Job('lists', f'{name}:{l}', 50) for l in page.more]
     return Done({job.key: ('new' if page.next is not None else 'done', at)}, [page.rows], more, clear)
 
@@ -286,7 +310,9 @@ _SEEDS = """SELECT artist_id, sum(n) FROM (
 
 def name_of(db, artist_id):
     "An artist's name, by the first source that has one."
-    row = db.execute('SELECT name FROM artists WHERE artist_id = ? AND name IS NOT NULL ORDER BY source LIMIT 1', (artist_id,)).fetchone()
+    row = db.execute(
+        'SELECT name FROM artists WHERE artist_id = ? AND name IS NOT NULL ORDER BY source LIMIT 1',
+        (artist_id,)).fetchone()
     return row and row[0]
 
 def main_source(c)->str:
@@ -321,13 +347,22 @@ def look_up(
     "Artists in another service; those it does not have are missing or have no key."
     given = {i: Match(i.split(':', 2)[2], 'given', 1.) for i in ids if i.startswith(namespace + ':')}
     rest = [i for i in ids if i not in given]
-    if namespace == 'name': return given | {i: Match(make_id('name', 'artist', _folded(c.db, i)).split(':', 2)[2], 'name', 1.) for i in rest if _folded(c.db, i)}
-    if namespace == 'deezer': return given | {i: find_artist(c['deezer'], name, _isrcs(c.db, i)) for i in rest if (name := name_of(c.db, i))}
+    if namespace == 'name':
+        return given | {i: Match(make_id('name', 'artist', _folded(c.db, i)).split(':', 2)[2], 'name', 1.)
+                        for i in rest if _folded(c.db, i)}
+    if namespace == 'deezer':
+        return given | {i: find_artist(c['deezer'], name, _isrcs(c.db, i)) for i in rest
+                        if (name := name_of(c.db, i))}
     if namespace != 'mb' or not c['musicbrainz']: return given
-    linked = c['musicbrainz'].by_address(some) if (some := [i for i in rest if i.startswith(('spotify:', 'deezer:'))]) else {}
-    return given | {i: linked.get(i) or c['musicbrainz'].by_name(name) for i in rest if (name := name_of(c.db, i))}
+    linked = (c['musicbrainz'].by_address(some)
+              if (some := [i for i in rest if i.startswith(('spotify:', 'deezer:'))]) else {})
+    return given | {i: linked.get(i) or c['musicbrainz'].by_name(name) for i in rest
+                    if (name := name_of(c.db, i))}
 
-def _folded(db, i): return (db.execute('SELECT name_folded FROM artists WHERE artist_id = ? AND name_folded IS NOT NULL LIMIT 1', (i,)).fetchone() or [None])[0]
+def _folded(db, i):
+    return (db.execute(
+        'SELECT name_folded FROM artists WHERE artist_id = ? AND name_folded IS NOT NULL LIMIT 1', (i,))
+            .fetchone() or [None])[0]
 
 def _isrcs(db, i):
     "ISRCs of tracks of an artist, at most three."
@@ -343,9 +378,12 @@ def same_artist(c, p, artist_id:str, m:Match)->Rows:
     rank = {n: i for i, n in enumerate(NAMESPACES)}
     best, other = sorted((artist_id, there), key=lambda i: rank.get(i.split(':')[0], rank['file']))
     ns = best.split(':')[0]
-    known = c.db.execute('SELECT confidence, to_id FROM id_map WHERE from_id = ? AND to_ns = ? AND source = ?', (other, ns, rows.source)).fetchone()
+    known = c.db.execute(
+        'SELECT confidence, to_id FROM id_map WHERE from_id = ? AND to_ns = ? AND source = ?',
+        (other, ns, rows.source)).fetchone()
     if not known or (-m.confidence, best) <= (-known[0], known[1]):
-        rows.add('id_map', from_id=other, to_ns=ns, to_id=best, method=m.method, confidence=m.confidence, checked_at=rows.stamp, ambiguous=m.ambiguous)
+        rows.add('id_map', from_id=other, to_ns=ns, to_id=best, method=m.method, confidence=m.confidence,
+                 checked_at=rows.stamp, ambiguous=m.ambiguous)
     return rows
 
 # %% ../../nbs/sources/crawl.ipynb #d8e7062c
@@ -357,7 +395,8 @@ _WANTED = """UPDATE collect_frontier SET priority = (SELECT count(*) FROM simila
 
 def similar_counts(db, depth:int)->tuple[int,int]:
     "How many artists up to a depth were asked for, and how many wait."
-    rows = dict(db.execute("SELECT state IN ('new', 'blocked', 'failed'), count(*) FROM collect_frontier WHERE stage = 'similar' AND depth <= ? GROUP BY 1", (depth,)))
+    rows = dict(db.execute("SELECT state IN ('new', 'blocked', 'failed'), count(*) FROM collect_frontier "
+                           "WHERE stage = 'similar' AND depth <= ? GROUP BY 1", (depth,)))
     return rows.get(0, 0), rows.get(1, 0)
 
 def begin_similar(c):
@@ -366,12 +405,16 @@ def begin_similar(c):
         while c.db.execute(_NEARER).rowcount: pass
         if depth: c.db.execute(_WANTED, (depth, depth))
         room = c.plan.max_artists - similar_counts(c.db, depth)[0]
-        chosen = [r[0] for r in c.db.execute("SELECT key FROM collect_frontier WHERE stage = 'similar' AND depth = ? AND state IN ('new', 'blocked', 'failed') ORDER BY priority DESC, key LIMIT ?", (depth, max(room, 0)))]
+        chosen = [r[0] for r in c.db.execute("SELECT key FROM collect_frontier WHERE stage = 'similar' AND "
+                                             "depth = ? AND state IN ('new', 'blocked', 'failed') ORDER BY "
+                                             "priority DESC, key LIMIT ?", (depth, max(room, 0)))]
         c.db.execute('CREATE TEMP TABLE IF NOT EXISTS chosen(key TEXT PRIMARY KEY)')
         c.db.execute('DELETE FROM chosen')
         c.db.executemany('INSERT INTO chosen VALUES (?)', [(k,) for k in chosen])
         work_through(c, 'similar', similar_to, where='key IN (SELECT key FROM chosen)')
-        if c.db.execute("SELECT 1 FROM collect_frontier WHERE stage = 'similar' AND key IN (SELECT key FROM chosen) AND state IN ('new', 'blocked', 'failed')").fetchone(): break
+        if c.db.execute("SELECT 1 FROM collect_frontier WHERE stage = 'similar' AND key IN (SELECT key "
+                        "FROM chosen) AND state IN ('new', 'blocked', 'failed')").fetchone():
+            break
     settle_similar(c)
 
 # %% ../../nbs/sources/crawl.ipynb #cfdba1d1
@@ -382,10 +425,13 @@ def similar_to(c, jobs):
         if name == 'spotify' and not may_relate(c, j.key): continue
         found = together(c, j, done) if name == 'playlists' else similar_from(c, name, j, done)
         n += len(found)
-        if name == main_source(c): done.jobs += [Job('similar', make_id(c[name].namespace, 'artist', k), j.depth + 1) for k in found]
+        if name == main_source(c):
+            done.jobs += [Job('similar', make_id(c[name].namespace, 'artist', k), j.depth + 1) for k in found]
         if n >= (c.plan.min_similar if c.plan.fill else 1): break
     done.states[j.key] = ('done' if n >= c.plan.min_similar else 'few' if n else 'missing', {'n': n})
-    done.jobs += [Job(stage, j.key, j.depth) for stage, want in (('tracks', True), ('identify', c.plan.features), ('genres', c.plan.genres)) if want]
+    done.jobs += [Job(stage, j.key, j.depth) for stage,
+                  want in (('tracks', True), ('identify', c.plan.features), ('genres', c.plan.genres))
+                  if want]
     return done
 
 def similar_from(c, name, j, done):
@@ -403,7 +449,8 @@ def similar_from(c, name, j, done):
 
 def may_relate(c, artist_id):
     "Whether Spotify still tells this app about related artists."
-    return artist_id.startswith('spotify:artist:') and can(c['spotify'], 'related_artists', artist_id.split(':')[2])
+    return (artist_id.startswith('spotify:artist:')
+            and can(c['spotify'], 'related_artists', artist_id.split(':')[2]))
 
 # %% ../../nbs/sources/crawl.ipynb #b9aa68fd
 _TOGETHER = """WITH own(id) AS (SELECT ?1 UNION SELECT from_id FROM id_map WHERE to_id = ?1 AND NOT ambiguous UNION SELECT to_id FROM id_map WHERE from_id = ?1 AND NOT ambiguous
@@ -421,7 +468,8 @@ def together(
 )->list[str]: # Artist ids, those first with whom most playlists are shared, short ones counting more
     "Artists who share at least two playlists of the library with one; what Spotify's API told teaches nothing."
     rows, found = Rows('playlists', c.clock.stamp()), c.db.execute(_TOGETHER, (j.key, n)).fetchall()
-    for rank, (other, score) in enumerate(found, 1): rows.add('similar_artists', artist_id=j.key, similar_id=other, rank=rank, score=score)
+    for rank, (other, score) in enumerate(found, 1):
+        rows.add('similar_artists', artist_id=j.key, similar_id=other, rank=rank, score=score)
     done.rows.append(rows)
     return [other for other, _ in found]
 
@@ -433,8 +481,11 @@ def settle_similar(c):
     known = dict(c.db.execute(_KNOWN))
     rows = c.db.execute("SELECT key, depth, state FROM collect_frontier WHERE stage = 'similar'").fetchall()
     with unit(c.db):
-        c.db.executemany("UPDATE collect_frontier SET state = ? WHERE stage = 'similar' AND key = ?", [('done' if known.get(k, 0) >= c.plan.min_similar else 'few', k) for k, _, s in rows if s in ('done', 'few')])
-        c.db.executemany('UPDATE artists SET expanded = ?, depth = ? WHERE artist_id = ? AND (expanded IS NOT ? OR depth IS NOT ?)',
+        c.db.executemany("UPDATE collect_frontier SET state = ? WHERE stage = 'similar' AND key = ?",
+                         [('done' if known.get(k, 0) >= c.plan.min_similar else 'few', k) for k, _,
+                          s in rows if s in ('done', 'few')])
+        c.db.executemany('UPDATE artists SET expanded = ?, depth = ? WHERE artist_id = ? AND (expanded IS '
+                         'NOT ? OR depth IS NOT ?)',
                          [(e := s in ('done', 'few', 'missing'), d, k, e, d) for k, d, s in rows])
 
 # %% ../../nbs/sources/crawl.ipynb #bc7a2129
@@ -448,7 +499,8 @@ def tracks_of(c, jobs):
     if len(found) < c.plan.min_tracks and c.plan.spotify_albums and (own := spotify_key(c, j.key)):
         more = [c['spotify'].rows()]
         found |= collect_until(artist_tracks(c['spotify'], own, more[0]), c.plan.min_tracks - len(found))
-    return Done({j.key: ('done' if len(found) >= c.plan.min_tracks else 'few' if found else 'missing', {'n': len(found)})}, [rows, *more])
+    return Done({j.key: ('done' if len(found) >= c.plan.min_tracks else 'few' if found else 'missing',
+                         {'n': len(found)})}, [rows, *more])
 
 def collect_until(pages, n:int)->set[str]:
     "Track ids of pages, until there are `n`; an artist nobody knows has none."
@@ -465,7 +517,9 @@ def spotify_key(c, artist_id):
     "The Spotify key of an artist, if a match is known and Spotify is used."
     if not c['spotify']: return None
     if artist_id.startswith('spotify:artist:'): return artist_id.split(':')[2]
-    row = c.db.execute("SELECT to_id FROM id_map WHERE from_id = ? AND to_ns = 'spotify' AND to_id IS NOT NULL AND NOT ambiguous ORDER BY confidence DESC, to_id LIMIT 1", (artist_id,)).fetchone()
+    row = c.db.execute("SELECT to_id FROM id_map WHERE from_id = ? AND to_ns = 'spotify' AND to_id IS NOT "
+                       "NULL AND NOT ambiguous ORDER BY confidence DESC, to_id LIMIT 1",
+                       (artist_id,)).fetchone()
     return row and row[0].split(':')[2]
 
 # %% ../../nbs/sources/crawl.ipynb #c06f00cc
@@ -475,7 +529,8 @@ def identify(c, jobs):
     "Tracks of one artist that have a Spotify id, from ReccoBeats."
     j, p = jobs[0], c['reccobeats']
     rows, name = p.rows(), name_of(c.db, j.key)
-    known = c.db.execute("SELECT to_id FROM id_map WHERE from_id = ? AND to_ns = 'spotify' AND NOT ambiguous ORDER BY confidence DESC, to_id LIMIT 1", (j.key,)).fetchone()
+    known = c.db.execute("SELECT to_id FROM id_map WHERE from_id = ? AND to_ns = 'spotify' AND NOT "
+                         "ambiguous ORDER BY confidence DESC, to_id LIMIT 1", (j.key,)).fetchone()
     key = p.artist(name, known[0].split(':')[2] if known and known[0] else None)
     found = collect_until(p.tracks(key, rows), c.plan.min_tracks) if key else set()
     return Done({j.key: ('done' if found else 'missing', {'n': len(found)})}, [rows])
@@ -483,7 +538,10 @@ def identify(c, jobs):
 def begin_isrc(c):
     "One call for each Deezer track without ISRC, if wanted."
     if not c.plan.isrc: return
-    with unit(c.db): add_jobs(c.db, [Job('isrc', r[0]) for r in c.db.execute("SELECT track_id FROM tracks WHERE source = 'deezer' AND isrc IS NULL")])
+    with unit(c.db):
+        add_jobs(c.db,
+                 [Job('isrc', r[0]) for r in c.db.execute("SELECT track_id FROM tracks WHERE source = "
+                                                          "'deezer' AND isrc IS NULL")])
     work_through(c, 'isrc', isrc_of)
 
 def isrc_of(c, jobs):
@@ -511,8 +569,12 @@ def begin_features(c):
     "Features from ReccoBeats, then from Spotify for an app that may."
     if not c.plan.features: return
     ask_features(c, 'reccobeats', lambda p, some, rows: p.features(some, rows))
-    if c.plan.wait and c.db.execute("SELECT 1 FROM collect_frontier WHERE stage = 'features' AND state IN ('new', 'blocked', 'failed')").fetchone(): return # Spotify is asked for what ReccoBeats lacks, not for what it was not asked
-    left = {i: k for i, k in silent(c, 'spotify').items() if i.startswith('spotify:')} if c['spotify'] and 'spotify' not in c.off else {}
+    # Spotify is asked for what ReccoBeats lacks, not for what it was not asked
+    if c.plan.wait and c.db.execute("SELECT 1 FROM collect_frontier WHERE stage = 'features' AND state IN "
+                                    "('new', 'blocked', 'failed')").fetchone():
+        return
+    left = ({i: k for i, k in silent(c, 'spotify').items() if i.startswith('spotify:')}
+            if c['spotify'] and 'spotify' not in c.off else {})
     if left and may_hear(c, next(iter(left.values()))): ask_features(c, 'spotify', audio_features, left)
 
 def may_hear(c, key):
@@ -534,7 +596,8 @@ def ask_features(c, name, ask, wanted=None):
     def work(c, jobs):
         rows, tracks = p.rows(), jobs[0].at['tracks']
         found = ask(p, tracks, rows)
-        asked = [('INSERT OR REPLACE INTO collect_asked VALUES (?, ?, ?, ?)', (t, name, t in found, c.clock.now())) for t in tracks]
+        asked = [('INSERT OR REPLACE INTO collect_asked VALUES (?, ?, ?, ?)',
+                  (t, name, t in found, c.clock.now())) for t in tracks]
         return Done({jobs[0].key: ('done', {})}, [rows], [], asked)
     work_through(c, 'features', work)
 
@@ -549,10 +612,12 @@ def genres_of(c, jobs):
     m = look_up(c, [j.key], 'mb').get(j.key, Match(None))
     if not m.key: return Done({j.key: ('missing', {})})
     rows = same_artist(c, p, j.key, m)
-    rows.artist(make_id('mb', 'artist', m.key), name_of(c.db, j.key), genres='|'.join(p.genres(m.key)) or None)
+    rows.artist(make_id('mb', 'artist', m.key), name_of(c.db, j.key),
+                genres='|'.join(p.genres(m.key)) or None)
     return Done({j.key: ('done', {})}, [rows])
 
-BEGIN = {'lists': begin_lists, 'match': begin_match, 'similar': begin_similar, 'tracks': begin_tracks, 'identify': begin_identify, 'isrc': begin_isrc, 'features': begin_features, 'genres': begin_genres}
+BEGIN = {'lists': begin_lists, 'match': begin_match, 'similar': begin_similar, 'tracks': begin_tracks,
+         'identify': begin_identify, 'isrc': begin_isrc, 'features': begin_features, 'genres': begin_genres}
 
 # %% ../../nbs/sources/crawl.ipynb #7de4a527
 FANCY = 50 # Artists and playlists of a listener of whom nothing is known yet
@@ -570,13 +635,18 @@ def estimate(
 )->list[tuple[str,int,float]]: # Service, calls, minutes
     "About what a run will cost."
     seeds = seeds_known(c.db) or (FANCY if own_lists(c) else 0)
-    todo = lambda stage: c.db.execute("SELECT count(*) FROM collect_frontier WHERE stage = ? AND state NOT IN ('done', 'few', 'missing')", (stage,)).fetchone()[0]
+    todo = lambda stage: c.db.execute("SELECT count(*) FROM collect_frontier WHERE stage = ? AND state NOT "
+                                      "IN ('done', 'few', 'missing')", (stage,)).fetchone()[0]
     asked = similar_counts(c.db, c.plan.max_depth)[0]
     kept = max(min(c.plan.max_artists, seeds * 10 ** min(c.plan.max_depth, 3)) - asked, 0)
-    matches = max(seeds - c.db.execute("SELECT count(*) FROM collect_frontier WHERE stage = 'match' AND state IN ('done', 'missing')").fetchone()[0], 0)
+    matches = max(seeds - c.db.execute("SELECT count(*) FROM collect_frontier WHERE stage = 'match' AND "
+                                       "state IN ('done', 'missing')").fetchone()[0], 0)
     tracks = 1 + -(-c.plan.min_tracks // 100) * 5 * (c.plan.min_tracks > 50)
-    calls = {'spotify': (todo('lists') or 12 + FANCY) if c['spotify'] else 0, 'listenbrainz': 1 if c['listenbrainz'] else 0, 'lastfm': 12 if c['lastfm'] else 0,
-             'deezer': 2 * matches + kept * (1 + tracks + c.plan.isrc * c.plan.min_tracks), 'reccobeats': c.plan.features * kept * (1 + 2 * -(-c.plan.min_tracks // 40)), 'musicbrainz': c.plan.genres * 2 * kept}
+    calls = {'spotify': (todo('lists') or 12 + FANCY) if c['spotify'] else 0,
+             'listenbrainz': 1 if c['listenbrainz'] else 0, 'lastfm': 12 if c['lastfm'] else 0,
+             'deezer': 2 * matches + kept * (1 + tracks + c.plan.isrc * c.plan.min_tracks),
+             'reccobeats': c.plan.features * kept * (1 + 2 * -(-c.plan.min_tracks // 40)),
+             'musicbrainz': c.plan.genres * 2 * kept}
     return [(name, n, n / SERVICES[name][1] / 60) for name, n in calls.items() if n]
 
 # %% ../../nbs/sources/crawl.ipynb #9e4275d4
@@ -585,42 +655,65 @@ def summary(
 )->list[str]:
     "What was collected, and what is missing, in sentences."
     one = lambda sql, *values: c.db.execute(sql, values).fetchone()[0]
-    states = {s: dict(c.db.execute('SELECT state, count(*) FROM collect_frontier WHERE stage = ? GROUP BY state', (s,))) for s in STAGES}
+    states = {s: dict(
+        c.db.execute('SELECT state, count(*) FROM collect_frontier WHERE stage = ? GROUP BY state', (s,)))
+              for s in STAGES}
     count = lambda stage, *which: sum(states[stage].get(w, 0) for w in which)
     lines = [_lists_line(c, states['lists'])] if states['lists'] else []
-    if states['match']: lines.append(f"own artists: {count('match', 'done'):,} of {sum(states['match'].values()):,} found at {main_source(c)}")
+    if states['match']:
+        lines.append(f"own artists: {count('match', 'done'):,} of {sum(states['match'].values()):,} found "
+                     f"at {main_source(c)}")
     asked, _ = similar_counts(c.db, c.plan.max_depth)
     rim = one("SELECT count(*) FROM collect_frontier WHERE stage = 'similar' AND state = 'new'")
-    lines.append(f"similar artists: {asked:,} asked for, {count('similar', 'done'):,} know at least {c.plan.min_similar} neighbours, {count('similar', 'few'):,} fewer, {count('similar', 'missing'):,} none; {rim:,} at the rim")
-    short = sorted(json.loads(r[0])['n'] for r in c.db.execute("SELECT at FROM collect_frontier WHERE stage = 'tracks' AND state IN ('few', 'missing')") if 'n' in json.loads(r[0] or '{}'))
-    lines.append(f"tracks: {one('SELECT count(DISTINCT track_id) FROM tracks'):,}; {len(short):,} of {sum(states['tracks'].values()):,} artists have fewer than {c.plan.min_tracks}" + (f", half of those fewer than {short[len(short) // 2] + 1}" if short else ''))
+    lines.append(f"similar artists: {asked:,} asked for, {count('similar', 'done'):,} know at least "
+                 f"{c.plan.min_similar} neighbours, {count('similar', 'few'):,} fewer, "
+                 f"{count('similar', 'missing'):,} none; {rim:,} at the rim")
+    short = sorted(json.loads(r[0])['n'] for r in c.db.execute("SELECT at FROM collect_frontier WHERE "
+                                                               "stage = 'tracks' AND state IN ('few', 'missing')") if 'n' in json.loads(r[0] or '{}'))
+    lines.append(f"tracks: {one('SELECT count(DISTINCT track_id) FROM tracks'):,}; {len(short):,} of "
+                 f"{sum(states['tracks'].values()):,} artists have fewer than {c.plan.min_tracks}"
+                 + (f", half of those fewer than {short[len(short) // 2] + 1}" if short else ''))
     return lines + _feature_lines(c) + _trouble(c, states)
 
 def _lists_line(c, states):
     skipped = Counter()
-    for (at,) in c.db.execute("SELECT at FROM collect_frontier WHERE stage = 'lists'"): skipped.update(json.loads(at or '{}').get('skipped') or {})
-    left = f"; left out {', '.join(f'{n:,} {what}' for what, n in sorted(skipped.items()))}" if skipped else ''
-    why = [r[0] for r in c.db.execute("SELECT last_error FROM collect_frontier WHERE stage = 'lists' AND state = 'missing' AND key NOT LIKE 'spotify:%' ORDER BY key")]
-    return '; '.join([f"own lists: {states.get('done', 0):,} read, {states.get('missing', 0):,} not ours to read{left}", *why])
+    for (at,) in c.db.execute("SELECT at FROM collect_frontier WHERE stage = 'lists'"):
+        skipped.update(json.loads(at or '{}').get('skipped') or {})
+    left = (f"; left out {', '.join(f'{n:,} {what}' for what, n in sorted(skipped.items()))}" if skipped
+            else '')
+    why = [r[0] for r in c.db.execute("SELECT last_error FROM collect_frontier WHERE stage = 'lists' AND "
+                                      "state = 'missing' AND key NOT LIKE 'spotify:%' ORDER BY key")]
+    return '; '.join(
+        [f"own lists: {states.get('done', 0):,} read, {states.get('missing', 0):,} not ours to read{left}",
+         *why])
 
 def _feature_lines(c):
     total = c.db.execute('SELECT count(DISTINCT track_id) FROM tracks').fetchone()[0]
-    by = dict(c.db.execute('SELECT source, count(DISTINCT track_id) FROM audio_features WHERE track_id IN (SELECT track_id FROM tracks) GROUP BY source'))
-    have = c.db.execute('SELECT count(DISTINCT track_id) FROM audio_features WHERE track_id IN (SELECT track_id FROM tracks)').fetchone()[0]
+    by = dict(c.db.execute('SELECT source, count(DISTINCT track_id) FROM audio_features WHERE track_id IN '
+                           '(SELECT track_id FROM tracks) GROUP BY source'))
+    have = c.db.execute('SELECT count(DISTINCT track_id) FROM audio_features WHERE track_id IN (SELECT '
+                        'track_id FROM tracks)').fetchone()[0]
     parts = [f'{n:,} {source}' for source, n in sorted(by.items())] + [f'{total - have:,} none']
-    return [f"audio features for {have:,} of {total:,} track ids ({have / max(total, 1):.0%}): {', '.join(parts)}"] + _closed_lines(c)
+    return [f"audio features for {have:,} of {total:,} track ids ({have / max(total, 1):.0%}): "
+            f"{', '.join(parts)}"] + _closed_lines(c)
 
 def _closed_lines(c):
     "Which doors are closed to this app, and who was asked instead."
-    instead = {'audio_features': 'ReccoBeats', 'related_artists': ' and '.join(n for n in c.plan.similar if n != 'spotify') or 'nobody'}
+    instead = {'audio_features': 'ReccoBeats',
+               'related_artists': ' and '.join(n for n in c.plan.similar if n != 'spotify') or 'nobody'}
     closed = [n for n in instead if c['spotify'] and capability(c['spotify'], n) == 'no']
-    return [f"Spotify's {n.replace('_', ' ')} are closed to this app, as to all made after 27 November 2024; {instead[n]} is asked instead" for n in closed]
+    return [f"Spotify's {n.replace('_', ' ')} are closed to this app, as to all made after 27 November "
+            f"2024; {instead[n]} is asked instead" for n in closed]
 
 def _trouble(c, states):
     failed = sum(s.get('failed', 0) for s in states.values())
-    lines = [f'{failed:,} pieces of work failed; `musicrec collect resume` tries them again'] if failed else []
-    if c.held and c.plan.wait: lines.append('the steps after that wait for it; `musicrec collect run --no-wait` goes on with what is there')
-    return lines + [f'{message}' for message in c.off.values()] + sorted({str(b) for b in c.blocks}) + ([f'{c.stopped}; `musicrec collect resume` goes on'] if c.stopped else [])
+    lines = ([f'{failed:,} pieces of work failed; `musicrec collect resume` tries them again'] if failed
+             else [])
+    if c.held and c.plan.wait:
+        lines.append(
+            'the steps after that wait for it; `musicrec collect run --no-wait` goes on with what is there')
+    return (lines + [f'{message}' for message in c.off.values()] + sorted({str(b) for b in c.blocks})
+            + ([f'{c.stopped}; `musicrec collect resume` goes on'] if c.stopped else []))
 
 # %% ../../nbs/sources/crawl.ipynb #d0cc75c9
 def status(
@@ -631,11 +724,19 @@ def status(
     for table in (_FRONTIER, _ASKED): db.execute(table)
     lines = []
     for stage in STAGES:
-        states = dict(db.execute('SELECT state, count(*) FROM collect_frontier WHERE stage = ? GROUP BY state ORDER BY state', (stage,)))
+        states = dict(db.execute('SELECT state, count(*) FROM collect_frontier WHERE stage = ? GROUP BY '
+                                 'state ORDER BY state', (stage,)))
         if states: lines.append(f"{stage}: {', '.join(f'{n:,} {s}' for s, n in states.items())}")
-    for source, n, none in db.execute('SELECT source, count(*), sum(NOT found) FROM collect_asked GROUP BY source ORDER BY source'): lines.append(f'{source}: knows no features of {none:,} of the {n:,} tracks it was asked about')
-    for host, n in db.execute('SELECT host, sum(n) FROM collect_requests WHERE day = ? GROUP BY host ORDER BY host', (iso(now)[:10],)): lines.append(f'{host}: {n:,} requests today')
-    for host, bucket, until, reason in db.execute('SELECT * FROM collect_blocks WHERE until > ? ORDER BY host, bucket', (now,)): lines.append(f'{host} ({bucket}) is blocked until {iso(until)}: {reason}')
+    for source, n, none in db.execute('SELECT source, count(*), sum(NOT found) FROM collect_asked GROUP BY '
+                                      'source ORDER BY source'):
+        lines.append(f'{source}: knows no features of {none:,} of the {n:,} tracks it was asked about')
+    for host, n in db.execute(
+        'SELECT host, sum(n) FROM collect_requests WHERE day = ? GROUP BY host ORDER BY host',
+        (iso(now)[:10],)):
+        lines.append(f'{host}: {n:,} requests today')
+    for host, bucket, until, reason in db.execute('SELECT * FROM collect_blocks WHERE until > ? ORDER BY '
+                                                  'host, bucket', (now,)):
+        lines.append(f'{host} ({bucket}) is blocked until {iso(until)}: {reason}')
     return lines or ['nothing was collected yet. Begin with `musicrec collect run`']
 
 # %% ../../nbs/sources/crawl.ipynb #e8bc17fe
@@ -662,4 +763,5 @@ def _forget_spotify(db):
     db.execute('DELETE FROM collect_capabilities')
     db.execute(f"DELETE FROM collect_frontier WHERE key {own[0]} OR at LIKE '%spotify:track:%'")
     db.execute(f'DELETE FROM collect_asked WHERE track_id {own[0]} AND track_id {own[1]}')
-    for column in ('from_id', 'to_id'): db.execute(f'DELETE FROM id_map WHERE {column} {own[0]} AND {column} {own[1]}')
+    for column in ('from_id', 'to_id'):
+        db.execute(f'DELETE FROM id_map WHERE {column} {own[0]} AND {column} {own[1]}')

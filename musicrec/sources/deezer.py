@@ -25,9 +25,13 @@ def judge_deezer(
     if fault: return fault
     if not isinstance(body, dict): return Fault('again', 'the answer has another shape')
     if error := body.get('error'):
-        code, message = (error.get('code'), error.get('message', '')) if isinstance(error, dict) else (None, str(error))
-        return {4: Fault('slow', 'too many requests', 5.), 700: Fault('again', 'the service is busy'), 800: Fault('missing', 'unknown to Deezer')}.get(code, Fault('refused', f'error {code} {message}'))
-    return None if 'data' in body and isinstance(body['data'], list) or 'id' in body else Fault('again', 'the answer has another shape')
+        code, message = ((error.get('code'), error.get('message', '')) if isinstance(error, dict)
+                         else (None, str(error)))
+        return {4: Fault('slow', 'too many requests', 5.), 700: Fault('again', 'the service is busy'),
+                800: Fault('missing', 'unknown to Deezer')}.get(code,
+                                                                Fault('refused', f'error {code} {message}'))
+    return (None if 'data' in body and isinstance(body['data'], list) or 'id' in body
+            else Fault('again', 'the answer has another shape'))
 
 # %% ../../nbs/sources/deezer.ipynb #c2712120
 def artist_row(rows:Rows, a:dict)->str:
@@ -42,10 +46,16 @@ def track_row(
     "A track of Deezer's; its id."
     album = t.get('album') or album or {}
     people = t.get('contributors') or [t['artist']]
-    about = {'album_id': make_id('deezer', 'album', album['id']) if album.get('id') else None, 'album_name': album.get('title'), 'isrc': (t.get('isrc') or '').upper() or None,
-             'duration_ms': t['duration'] * 1000 if t.get('duration') else None, 'explicit': t.get('explicit_lyrics'), 'popularity': min(t['rank'] / 10_000, 100.) if t.get('rank') else None,
-             'release_date': t.get('release_date') or None, 'release_precision': 'day' if t.get('release_date') else None}
-    return rows.track(make_id('deezer', 'track', t['id']), t.get('title'), [(make_id('deezer', 'artist', a['id']), a['name']) for a in people], **{k: v for k, v in about.items() if v is not None})
+    about = {'album_id': make_id('deezer', 'album', album['id']) if album.get('id') else None,
+             'album_name': album.get('title'), 'isrc': (t.get('isrc') or '').upper() or None,
+             'duration_ms': t['duration'] * 1000 if t.get('duration') else None,
+             'explicit': t.get('explicit_lyrics'), 'popularity': min(t['rank'] / 10_000, 100.)
+             if t.get('rank') else None,
+             'release_date': t.get('release_date') or None, 'release_precision': 'day'
+             if t.get('release_date') else None}
+    return rows.track(make_id('deezer', 'track', t['id']), t.get('title'),
+                      [(make_id('deezer', 'artist', a['id']), a['name']) for a in people],
+                      **{k: v for k, v in about.items() if v is not None})
 
 # %% ../../nbs/sources/deezer.ipynb #b0ac0b16
 class Deezer:
@@ -68,15 +78,20 @@ class Deezer:
     def similar(self, key:str, rows:Rows, n:int=40)->list[str]:
         "Keys of similar artists, most similar first."
         found = [a for page in self.pages(f'artist/{key}/related', 25) for a in page if a.get('name')][:n]
-        for rank, a in enumerate(found, 1): rows.add('similar_artists', artist_id=make_id('deezer', 'artist', key), similar_id=artist_row(rows, a), rank=rank)
+        for rank, a in enumerate(found, 1):
+            rows.add('similar_artists', artist_id=make_id('deezer', 'artist', key),
+                     similar_id=artist_row(rows, a), rank=rank)
         return [str(a['id']) for a in found]
 
     def tracks(self, key:str, rows:Rows)->Iterator[list[str]]:
         "Track ids, page by page: the best known first, then album by album."
         for page in self.pages(f'artist/{key}/top', 100): yield [track_row(rows, t) for t in page]
         for album in [a for page in self.pages(f'artist/{key}/albums', 100) for a in page]:
-            rows.add('albums', album_id=make_id('deezer', 'album', album['id']), title=album['title'], kind=album.get('record_type'), release_date=album.get('release_date'), main_artist_id=make_id('deezer', 'artist', key))
-            yield [track_row(rows, t, album) for page in self.pages(f"album/{album['id']}/tracks", 100) for t in page]
+            rows.add('albums', album_id=make_id('deezer', 'album', album['id']), title=album['title'],
+                     kind=album.get('record_type'), release_date=album.get('release_date'),
+                     main_artist_id=make_id('deezer', 'artist', key))
+            yield [track_row(rows, t, album) for page in self.pages(f"album/{album['id']}/tracks", 100)
+                   for t in page]
 
     def isrc(self, key:str, rows:Rows)->str|None:
         "One call for a track's ISRC."
@@ -113,7 +128,8 @@ def find_artist(
     "Who an artist is at Deezer."
     for isrc in list(isrcs)[:3]:
         if key := _by_isrc(d, name, isrc): return Match(key, 'isrc', .95)
-    same = [a for a in d.http.get('search/artist', 180 * DAY, q=name, limit=10)['data'] if a.get('name') and plain(a['name']) == plain(name)]
+    same = [a for a in d.http.get('search/artist', 180 * DAY, q=name, limit=10)['data']
+            if a.get('name') and plain(a['name']) == plain(name)]
     if not same: return Match(None)
     best = max(same, key=lambda a: (a.get('nb_fan') or 0, -a['id']))
     return Match(str(best['id']), 'name', .8 if len(same) == 1 else .5, len(same) > 1)

@@ -10,7 +10,8 @@ from pathlib import PurePosixPath
 import pandas as pd
 from .features import check_values
 from .files import Blob, read_frame
-from .rows import Tally, find_columns, name_track_ids, namespaced, split_artists, squeeze, texts, times, tolerate, track_tables
+from .rows import Tally, find_columns, name_track_ids, namespaced, split_artists, squeeze
+from .rows import texts, times, tolerate, track_tables
 from ..tables import Tables, fold
 
 # %% auto #0
@@ -23,7 +24,8 @@ def exportify_part(
     "Whether a table comes from Exportify."
     there = {squeeze(c) for c in header}
     uri = there & {'trackuri', 'spotifyid', 'spotifytrackid', 'trackid'}
-    return 'exportify' if uri and {'trackname', 'artistnames'} <= there and there & {'addedat', 'addedby'} else None
+    return ('exportify' if uri and {'trackname', 'artistnames'} <= there and there & {'addedat', 'addedby'}
+            else None)
 
 # %% ../../nbs/sources/exportify.ipynb #d0973b07
 def _names(cells, ids):
@@ -36,19 +38,25 @@ def _names(cells, ids):
 
 def _old_list(cell):
     "Names joined by commas, as older exports have them; `Tyler, The Creator` is one."
-    return [n for n in dict.fromkeys(re.split(r'\s*,(?!\s*(?:the|jr|sr)\b)\s*', cell, flags=re.I)) if n] if isinstance(cell, str) else []
+    return ([n for n in dict.fromkeys(re.split(r'\s*,(?!\s*(?:the|jr|sr)\b)\s*', cell, flags=re.I)) if n]
+            if isinstance(cell, str) else [])
 
 def _artists(frame, columns):
     "Lists of names and lists of ids, or None, of each row."
-    ids = frame[columns['artist_id']].astype('str').str.split(r'\s*[,;]\s*', regex=True) if 'artist_id' in columns else None
-    names = _names(frame[columns['artist']].astype('str').mask(lambda s: texts(s).isna().to_numpy()), ids) if 'artist' in columns else pd.Series([[]] * len(frame))
-    return names, ids.map(lambda v: namespaced(pd.Series(v), 'artist').where(lambda s: s.str.startswith('spotify:')).tolist() if isinstance(v, list) else None) if ids is not None else None
+    ids = (frame[columns['artist_id']].astype('str').str.split(r'\s*[,;]\s*', regex=True)
+           if 'artist_id' in columns else None)
+    names = (_names(frame[columns['artist']].astype('str').mask(lambda s: texts(s).isna().to_numpy()), ids)
+             if 'artist' in columns else pd.Series([[]] * len(frame)))
+    return names, ids.map(lambda v: namespaced(pd.Series(v), 'artist').where(
+        lambda s: s.str.startswith('spotify:')).tolist() if isinstance(v, list)
+                          else None) if ids is not None else None
 
 # %% ../../nbs/sources/exportify.ipynb #3fc0d298
 def _kinds(uri):
     "What a row is, if it is no track; by its URI."
     kinds = pd.Series(None, index=uri.index, dtype='object')
-    for start, kind in {'spotify:local:': 'local files', 'spotify:episode:': 'podcast episodes'}.items(): kinds[uri.str.startswith(start).fillna(False)] = kind
+    for start, kind in {'spotify:local:': 'local files', 'spotify:episode:': 'podcast episodes'}.items():
+        kinds[uri.str.startswith(start).fillna(False)] = kind
     return kinds.mask(uri.isna() & kinds.isna(), 'withdrawn tracks')
 
 def exportify(
@@ -64,29 +72,43 @@ def exportify(
     left.update(kinds.dropna())
     track_id = namespaced(uri, 'track')
     odd = kinds.isna() & ~track_id.str.startswith('spotify:').fillna(False)
-    tolerate(int(odd.sum()), len(frame), blob.name, f'have no Spotify id in column {columns["track_id"]!r}', strict)
+    tolerate(int(odd.sum()), len(frame), blob.name, f'have no Spotify id in column {columns["track_id"]!r}',
+             strict)
     left['bad rows'] = int(odd.sum())
     keep = (kinds.isna() & ~odd).to_numpy()
-    yield from _tables(frame[keep].reset_index(drop=True), track_id[keep].reset_index(drop=True), columns, blob.name, listener, strict)
+    yield from _tables(frame[keep].reset_index(drop=True), track_id[keep].reset_index(drop=True), columns,
+                       blob.name, listener, strict)
     yield Tables(left.notes(blob.name))
 
 # %% ../../nbs/sources/exportify.ipynb #f7a7fb6d
 def _playlist(name, listener):
     "Id and name of the playlist that a file holds."
     title = PurePosixPath(name.replace('\\', '/')).stem.replace('_', ' ').strip() or 'Playlist'
-    return (f'{listener}:saved' if fold(title) in ('liked songs', 'liked', 'saved tracks') else f'{listener}:playlist:{title}'), title
+    return (f'{listener}:saved' if fold(title) in ('liked songs', 'liked', 'saved tracks')
+            else f'{listener}:playlist:{title}'), title
 
 def _tables(frame, track_id, columns, name, listener, strict):
     "Tables of the rows that are tracks."
-    text = lambda c: texts(frame[columns[c]]) if c in columns else pd.Series(None, index=frame.index, dtype='str')
+    text = (lambda c: texts(frame[columns[c]]) if c in columns
+            else pd.Series(None, index=frame.index, dtype='str'))
     names, ids = _artists(frame, columns)
     values, _, notes = check_values(frame, columns, name, strict)
-    rows = pd.DataFrame({'track_id': track_id, 'title': text('title'), 'artists': names, 'album_name': text('album_name'), 'isrc': text('isrc'), 'release_date': text('release_date')})
+    rows = pd.DataFrame({'track_id': track_id, 'title': text('title'), 'artists': names,
+                         'album_name': text('album_name'), 'isrc': text('isrc'),
+                         'release_date': text('release_date')})
     for c in ('duration_ms', 'popularity'): rows[c] = values.pop(c).round() if c in values else None
     if ids is not None: rows['artist_ids'] = ids
     if 'album_id' in columns: rows['album_id'] = namespaced(text('album_id'), 'album')
-    features = values.assign(track_id=track_id, source='exportify', scale='spotify', matched_by='id', duration_ms=rows.duration_ms)[values.drop(columns=['key', 'mode', 'time_signature'], errors='ignore').notna().any(axis=1)]
+    features = values.assign(track_id=track_id, source='exportify', scale='spotify', matched_by='id',
+                             duration_ms=rows.duration_ms)[values.drop(
+                                 columns=['key', 'mode', 'time_signature'],
+                                 errors='ignore').notna().any(axis=1)]
     playlist_id, title = _playlist(name, listener)
-    listed = pd.DataFrame({'playlist_id': playlist_id, 'position': range(len(rows)), 'track_id': track_id, 'added_at': times(text('added_at').astype('object').where(lambda s: s.notna(), None)), 'source': 'exportify'})
-    head = pd.DataFrame({'playlist_id': [playlist_id], 'name': title, 'n_tracks': len(rows), 'owner_is_me': True, 'source': 'exportify'})
-    yield Tables(notes, **track_tables(rows, 'exportify'), audio_features=features.drop_duplicates('track_id'), playlists=head, playlist_tracks=listed)
+    listed = pd.DataFrame({'playlist_id': playlist_id, 'position': range(len(rows)), 'track_id': track_id,
+                           'added_at': times(
+                               text('added_at').astype('object').where(lambda s: s.notna(), None)),
+                           'source': 'exportify'})
+    head = pd.DataFrame({'playlist_id': [playlist_id], 'name': title, 'n_tracks': len(rows),
+                         'owner_is_me': True, 'source': 'exportify'})
+    yield Tables(notes, **track_tables(rows, 'exportify'),
+                 audio_features=features.drop_duplicates('track_id'), playlists=head, playlist_tracks=listed)

@@ -6,7 +6,8 @@
 from __future__ import annotations
 import numpy as np
 import pandas as pd
-from .rows import MISSING, TOLERATED, credit_tables, digest, find_columns, namespaced, numbers, split_artists, squeeze
+from .rows import MISSING, TOLERATED, credit_tables, digest, find_columns, namespaced
+from .rows import numbers, split_artists, squeeze
 from ..tables import AUDIO, RANGES, InputError, Tables, input_error, out_of_range
 
 # %% auto #0
@@ -16,7 +17,8 @@ __all__ = ['check_values', 'check_rows', 'label_column', 'read_labels', 'feature
 def _measures(frame, columns):
     "Numbers of every measured column, and per column which rows are bad and why."
     values, bad = {}, {}
-    for c in [c for c in (*AUDIO, 'instrumentalness', 'key', 'mode', 'time_signature', 'popularity', 'duration_ms') if c in columns]:
+    for c in [c for c in (*AUDIO, 'instrumentalness', 'key', 'mode', 'time_signature', 'popularity',
+                          'duration_ms') if c in columns]:
         values[c], bad[c] = numbers(frame[columns[c]], c)
     values = pd.DataFrame(values, index=frame.index)
     odd = out_of_range(values)
@@ -26,7 +28,8 @@ def _refuse(frame, columns, bad, where):
     row = int(bad.any(axis=1).to_numpy().argmax())
     c = next(c for c in bad if bad[c].iloc[row])
     share = f'{bad.any(axis=1).mean():.0%} of the rows are bad; the first holds {str(frame[columns[c]].iloc[row])!r}'
-    return input_error(where, share, 'Column {!r} must hold numbers from {:g} to {:g}; correct or remove those rows.'.format(columns[c], *RANGES[c]), row + 1, columns[c])
+    return input_error(where, share,
+                       'Column {!r} must hold numbers from {:g} to {:g}; correct or remove those rows.'.format(columns[c], *RANGES[c]), row + 1, columns[c])
 
 def check_values(
     frame:pd.DataFrame, # A file's rows
@@ -38,7 +41,8 @@ def check_values(
     values, bad = _measures(frame, columns)
     rows = bad.any(axis=1)
     if rows.mean() > TOLERATED or (strict and rows.any()): raise _refuse(frame, columns, bad, where)
-    notes = [f"{where}: dropped {int(bad[c].sum())} rows with a bad {columns[c]!r} (first rows: {_first(bad[c])})" for c in bad if bad[c].any()]
+    notes = [f"{where}: dropped {int(bad[c].sum())} rows with a bad {columns[c]!r} (first rows: "
+             f"{_first(bad[c])})" for c in bad if bad[c].any()]
     return values.mask(rows), rows, notes
 
 def _first(rows): return ', '.join(str(i + 1) for i in np.flatnonzero(rows)[:3])
@@ -53,8 +57,12 @@ def check_rows(
     "Check every row of a table of features."
     values, bad, notes = check_values(frame, columns, where, strict)
     empty = values[[c for c in AUDIO if c in values]].isna().all(axis=1) & ~bad
-    if empty.mean() > TOLERATED or (strict and empty.any()): raise input_error(where, f'{empty.mean():.0%} of the rows have no audio feature', 'Fill the eight features in, or remove those rows.', int(empty.to_numpy().argmax()) + 1)
-    if n := int(empty.sum()): notes.append(f'{where}: dropped {n} rows without any audio feature (first rows: {_first(empty)})')
+    if empty.mean() > TOLERATED or (strict and empty.any()):
+        raise input_error(where, f'{empty.mean():.0%} of the rows have no audio feature',
+                          'Fill the eight features in, or remove those rows.',
+                          int(empty.to_numpy().argmax()) + 1)
+    if n := int(empty.sum()):
+        notes.append(f'{where}: dropped {n} rows without any audio feature (first rows: {_first(empty)})')
     return values, ~(bad | empty), notes
 
 # %% ../../nbs/sources/features.ipynb #a50232c6
@@ -66,10 +74,13 @@ def label_column(
     "Which column says like or dislike."
     there = {squeeze(c): c for c in header}
     if label is not None:
-        if squeeze(label) not in there: raise input_error(where, f'has no column {label!r}', f'Columns here: {", ".join(map(str, header))}.')
+        if squeeze(label) not in there:
+            raise input_error(where, f'has no column {label!r}',
+                              f'Columns here: {", ".join(map(str, header))}.')
         return there[squeeze(label)]
     sure = [there[c] for c in ('liked', 'like') if c in there]
-    maybe = [there[c] for c in ('target', 'label') if c in there and not {'chorushit', 'sections'} & there.keys()]
+    maybe = [there[c] for c in ('target', 'label')
+             if c in there and not {'chorushit', 'sections'} & there.keys()]
     return next(iter(sure + maybe), None)
 
 def read_labels(
@@ -78,12 +89,17 @@ def read_labels(
     strict:bool=False # Refuse any bad label?
 )->tuple[pd.Series,list[str]]: # 1, 0 or missing; and a note on labels that mean nothing
     "Labels of a column; more than a fifth that mean nothing, or any if `strict`, raise."
-    words = {'1': 1, '1.0': 1, 'true': 1, 'yes': 1, 'like': 1, 'liked': 1, '0': 0, '0.0': 0, 'false': 0, 'no': 0, 'dislike': 0, 'disliked': 0}
+    words = {'1': 1, '1.0': 1, 'true': 1, 'yes': 1, 'like': 1, 'liked': 1, '0': 0, '0.0': 0, 'false': 0,
+             'no': 0, 'dislike': 0, 'disliked': 0}
     text = cells.astype('str').str.strip().str.lower()
     labels = text.map(words).astype('Int64')
     bad = (labels.isna() & text.notna() & ~text.isin(MISSING)).to_numpy()
-    if bad.mean() > TOLERATED or (strict and bad.any()): raise input_error(where, f'{cells.iloc[bad.argmax()]!r} is no label', 'Labels are 1 or 0, true or false, like or dislike.', int(bad.argmax()) + 1, cells.name)
-    return labels, [f'{where}: {int(bad.sum())} labels that mean nothing left out (first row: {int(bad.argmax()) + 1})'] * bool(bad.any())
+    if bad.mean() > TOLERATED or (strict and bad.any()):
+        raise input_error(where, f'{cells.iloc[bad.argmax()]!r} is no label',
+                          'Labels are 1 or 0, true or false, like or dislike.', int(bad.argmax()) + 1,
+                          cells.name)
+    return labels, [f'{where}: {int(bad.sum())} labels that mean nothing left out (first row: '
+                    f'{int(bad.argmax()) + 1})'] * bool(bad.any())
 
 # %% ../../nbs/sources/features.ipynb #24bb226a
 def features_part(
@@ -97,16 +113,20 @@ def known_source(
 )->str: # As in `source` columns; `file` for any other
     "Which known collection a table of features belongs to."
     there = {squeeze(c) for c in header}
-    marks = {'tidytuesday': 'playlistsubgenre playlistgenre', 'hf_114k': 'trackgenre artists albumname', 'kaggle_features': 'genre artistname trackname trackid'}
+    marks = {'tidytuesday': 'playlistsubgenre playlistgenre', 'hf_114k': 'trackgenre artists albumname',
+             'kaggle_features': 'genre artistname trackname trackid'}
     return next((s for s, m in marks.items() if set(m.split()) <= there), 'file')
 
 # %% ../../nbs/sources/features.ipynb #6604ad4e
 def _playlists(track_id, frame, columns, source):
     "`playlists` and `playlist_tracks` of a file that names the playlist of each row."
-    rows = pd.DataFrame({'playlist_id': namespaced(frame[columns['playlist_id']], 'playlist'), 'track_id': track_id,
-                         'name': frame[columns['playlist_name']] if 'playlist_name' in columns else pd.NA}).dropna(subset=['playlist_id']).drop_duplicates(['playlist_id', 'track_id'])
+    rows = pd.DataFrame(
+        {'playlist_id': namespaced(frame[columns['playlist_id']], 'playlist'), 'track_id': track_id,
+                         'name': frame[columns['playlist_name']] if 'playlist_name' in columns
+         else pd.NA}).dropna(subset=['playlist_id']).drop_duplicates(['playlist_id', 'track_id'])
     rows['position'] = rows.groupby('playlist_id').cumcount()
-    lists = rows.groupby('playlist_id', sort=False).agg(name=('name', 'first'), n_tracks=('track_id', 'size')).reset_index()
+    lists = (rows.groupby('playlist_id', sort=False)
+             .agg(name=('name', 'first'), n_tracks=('track_id', 'size')).reset_index())
     return lists.assign(source=source), rows[['playlist_id', 'position', 'track_id']].assign(source=source)
 
 # %% ../../nbs/sources/features.ipynb #400aad7e
@@ -115,18 +135,24 @@ def _preferences(track_id, labels, column, where):
     rows = pd.DataFrame({'track_id': track_id, 'label': labels}).dropna()
     if rows.empty: return None, f'{where}: column {column!r} holds no like and no dislike'
     both = rows.groupby('track_id').label.nunique() > 1
-    rows = rows[~rows.track_id.map(both)].drop_duplicates('track_id').assign(listener_id='me', weight=1., rule=f'column {column}', source='file')
+    rows = (rows[~rows.track_id.map(both)].drop_duplicates('track_id')
+            .assign(listener_id='me', weight=1., rule=f'column {column}', source='file'))
     return rows, f'{where}: likes and dislikes from column {column!r} ({int(rows.label.sum())} likes, {int((rows.label == 0).sum())} dislikes)' + (f'; {int(both.sum())} tracks with both labels left out' if both.any() else '')
 
 def _tracks(frame, columns, values, track_id, source):
     "`tracks` and `audio_features` of a file's rows."
     text = lambda c: frame[columns[c]].astype('str') if c in columns else pd.NA
     album = namespaced(frame[columns['album_id']], 'album') if 'album_id' in columns else pd.NA
-    tracks = pd.DataFrame({'track_id': track_id, 'title': text('title'), 'album_id': album, 'album_name': text('album_name'),
-        'duration_ms': values.duration_ms.round() if 'duration_ms' in values else pd.NA, 'isrc': text('isrc'), 'release_date': text('release_date'),
+    tracks = pd.DataFrame(
+        {'track_id': track_id, 'title': text('title'), 'album_id': album, 'album_name': text('album_name'),
+        'duration_ms': values.duration_ms.round() if 'duration_ms' in values else pd.NA,
+         'isrc': text('isrc'), 'release_date': text('release_date'),
         'popularity': values.popularity if 'popularity' in values else np.nan, 'source': source})
-    if 'explicit' in columns: tracks['explicit'] = text('explicit').str.lower().map({'true': True, '1': True, 'false': False, '0': False}).astype('boolean')
-    features = values.drop(columns='popularity', errors='ignore').assign(track_id=track_id, source=source, scale='spotify', matched_by='id')
+    if 'explicit' in columns:
+        tracks['explicit'] = (text('explicit').str.lower()
+                              .map({'true': True, '1': True, 'false': False, '0': False}).astype('boolean'))
+    features = values.drop(columns='popularity', errors='ignore').assign(
+        track_id=track_id, source=source, scale='spotify', matched_by='id')
     for c in ('key', 'mode', 'time_signature', 'duration_ms'):
         if c in features: features[c] = features[c].round()
     return tracks.drop_duplicates('track_id'), features.drop_duplicates('track_id')
@@ -134,7 +160,10 @@ def _tracks(frame, columns, values, track_id, source):
 # %% ../../nbs/sources/features.ipynb #a167008d
 def _needed(frame, columns, where):
     missing = [c for c in AUDIO if c not in columns]
-    if missing: raise input_error(where, f'has no column for {", ".join(missing)}', f'These eight are needed: {", ".join(AUDIO)}. Columns here: {", ".join(map(str, frame))[:300]}.')
+    if missing:
+        raise input_error(where, f'has no column for {", ".join(missing)}',
+                          f'These eight are needed: {", ".join(AUDIO)}. Columns here: '
+                          f'{", ".join(map(str, frame))[:300]}.')
 
 def feature_tables(
     frame:pd.DataFrame, # A file's rows
@@ -152,18 +181,26 @@ def feature_tables(
     labels, said = read_labels(frame[liked], where, strict) if liked else (None, [])
     notes += said
     frame, values = frame[keep].reset_index(drop=True), values[keep].reset_index(drop=True)
-    track_id = namespaced(frame[columns['track_id']], 'track') if 'track_id' in columns else pd.Series(pd.NA, index=frame.index, dtype='str')
+    track_id = (namespaced(frame[columns['track_id']], 'track') if 'track_id' in columns
+                else pd.Series(pd.NA, index=frame.index, dtype='str'))
     if track_id.isna().any():
-        content = pd.concat([frame[[columns[c] for c in ('artist', 'title') if c in columns]], values], axis=1)
-        track_id = track_id.fillna(pd.Series(digest(*(content[c] for c in content)), index=frame.index).radd('row:track:').astype('str'))
+        content = pd.concat([frame[[columns[c] for c in ('artist', 'title') if c in columns]], values],
+                            axis=1)
+        track_id = track_id.fillna(
+            pd.Series(digest(*(content[c] for c in content)),
+                      index=frame.index).radd('row:track:').astype('str'))
     tracks, features = _tracks(frame, columns, values, track_id, source)
     out = dict(tracks=tracks, audio_features=features)
     if 'artist' in columns:
-        given = namespaced(frame[columns['artist_id']], 'artist').astype('object').map(lambda i: [i], na_action='ignore') if 'artist_id' in columns else None
+        given = namespaced(frame[columns['artist_id']], 'artist').astype('object').map(
+            lambda i: [i], na_action='ignore') if 'artist_id' in columns else None
         out |= credit_tables(track_id, frame[columns['artist']].map(split_artists), given, source)
     if 'genre' in columns:
-        out['track_genres'] = pd.DataFrame({'track_id': track_id, 'genre': frame[columns['genre']], 'source': source}).dropna().drop_duplicates()
-    if 'playlist_id' in columns: out['playlists'], out['playlist_tracks'] = _playlists(track_id, frame, columns, source)
+        out['track_genres'] = pd.DataFrame(
+            {'track_id': track_id, 'genre': frame[columns['genre']],
+             'source': source}).dropna().drop_duplicates()
+    if 'playlist_id' in columns:
+        out['playlists'], out['playlist_tracks'] = _playlists(track_id, frame, columns, source)
     if labels is not None:
         out['preferences'], note = _preferences(track_id, labels[keep].reset_index(drop=True), liked, where)
         notes.append(note)

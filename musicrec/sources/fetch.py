@@ -29,19 +29,27 @@ class OpenSet:
 
 _CRAWL = 'a third-party crawl of Spotify, whose terms forbid training models on content of its API'
 OPEN_SETS = {
-    'tidytuesday': OpenSet('TidyTuesday 2020-01-21, spotify_songs.csv: 32,833 rows, 6 genres, 471 playlists', f'no licence stated; {_CRAWL}',
+    'tidytuesday': OpenSet('TidyTuesday 2020-01-21, spotify_songs.csv: 32,833 rows, 6 genres, 471 playlists',
+                           f'no licence stated; {_CRAWL}',
         'https://raw.githubusercontent.com/rfordatascience/tidytuesday/main/data/2020/2020-01-21/spotify_songs.csv'),
-    'spotify_tracks_114k': OpenSet('maharshipandya/spotify-tracks-dataset: 114,000 rows, 114 genres', f'tagged BSD; {_CRAWL}',
+    'spotify_tracks_114k': OpenSet('maharshipandya/spotify-tracks-dataset: 114,000 rows, 114 genres',
+                                   f'tagged BSD; {_CRAWL}',
         'https://huggingface.co/datasets/maharshipandya/spotify-tracks-dataset/resolve/main/dataset.csv'),
-    'kaggle_features': OpenSet('zaheenhamidani/ultimate-spotify-tracks-db, SpotifyFeatures.csv: about 232,700 rows, 26 genres', _CRAWL[0].upper() + _CRAWL[1:],
+    'kaggle_features': OpenSet('zaheenhamidani/ultimate-spotify-tracks-db, SpotifyFeatures.csv: about '
+                               '232,700 rows, 26 genres', _CRAWL[0].upper() + _CRAWL[1:],
         by_hand='Kaggle wants a login: download it in the browser.'),
-    'hetrec': OpenSet('HetRec 2011, Last.fm: 1,892 listeners, 17,632 artists, 92,834 pairs', 'for research, not commercial; cite HetRec 2011 and Last.fm',
-        'https://files.grouplens.org/datasets/hetrec2011/hetrec2011-lastfm-2k.zip', '6738f48195667ff03caaab4d32ca9a3133d8cc026b7c3cdaf6ce1010e913c59c'),
-    'mpd': OpenSet('Spotify Million Playlist Dataset, slices of 1,000 playlists', 'for research, not commercial', by_hand='Its publisher no longer offers it; use a copy of your own.'),
+    'hetrec': OpenSet('HetRec 2011, Last.fm: 1,892 listeners, 17,632 artists, 92,834 pairs',
+                      'for research, not commercial; cite HetRec 2011 and Last.fm',
+        'https://files.grouplens.org/datasets/hetrec2011/hetrec2011-lastfm-2k.zip',
+                      '6738f48195667ff03caaab4d32ca9a3133d8cc026b7c3cdaf6ce1010e913c59c'),
+    'mpd': OpenSet('Spotify Million Playlist Dataset, slices of 1,000 playlists',
+                   'for research, not commercial', by_hand='Its publisher no longer offers it; use a copy '
+                                                           'of your own.'),
 }
 
 # %% ../../nbs/sources/fetch.ipynb #5b1159c2
-_BY_SOURCE = {'tidytuesday': 'tidytuesday', 'hf_114k': 'spotify_tracks_114k', 'kaggle_features': 'kaggle_features'}
+_BY_SOURCE = {'tidytuesday': 'tidytuesday', 'hf_114k': 'spotify_tracks_114k',
+              'kaggle_features': 'kaggle_features'}
 
 def set_of(
     kind:str|None, # From `kind_of`
@@ -68,11 +76,14 @@ def open_sets(
     home:Home|None=None # Where things are kept
 )->dict[str,Unit]: # What to read, by name of the set
     "Open sets found on this computer."
-    folders = [folder] if folder else [f for f in (os.environ.get('MUSICREC_DATA'), (home or home_of()).cache/'open') if f and Path(f).is_dir()]
+    folders = [folder] if folder else [f for f in (os.environ.get('MUSICREC_DATA'), (home or home_of())
+                                                   .cache/'open') if f and Path(f).is_dir()]
     found = {}
     for folder in folders:
         here = {}
-        for name, file, kind, blob in _parts(folder): here.setdefault(name, {}).setdefault(file if name in _BY_SOURCE.values() else file.parent, []).append((kind, blob))
+        for name, file, kind, blob in _parts(folder):
+            here.setdefault(name, {}).setdefault(file if name in _BY_SOURCE.values() else file.parent,
+                                                 []).append((kind, blob))
         for name, places in here.items(): found.setdefault(name, _unit(name, *next(iter(places.items()))))
     return {n: found[n] for n in OPEN_SETS if n in found}
 
@@ -104,9 +115,13 @@ def download(
         try:
             _resume(url, part, progress)
             if part.exists(): return part.replace(target)
-        except requests.HTTPError as e: raise ServiceError(f'{url} answers {e.response.status_code} {e.response.reason}. Try later, or download it in the browser.') from None
+        except requests.HTTPError as e:
+            raise ServiceError(f'{url} answers {e.response.status_code} {e.response.reason}. Try later, or '
+                               'download it in the browser.') from None
         except requests.RequestException as e:
-            if not left: raise ServiceError(f'{url} cannot be reached ({type(e).__name__}). Check the network and run the same command again; what has come is kept.') from None
+            if not left:
+                raise ServiceError(f'{url} cannot be reached ({type(e).__name__}). Check the network and '
+                                   'run the same command again; what has come is kept.') from None
     raise ServiceError(f'{url} could not be downloaded. Run the same command again.')
 
 # %% ../../nbs/sources/fetch.ipynb #1c79e60b
@@ -122,14 +137,17 @@ def fetch(
     progress:Callable=lambda n, whole: None # As in `download`
 )->Unit:
     "Make an open set available on this computer."
-    if name not in OPEN_SETS: raise NotFoundError(f'no open set is called {name!r}. There are: {", ".join(OPEN_SETS)}.')
+    if name not in OPEN_SETS:
+        raise NotFoundError(f'no open set is called {name!r}. There are: {", ".join(OPEN_SETS)}.')
     home, about = home or home_of(), OPEN_SETS[name]
     say(f'{name}: {about.about}\nterms: {about.terms}')
     if name in (found := open_sets(home=home)):
         say('already on this computer')
         return found[name]
     url = os.environ.get(f'MUSICREC_{name.upper()}_URL', about.url)
-    if not url: raise NotFoundError(f'{name} cannot be fetched. {about.by_hand} Put it into a folder, and set MUSICREC_DATA to that folder.')
+    if not url:
+        raise NotFoundError(f'{name} cannot be fetched. {about.by_hand} Put it into a folder, and set '
+                            'MUSICREC_DATA to that folder.')
     claim(home.cache)
     say(f'fetching {url}')
     return _kept(name, url, about.sha256 or _hashes(home.cache/'open').get(name), home, say, progress)
@@ -143,12 +161,18 @@ def _kept(name, url, sha256, home, say, progress):
     def resuming(url, temporary, _):
         download(url, partial/name, progress=progress)
         (partial/name).replace(temporary)
-    try: file = Path(pooch.retrieve(url, None if sha256 is None else f'sha256:{sha256}', url.rpartition('/')[2], folder/name, downloader=resuming))
-    except ValueError as e: raise input_error(url, f'is not the file it was ({e})', 'It was not kept. The set may have changed: look at the address in the browser.') from None
+    try:
+        file = Path(pooch.retrieve(url, None if sha256 is None else f'sha256:{sha256}',
+                                   url.rpartition('/')[2], folder/name, downloader=resuming))
+    except ValueError as e:
+        raise input_error(url, f'is not the file it was ({e})',
+                          'It was not kept. The set may have changed: look at the address in the browser.') from None
     if name not in open_sets(folder/name):
         file.unlink()
-        raise input_error(url, 'does not hold what it should', 'It was not kept. Look at the address in the browser; the set may have moved.')
+        raise input_error(url, 'does not hold what it should',
+                          'It was not kept. Look at the address in the browser; the set may have moved.')
     seen = pooch.file_hash(str(file))
-    with atomic_path(folder/'sha256.json') as new: new.write_text(json.dumps(_hashes(folder) | {name: seen}, indent=1))
+    with atomic_path(folder/'sha256.json') as new:
+        new.write_text(json.dumps(_hashes(folder) | {name: seen}, indent=1))
     say(f'kept in {file} (SHA-256 {seen})')
     return open_sets(home=home)[name]

@@ -35,11 +35,15 @@ class Blob:
 
     def whole(self, limit:int=MAX_WHOLE)->bytes:
         "All bytes; a file above `limit` is refused."
-        if self.size > limit: raise input_error(self.name, f'has {self.size:,} bytes, more than the {limit:,} that are read at once', 'Split it, or give it as Parquet.')
+        if self.size > limit:
+            raise input_error(
+                self.name, f'has {self.size:,} bytes, more than the {limit:,} that are read at once',
+                'Split it, or give it as Parquet.')
         with reading(self) as f: return f.read(limit)
 
 # %% ../../nbs/sources/files.ipynb #8bc0a097
-_DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, NotImplementedError, RuntimeError, UnicodeError, ValueError)
+_DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError,
+            NotImplementedError, RuntimeError, UnicodeError, ValueError)
 
 @contextmanager
 def reading(
@@ -50,8 +54,12 @@ def reading(
         with blob.open() as f: yield f
     except InputError: raise
     except FileNotFoundError: raise input_error(blob.name, 'does not exist', 'Check the path.') from None
-    except (PermissionError, IsADirectoryError) as e: raise input_error(blob.name, f'cannot be opened ({e.strerror})', 'Check the path and its permissions.') from None
-    except _DAMAGED as e: raise input_error(blob.name, f'is damaged or encrypted ({e or type(e).__name__})', 'Download or copy it again.') from None
+    except (PermissionError, IsADirectoryError) as e:
+        raise input_error(blob.name, f'cannot be opened ({e.strerror})',
+                          'Check the path and its permissions.') from None
+    except _DAMAGED as e:
+        raise input_error(blob.name, f'is damaged or encrypted ({e or type(e).__name__})',
+                          'Download or copy it again.') from None
 
 # %% ../../nbs/sources/files.ipynb #9c14abf2
 MAX_RATIO = 100 # Unpacked over packed size above which an archive is a bomb; exports of play histories reach 40
@@ -62,12 +70,16 @@ def _members(blob):
     with reading(blob) as f, zipfile.ZipFile(f) as z: listed = [m for m in z.infolist() if not m.is_dir()]
     for m in listed:
         path = PurePosixPath(m.filename.replace('\\', '/'))
-        if path.is_absolute() or '..' in path.parts or re.match(r'[A-Za-z]:', m.filename): raise input_error(blob.name, f'holds a path that leaves the archive ({m.filename[:80]!r})', 'Unpack it yourself if you trust it.')
+        if path.is_absolute() or '..' in path.parts or re.match(r'[A-Za-z]:', m.filename):
+            raise input_error(blob.name, f'holds a path that leaves the archive ({m.filename[:80]!r})',
+                              'Unpack it yourself if you trust it.')
         if m.file_size > MAX_RATIO * m.compress_size + FREE: raise _bomb(blob, m.file_size)
     if (size := sum(m.file_size for m in listed)) > MAX_RATIO * blob.size + FREE: raise _bomb(blob, size)
     return [m for m in listed if not PurePosixPath(m.filename).name.startswith(('.', '__'))]
 
-def _bomb(blob, size): return input_error(blob.name, f'unpacks from {blob.size:,} to {size:,} bytes', 'Unpack it yourself if you trust it.')
+def _bomb(blob, size):
+    return input_error(blob.name, f'unpacks from {blob.size:,} to {size:,} bytes',
+                       'Unpack it yourself if you trust it.')
 
 # %% ../../nbs/sources/files.ipynb #bbbc3aa4
 def unpacked(
@@ -78,10 +90,13 @@ def unpacked(
     if blob.head(2) != b'PK' or blob.size < 22: # the shortest ZIP
         yield blob
         return
-    if depth > 2: raise input_error(blob.name, 'is an archive in an archive in an archive', 'Unpack it yourself if you trust it.')
+    if depth > 2:
+        raise input_error(blob.name, 'is an archive in an archive in an archive',
+                          'Unpack it yourself if you trust it.')
     packed = blob if depth == 0 else _held(blob) # seeking in a compressed stream is slow
     for m in sorted(_members(packed), key=lambda m: m.filename):
-        yield from unpacked(Blob(f'{blob.name}/{m.filename}', m.file_size, lambda m=m: zipfile.ZipFile(packed.open()).open(m.filename)), depth + 1)
+        yield from unpacked(Blob(f'{blob.name}/{m.filename}', m.file_size,
+                                 lambda m=m: zipfile.ZipFile(packed.open()).open(m.filename)), depth + 1)
 
 def _held(blob):
     "`blob` in memory."
@@ -104,8 +119,11 @@ def blobs(
     "All files in `path`, archives opened, hidden files left out."
     path = Path(path)
     if not path.exists(): raise input_error(path, 'does not exist', 'Check the path.')
-    files = sorted(f for f in path.rglob('*') if f.is_file() and not _hidden(f, path)) if path.is_dir() else [path]
-    for f in files: yield from unpacked(Blob(str(f.relative_to(path)) if path.is_dir() else f.name, f.stat().st_size, lambda f=f: f.open('rb')))
+    files = (sorted(f for f in path.rglob('*') if f.is_file() and not _hidden(f, path)) if path.is_dir()
+             else [path])
+    for f in files:
+        yield from unpacked(Blob(str(f.relative_to(path)) if path.is_dir() else f.name, f.stat().st_size,
+                                 lambda f=f: f.open('rb')))
 
 # %% ../../nbs/sources/files.ipynb #8884f9db
 def decode(
@@ -115,7 +133,9 @@ def decode(
     "Text of `data`: UTF-8 or UTF-16 by its mark, else UTF-8, else Latin-1."
     if data[:2] in (b'\xff\xfe', b'\xfe\xff'):
         try: return data.decode('utf-16')
-        except UnicodeDecodeError as e: raise input_error(where, f'starts like UTF-16 and is not ({e.reason})', 'Save it as UTF-8.') from None
+        except UnicodeDecodeError as e:
+            raise input_error(where, f'starts like UTF-16 and is not ({e.reason})',
+                              'Save it as UTF-8.') from None
     try: return data.decode('utf-8-sig')
     except UnicodeDecodeError: return data.decode('latin-1')
 
@@ -124,7 +144,8 @@ def first_text(
 )->str: # At most 64 KiB of it
     "How a file begins; bytes that are no text become replacement characters."
     head = blob.head()
-    return head.decode('utf-16' if head[:2] in (b'\xff\xfe', b'\xfe\xff') else 'utf-8-sig', errors='replace').lstrip()
+    return head.decode('utf-16' if head[:2] in (b'\xff\xfe', b'\xfe\xff') else 'utf-8-sig',
+                       errors='replace').lstrip()
 
 # %% ../../nbs/sources/files.ipynb #693bde2f
 def separator(
@@ -141,7 +162,8 @@ def _quoting(text, sep):
 def _parse_csv(text):
     "Cells as text. Rows one cell longer than the header begin with a name, or end with a separator."
     sep = separator(text)
-    read = lambda **options: pd.read_csv(io.StringIO(text), sep=sep, quoting=_quoting(text, sep), dtype='str', keep_default_na=False, na_values=[''], **options)
+    read = lambda **options: pd.read_csv(io.StringIO(text), sep=sep, quoting=_quoting(text, sep),
+                                         dtype='str', keep_default_na=False, na_values=[''], **options)
     frame = read()
     if isinstance(frame.index, pd.RangeIndex): return frame
     return read(index_col=False) if frame.iloc[:, -1].isna().all() else frame.reset_index(drop=True)
@@ -153,10 +175,12 @@ def read_csv(
     "A CSV of any usual separator and encoding, every cell as text."
     text = decode(data, where)
     if not text.strip(): raise input_error(where, 'is empty', 'Give a file with a header and rows.')
-    if '\0' in text[:4096]: raise input_error(where, 'is not text', 'Give CSV, Parquet, JSON, or a ZIP of them.')
+    if '\0' in text[:4096]:
+        raise input_error(where, 'is not text', 'Give CSV, Parquet, JSON, or a ZIP of them.')
     try: frame = _parse_csv(text)
     except (pd.errors.ParserError, csv.Error, ValueError) as e:
-        raise input_error(where, f'cannot be read as CSV ({str(e).strip()})', 'Quote cells that hold the separator, one record a line.') from None
+        raise input_error(where, f'cannot be read as CSV ({str(e).strip()})',
+                          'Quote cells that hold the separator, one record a line.') from None
     if frame.empty: raise input_error(where, 'has a header and no rows', 'Give a file with rows.')
     return frame
 
@@ -171,14 +195,19 @@ def read_parquet(
     from pyarrow.parquet import ParquetFile
     try:
         about = (file := ParquetFile(io.BytesIO(data))).metadata
-        if about.num_rows * about.num_columns > MAX_CELLS: raise input_error(where, f'holds {about.num_rows:,} rows', 'Split it.')
+        if about.num_rows * about.num_columns > MAX_CELLS:
+            raise input_error(where, f'holds {about.num_rows:,} rows', 'Split it.')
         frame = file.read().to_pandas()
     except InputError: raise
-    except Exception as e: raise input_error(where, f'is a damaged Parquet file ({type(e).__name__})', 'Download or copy it again.') from None
+    except Exception as e:
+        raise input_error(where, f'is a damaged Parquet file ({type(e).__name__})',
+                          'Download or copy it again.') from None
     if frame.empty: raise input_error(where, 'has no rows', 'Give a file with rows.')
-    if not isinstance(frame.index, pd.RangeIndex): frame = frame.reset_index(names=[str(n or f'level_{i}') for i, n in enumerate(frame.index.names)])
+    if not isinstance(frame.index, pd.RangeIndex):
+        frame = frame.reset_index(names=[str(n or f'level_{i}') for i, n in enumerate(frame.index.names)])
     frame = frame.loc[:, ~frame.columns.duplicated()]
-    joined = lambda v: ';'.join(map(str, v)) if isinstance(v, (list, tuple, np.ndarray)) else v # lists of artists, say
+    # lists of artists, say
+    joined = lambda v: ';'.join(map(str, v)) if isinstance(v, (list, tuple, np.ndarray)) else v
     return frame.assign(**{c: frame[c].map(joined) for c in frame if frame[c].dtype == object})
 
 def read_frame(
@@ -193,7 +222,9 @@ CHUNK = 1 << 20 # Characters read at once
 MAX_ROW = 1 << 24 # Characters of one row
 _GAP = re.compile(r'[\s,]*')
 
-def _text(f, head): return io.TextIOWrapper(f, encoding='utf-16' if head in (b'\xff\xfe', b'\xfe\xff') else 'utf-8-sig', errors='replace')
+def _text(f, head):
+    return io.TextIOWrapper(f, encoding='utf-16' if head in (b'\xff\xfe', b'\xfe\xff') else 'utf-8-sig',
+                            errors='replace')
 
 def _decoded(text, at):
     "One value and where it ends, or None if it does not end here."
@@ -213,13 +244,18 @@ def json_rows(
             elif listed and text[at] == ']': break
             elif found := _decoded(text, at):
                 n, at = n + 1, found[1]
-                if not isinstance(found[0], dict): raise input_error(blob.name, f'holds {str(found[0])[:40]!r} where an object should be', 'Export the file again.', n)
+                if not isinstance(found[0], dict):
+                    raise input_error(blob.name, f'holds {str(found[0])[:40]!r} where an object should be',
+                                      'Export the file again.', n)
                 yield found[0]
             else:
                 more = stream.read(max(CHUNK, len(text))) if len(text) - at < MAX_ROW else ''
-                if not more: raise input_error(blob.name, 'is cut off or is not JSON', 'Download or copy it again.', n + 1)
+                if not more:
+                    raise input_error(blob.name, 'is cut off or is not JSON', 'Download or copy it again.',
+                                      n + 1)
                 text, at = text[at:] + more, 0
-        if listed and (text + stream.read(CHUNK))[at:].strip() != ']': raise input_error(blob.name, 'does not end where its list ends', 'Download or copy it again.', n)
+        if listed and (text + stream.read(CHUNK))[at:].strip() != ']':
+            raise input_error(blob.name, 'does not end where its list ends', 'Download or copy it again.', n)
 
 # %% ../../nbs/sources/files.ipynb #f85aae9f
 MAX_DOCUMENT = 1 << 28 # Bytes

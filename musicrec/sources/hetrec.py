@@ -16,7 +16,8 @@ from ..tables import Tables, fold, input_error
 __all__ = ['N_GENRES', 'MIN_USERS', 'hetrec_part', 'tag_genres', 'hetrec']
 
 # %% ../../nbs/sources/hetrec.ipynb #4556b907
-_PARTS = {'user_taggedartists': 'userid artistid tagid', 'user_artists': 'userid artistid weight', 'user_friends': 'userid friendid', 'tags': 'tagid tagvalue', 'artists': 'id name url pictureurl'}
+_PARTS = {'user_taggedartists': 'userid artistid tagid', 'user_artists': 'userid artistid weight',
+          'user_friends': 'userid friendid', 'tags': 'tagid tagvalue', 'artists': 'id name url pictureurl'}
 
 def hetrec_part(
     header # Column names of a file
@@ -38,8 +39,12 @@ def _cells(blob, part):
     tabbed = blob.head(4) != b'PAR1' and '\t' in first_text(blob).partition('\n')[0]
     frame, bad = _tabbed(blob) if tabbed else (read_frame(blob), 0)
     there = {squeeze(c): c for c in reversed(list(frame))}
-    if hetrec_part(frame) != part: raise input_error(blob.name, f'has not the columns of {part}', f'These are needed: {_PARTS[part]}. Columns here: {", ".join(map(str, frame))[:300]}.')
-    cells = pd.DataFrame({c: texts(frame[there[c]].convert_dtypes().astype('str')) for c in _PARTS[part].split()})
+    if hetrec_part(frame) != part:
+        raise input_error(blob.name, f'has not the columns of {part}',
+                          f'These are needed: {_PARTS[part]}. Columns here: '
+                          f'{", ".join(map(str, frame))[:300]}.')
+    cells = pd.DataFrame(
+        {c: texts(frame[there[c]].convert_dtypes().astype('str')) for c in _PARTS[part].split()})
     empty = cells[[c for c in cells if c.endswith('id')]].isna().any(axis=1)
     return cells[~empty], bad + int(empty.sum()), len(frame) + bad
 
@@ -56,7 +61,8 @@ def _part(blobs, part, left, strict):
         tolerate(bad, n, blob.name, f'are no rows of {part}', strict)
         left[f'bad rows of {part}'] += bad
         frames.append(frame)
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame({c: pd.Series(dtype='str') for c in _PARTS[part].split()})
+    return (pd.concat(frames, ignore_index=True) if frames
+            else pd.DataFrame({c: pd.Series(dtype='str') for c in _PARTS[part].split()}))
 
 # %% ../../nbs/sources/hetrec.ipynb #c970138d
 N_GENRES, MIN_USERS = 5, 2 # Tags an artist keeps, and users who must have given each (ours)
@@ -66,10 +72,12 @@ def tag_genres(
     tags:pd.DataFrame # `tagid`, `tagvalue`
 )->pd.Series: # `|`-joined, indexed by artistid; artists without such tags are missing
     "The genres of artists: the tags that most users gave them."
-    given = taggings.drop_duplicates(['userid', 'artistid', 'tagid']).merge(tags.drop_duplicates('tagid'), on='tagid').dropna()
+    given = (taggings.drop_duplicates(['userid', 'artistid', 'tagid'])
+             .merge(tags.drop_duplicates('tagid'), on='tagid').dropna())
     given['genre'] = given.tagvalue.str.replace('|', ' ').str.strip()
     users = given.groupby(['artistid', 'genre']).userid.nunique().rename('users').reset_index()
-    users = users[users.users >= MIN_USERS].sort_values(['artistid', 'users', 'genre'], ascending=[True, False, True])
+    users = users[users.users >= MIN_USERS].sort_values(['artistid', 'users', 'genre'],
+                                                        ascending=[True, False, True])
     return users.groupby('artistid').head(N_GENRES).groupby('artistid').genre.agg('|'.join)
 
 # %% ../../nbs/sources/hetrec.ipynb #94268c1a
@@ -81,14 +89,16 @@ def _artists(named, plays, taggings, genres, left):
     if known.empty: known = taggings.artistid.drop_duplicates()
     left['tagged artists without name and plays'] = taggings.artistid[~taggings.artistid.isin(known)].nunique()
     first = named.drop_duplicates('id').set_index('id').name
-    frame = pd.DataFrame({'artist_id': _ids(known), 'name': known.map(first).astype('str'), 'genres': known.map(genres).astype('str'), 'source': 'hetrec'})
+    frame = pd.DataFrame({'artist_id': _ids(known), 'name': known.map(first).astype('str'),
+                          'genres': known.map(genres).astype('str'), 'source': 'hetrec'})
     return frame.assign(name_folded=frame.name.map(fold, na_action='ignore').astype('str'))
 
 def _listening(plays, left):
     "`listener_artists`; a pair counts once."
     once = plays.drop_duplicates(['userid', 'artistid'])
     left['repeated pairs of user and artist'] = len(plays) - len(once)
-    return pd.DataFrame({'listener_id': 'hetrec:' + once.userid, 'artist_id': _ids(once.artistid), 'weight': once.weight.astype('float64'), 'source': 'hetrec'})
+    return pd.DataFrame({'listener_id': 'hetrec:' + once.userid, 'artist_id': _ids(once.artistid),
+                         'weight': once.weight.astype('float64'), 'source': 'hetrec'})
 
 # %% ../../nbs/sources/hetrec.ipynb #ed858490
 def hetrec(
@@ -110,5 +120,7 @@ def hetrec(
 def _notes(parts, artists, left, where):
     "What was left out and chosen."
     said = [f'{b.name}: friendships are not used' for b in parts.get('user_friends', [])]
-    if n := int(artists.genres.notna().sum()): said.append(f'{where}: {n:,} of {len(artists):,} artists have genres, the tags of at least {MIN_USERS} users')
+    if n := int(artists.genres.notna().sum()):
+        said.append(f'{where}: {n:,} of {len(artists):,} artists have genres, the tags of at least '
+                    f'{MIN_USERS} users')
     return said + left.notes(where)

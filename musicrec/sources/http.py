@@ -35,7 +35,9 @@ def epoch(
     try: return float(text)
     except ValueError: pass
     try: when = datetime.fromisoformat(text)
-    except ValueError: raise InputError(f'{text!r} is not a time. Write it as 2026-11-23T18:00:00Z, or as seconds since 1970.') from None
+    except ValueError:
+        raise InputError(
+            f'{text!r} is not a time. Write it as 2026-11-23T18:00:00Z, or as seconds since 1970.') from None
     return when.replace(tzinfo=when.tzinfo or timezone.utc).timestamp()
 
 # %% ../../nbs/sources/http.ipynb #21f4d6cf
@@ -118,7 +120,8 @@ def note(
     value=None # Anything JSON can hold; leave it out to read
 ):
     "Read a note, or write it; None if it was never written."
-    if value is not None: db.execute('INSERT OR REPLACE INTO collect_notes VALUES (?, ?)', (name, json.dumps(value)))
+    if value is not None:
+        db.execute('INSERT OR REPLACE INTO collect_notes VALUES (?, ?)', (name, json.dumps(value)))
     row = db.execute('SELECT value FROM collect_notes WHERE name = ?', (name,)).fetchone()
     return json.loads(row[0]) if row else None
 
@@ -131,15 +134,18 @@ def clock_of(
     return Clock(epoch(text) if text else kept, first=kept)
 
 # %% ../../nbs/sources/http.ipynb #2ab9e413
-_SECRET = {'api_key', 'token', 'access_token', 'refresh_token', 'code', 'code_verifier', 'client_secret', 'sk'}
+_SECRET = {'api_key', 'token', 'access_token', 'refresh_token', 'code', 'code_verifier', 'client_secret',
+           'sk'}
 
 def redact(
     url:str
 )->str: # Safe to store and to print
     "`url` with the values of secret parameters taken out."
     parts = urlsplit(url)
-    query = [(k, '***' if k.lower() in _SECRET else v) for k, v in parse_qsl(parts.query, keep_blank_values=True)]
-    return urlunsplit(parts._replace(query=urlencode(query, safe='*:,/'), netloc=parts.netloc.rpartition('@')[2]))
+    query = [(k, '***' if k.lower() in _SECRET else v) for k,
+             v in parse_qsl(parts.query, keep_blank_values=True)]
+    return urlunsplit(parts._replace(query=urlencode(query, safe='*:,/'),
+                                     netloc=parts.netloc.rpartition('@')[2]))
 
 def cache_key(method:str, url:str, body=None)->str:
     "What an answer is remembered under."
@@ -156,7 +162,8 @@ class Blocked(MusicrecError):
         reason:str
     ):
         self.host, self.bucket, self.until, self.reason = host, bucket, until, reason
-        super().__init__(f'{host} ({bucket}): {reason}. Blocked until {iso(until)}; everything so far is saved. Then run `musicrec collect resume`.')
+        super().__init__(f'{host} ({bucket}): {reason}. Blocked until {iso(until)}; everything so far is '
+                         'saved. Then run `musicrec collect resume`.')
 
 # %% ../../nbs/sources/http.ipynb #46ea7346
 class ServiceError(tables.ServiceError):
@@ -207,7 +214,8 @@ def error_text(
     body = decoded(response)
     error = body.get('error') if isinstance(body, dict) else None
     if isinstance(error, dict): error = error.get('message')
-    if isinstance(error, str): return ' '.join(filter(None, [error, str(body.get('error_description') or '')]))
+    if isinstance(error, str):
+        return ' '.join(filter(None, [error, str(body.get('error_description') or '')]))
     return response.text.strip()[:200] if body is None else ''
 
 # %% ../../nbs/sources/http.ipynb #25d58d4f
@@ -240,10 +248,13 @@ def answer(
 
 # %% ../../nbs/sources/http.ipynb #16f05577
 SERVICES = { # address, requests a second, burst
-    'spotify': ('https://api.spotify.com/v1/', 1, 1), 'spotify_accounts': ('https://accounts.spotify.com/', 1, 3),
+    'spotify': ('https://api.spotify.com/v1/', 1, 1),
+    'spotify_accounts': ('https://accounts.spotify.com/', 1, 3),
     'deezer': ('https://api.deezer.com/', 8, 5), 'reccobeats': ('https://api.reccobeats.com/v1/', 2, 1),
-    'listenbrainz': ('https://api.listenbrainz.org/1/', 3, 5), 'labs': ('https://labs.api.listenbrainz.org/', 1, 1),
-    'lastfm': ('https://ws.audioscrobbler.com/2.0/', 4, 1), 'musicbrainz': ('https://musicbrainz.org/ws/2/', 1/1.1, 1)}
+    'listenbrainz': ('https://api.listenbrainz.org/1/', 3, 5),
+    'labs': ('https://labs.api.listenbrainz.org/', 1, 1),
+    'lastfm': ('https://ws.audioscrobbler.com/2.0/', 4, 1),
+    'musicbrainz': ('https://musicbrainz.org/ws/2/', 1/1.1, 1)}
 
 def service_url(
     name:str # One of `SERVICES`
@@ -251,8 +262,10 @@ def service_url(
     "Where a service is asked: `MUSICREC_<NAME>_URL`, or its own address."
     url = os.environ.get(f'MUSICREC_{name.upper()}_URL') or SERVICES[name][0]
     parts = urlsplit(url)
-    if parts.scheme != 'https' and not (parts.scheme == 'http' and parts.hostname in ('127.0.0.1', '::1', 'localhost')):
-        raise InputError(f'MUSICREC_{name.upper()}_URL is {redact(url)!r}. Give an https address, or http on 127.0.0.1.')
+    if parts.scheme != 'https' and not (
+        parts.scheme == 'http' and parts.hostname in ('127.0.0.1', '::1', 'localhost')):
+        raise InputError(f'MUSICREC_{name.upper()}_URL is {redact(url)!r}. Give an https address, or http '
+                         'on 127.0.0.1.')
     return url.rstrip('/') + '/'
 
 # %% ../../nbs/sources/http.ipynb #a576f3c7
@@ -280,7 +293,8 @@ class Http:
         self.pace = Pace(*SERVICES[self.name][1:], self.clock)
         self.session, self.failures, self.counts, self.random, self.used = requests.Session(), 0, Counter(), random.Random(0), []
         self.last = '' # what the last failure was
-        self.session.trust_env = urlsplit(self.base_url).scheme == 'https' # no proxy, no .netrc for a stand-in
+        # no proxy, no .netrc for a stand-in
+        self.session.trust_env = urlsplit(self.base_url).scheme == 'https'
         self.session.headers['User-Agent'] = user_agent()
 
     def send(self, method:str, url:str, ttl:float|None=None, **request)->requests.Response:
@@ -301,7 +315,8 @@ class Http:
 
     def final(self, response:requests.Response):
         "The JSON of an answer, or its fault raised."
-        if fault := self.judge(response, self.clock.now()): raise ServiceError(self.name, fault.kind, fault.message, response.status_code)
+        if fault := self.judge(response, self.clock.now()):
+            raise ServiceError(self.name, fault.kind, fault.message, response.status_code)
         return decoded(response)
 
 # %% ../../nbs/sources/http.ipynb #b26721ad
@@ -314,15 +329,19 @@ def user_agent(
 
 # %% ../../nbs/sources/http.ipynb #41711cfe
 def _remembered(h, key):
-    row = h.db.execute('SELECT status, body, url FROM collect_responses WHERE key = ? AND expires > ?', (key, h.clock.now())).fetchone()
+    row = h.db.execute('SELECT status, body, url FROM collect_responses WHERE key = ? AND expires > ?',
+                       (key, h.clock.now())).fetchone()
     return answer(*row) if row else None
 
-def _nothing(body): return body == [] or isinstance(body, dict) and any(body.get(k) == [] for k in ('data', 'artists', 'urls', 'content'))
+def _nothing(body):
+    return body == [] or isinstance(body, dict) and any(body.get(k) == []
+                                                        for k in ('data', 'artists', 'urls', 'content'))
 
 def _remember(h, key, response, fault, ttl):
     if fault and fault.kind != 'missing': return
     now = h.clock.now()
-    row = key, h.name, redact(response.url), response.status_code, response.text, now, now + (min(ttl, MISSES) if fault or _nothing(decoded(response)) else ttl)
+    row = (key, h.name, redact(response.url), response.status_code, response.text, now, now
+           + (min(ttl, MISSES) if fault or _nothing(decoded(response)) else ttl))
     h.db.execute('INSERT OR REPLACE INTO collect_responses VALUES (?, ?, ?, ?, ?, ?, ?)', row)
 
 # %% ../../nbs/sources/http.ipynb #ece2e3be
@@ -334,18 +353,25 @@ def spent(
     now:float
 )->int: # Requests sent on the UTC day of `now`
     "What a day has cost so far."
-    return db.execute('SELECT coalesce(sum(n), 0) FROM collect_requests WHERE host = ? AND day = ?', (host, iso(now)[:10])).fetchone()[0]
+    return db.execute('SELECT coalesce(sum(n), 0) FROM collect_requests WHERE host = ? AND day = ?',
+                      (host, iso(now)[:10])).fetchone()[0]
 
 def _allowed(h, bucket):
     "Raise if no request may leave now; else count it."
     if h.gate: h.gate()
     now = h.clock.now()
-    row = h.db.execute('SELECT until, reason FROM collect_blocks WHERE host = ? AND bucket = ? AND until > ?', (h.name, bucket, now)).fetchone()
+    row = h.db.execute(
+        'SELECT until, reason FROM collect_blocks WHERE host = ? AND bucket = ? AND until > ?',
+        (h.name, bucket, now)).fetchone()
     if row: raise Blocked(h.name, bucket, *row)
-    if h.failures >= BREAKER: raise ServiceError(h.name, 'down', f'{h.failures} failures in a row ({h.last}); left alone for this run. Try `musicrec collect resume` later')
+    if h.failures >= BREAKER:
+        raise ServiceError(h.name, 'down', f'{h.failures} failures in a row ({h.last}); left alone for '
+                                           'this run. Try `musicrec collect resume` later')
     if h.budget is not None and spent(h.db, h.name, now) >= h.budget:
-        raise Blocked(h.name, 'all', (now // DAY + 1) * DAY, f'our own limit of {h.budget} requests a day is used up')
-    h.db.execute('INSERT INTO collect_requests VALUES (?, ?, ?, 1) ON CONFLICT DO UPDATE SET n = n + 1', (h.name, bucket, iso(now)[:10]))
+        raise Blocked(h.name, 'all', (now // DAY + 1) * DAY,
+                      f'our own limit of {h.budget} requests a day is used up')
+    h.db.execute('INSERT INTO collect_requests VALUES (?, ?, ?, 1) ON CONFLICT DO UPDATE SET n = n + 1',
+                 (h.name, bucket, iso(now)[:10]))
     h.counts['sent'] += 1
 
 def _block(h, bucket, seconds, reason):
@@ -358,9 +384,13 @@ def _block(h, bucket, seconds, reason):
 def _attempt(h, method, url, request):
     h.pace.wait()
     _allowed(h, h.group(url))
-    try: response = h.session.request(method, url, timeout=request.get('timeout') or 20, **{k: v for k, v in request.items() if k != 'timeout'})
+    try:
+        response = h.session.request(method, url, timeout=request.get('timeout') or 20,
+                                     **{k: v for k, v in request.items() if k != 'timeout'})
     except requests.RequestException as e: return None, Fault('again', type(e).__name__)
-    if response.headers.get('X-RateLimit-Remaining') == '0' and (reset := response.headers.get('X-RateLimit-Reset-In', '')).isdigit(): h.pace.hold(min(float(reset), h.max_wait))
+    if response.headers.get('X-RateLimit-Remaining') == '0' and (
+        reset := response.headers.get('X-RateLimit-Reset-In', '')).isdigit():
+        h.pace.hold(min(float(reset), h.max_wait))
     return response, h.judge(response, h.clock.now())
 
 def _pause(h, fault, k, bucket):
@@ -374,7 +404,8 @@ def _pause(h, fault, k, bucket):
 def _send(h, method, url, ttl, request):
     bucket, renewed, fault = h.group(url), False, None
     if ttl:
-        whole = requests.Request(method, url, params=request.get('params'), data=request.get('data'), json=request.get('json')).prepare()
+        whole = requests.Request(method, url, params=request.get('params'), data=request.get('data'),
+                                 json=request.get('json')).prepare()
         h.used.append(key := cache_key(method, whole.url, whole.body))
         if (hit := _remembered(h, key)) is not None:
             h.counts['remembered'] += 1
@@ -393,4 +424,5 @@ def _send(h, method, url, ttl, request):
         if k + 1 < tries: _pause(h, fault, k, bucket)
     h.counts['failed'] += 1
     if fault.kind == 'slow': _block(h, bucket, max(fault.wait or 0., h.max_wait), fault.message)
-    raise ServiceError(h.name, 'down', f'no good answer in {tries} tries ({fault.message})', response.status_code if response is not None else None)
+    raise ServiceError(h.name, 'down', f'no good answer in {tries} tries ({fault.message})',
+                       response.status_code if response is not None else None)

@@ -14,8 +14,11 @@ from ..tables import fold
 __all__ = ['judge_lastfm', 'scrobble_row', 'LastFm']
 
 # %% ../../nbs/sources/lastfm.ipynb #b52f191d
-_KINDS = {6: 'missing', 8: 'again', 11: 'again', 16: 'again', 29: 'slow', 10: 'unusable', 26: 'unusable', 17: 'closed'}
-_WORDS = {10: 'the key is not valid. Get one at last.fm/api/account/create and set LASTFM_API_KEY', 17: 'the listening history is private. Change that in your privacy settings at Last.fm', 26: 'the key was suspended'}
+_KINDS = {6: 'missing', 8: 'again', 11: 'again', 16: 'again', 29: 'slow', 10: 'unusable', 26: 'unusable',
+          17: 'closed'}
+_WORDS = {10: 'the key is not valid. Get one at last.fm/api/account/create and set LASTFM_API_KEY',
+          17: 'the listening history is private. Change that in your privacy settings at Last.fm',
+          26: 'the key was suspended'}
 
 def judge_lastfm(
     response:requests.Response,
@@ -23,9 +26,12 @@ def judge_lastfm(
 )->Fault|None:
     "What Last.fm says about a request."
     body = decoded(response)
-    if isinstance(body, dict) and isinstance(code := body.get('error'), int): return Fault(_KINDS.get(code, 'refused'), _WORDS.get(code, f"error {code}: {body.get('message', '')}"))
+    if isinstance(body, dict) and isinstance(code := body.get('error'), int):
+        return Fault(_KINDS.get(code, 'refused'),
+                     _WORDS.get(code, f"error {code}: {body.get('message', '')}"))
     if fault := judge(response, now): return fault
-    if not isinstance(body, dict) or not {'similarartists', 'recenttracks'} & body.keys(): return Fault('again', 'the answer has another shape')
+    if not isinstance(body, dict) or not {'similarartists', 'recenttracks'} & body.keys():
+        return Fault('again', 'the answer has another shape')
 
 # %% ../../nbs/sources/lastfm.ipynb #89049747
 def _list(value): return value if isinstance(value, list) else [value] if isinstance(value, dict) else []
@@ -42,8 +48,10 @@ def scrobble_row(
         rows.skipped['scrobbles without a name'] += 1
         return
     track, when = named_track(artist, t['name']), iso(int(when))
-    rows.track(track, t['name'], [(named_artist(artist), artist)], album_name=(t.get('album') or {}).get('#text') or None)
-    rows.add('listens', listen_id=listen_id(rows.source, 'me', when, track), listener_id='me', played_at=when, track_id=track, artist_id=named_artist(artist))
+    rows.track(track, t['name'], [(named_artist(artist), artist)],
+               album_name=(t.get('album') or {}).get('#text') or None)
+    rows.add('listens', listen_id=listen_id(rows.source, 'me', when, track), listener_id='me',
+             played_at=when, track_id=track, artist_id=named_artist(artist))
 
 # %% ../../nbs/sources/lastfm.ipynb #32cddb85
 class LastFm:
@@ -69,14 +77,20 @@ class LastFm:
     def read(self, name:str='scrobbles', at:str|int=0)->Page:
         "A page of scrobbles; `at` is the page and the frozen end."
         page, _, end = str(at or f'1/{self.http.clock.now():.0f}').partition('/')
-        body, rows = self.ask('user.getrecenttracks', user=self.user, limit=200, page=page, to=end)['recenttracks'], self.rows()
+        body, rows = self.ask('user.getrecenttracks', user=self.user, limit=200, page=page,
+                              to=end)['recenttracks'], self.rows()
         for t in _list(body.get('track')): scrobble_row(rows, t)
-        return Page(rows, f'{int(page) + 1}/{end}' if int(page) < int(body.get('@attr', {}).get('totalPages', 0)) else None, int(body.get('@attr', {}).get('total', 0)))
+        return Page(rows, f'{int(page) + 1}/{end}'
+                    if int(page) < int(body.get('@attr', {}).get('totalPages', 0)) else None,
+                    int(body.get('@attr', {}).get('total', 0)))
 
     def similar(self, key:str, rows:Rows, n:int=40)->list[str]:
         "Folded names of similar artists, most similar first; `key` is a name."
-        found = [a for a in _list(self.ask('artist.getsimilar', 90 * DAY, artist=key, limit=n, autocorrect=1)['similarartists'].get('artist')) if a.get('name')]
+        found = [a for a in _list(self.ask('artist.getsimilar', 90 * DAY, artist=key, limit=n,
+                                           autocorrect=1)['similarartists'].get('artist')) if a.get('name')]
         unique = {named_artist(a['name']): a for a in reversed(found)}
         for rank, (id, a) in enumerate(reversed(unique.items()), 1):
-            rows.add('similar_artists', artist_id=named_artist(key), similar_id=rows.artist(id, a['name']), rank=rank, score=float(a.get('match') or 0), score_norm=min(float(a.get('match') or 0), 1.))
+            rows.add('similar_artists', artist_id=named_artist(key), similar_id=rows.artist(id, a['name']),
+                     rank=rank, score=float(a.get('match') or 0),
+                     score_norm=min(float(a.get('match') or 0), 1.))
         return [id.split(':', 2)[2] for id in reversed(unique)]

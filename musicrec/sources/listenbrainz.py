@@ -27,12 +27,18 @@ def listen_row(
         rows.skipped['listens without a name or time'] += 1
         return
     recording = mapped.get('recording_mbid') or more.get('recording_mbid')
-    artists = [(make_id('mb', 'artist', a['artist_mbid']), a['artist_credit_name']) for a in mapped.get('artists') or [] if a.get('artist_mbid')] or [(named_artist(meta['artist_name']), meta['artist_name'])]
-    track = make_id('spotify', 'track', key_of(more['spotify_id'])) if more.get('spotify_id') else make_id('mb', 'recording', recording) if recording else named_track(meta['artist_name'], meta['track_name'])
-    about = {'album_name': meta.get('release_name'), 'duration_ms': more.get('duration_ms'), 'isrc': more.get('isrc') if isinstance(more.get('isrc'), str) else None}
+    artists = [(make_id('mb', 'artist', a['artist_mbid']), a['artist_credit_name'])
+               for a in mapped.get('artists') or []
+               if a.get('artist_mbid')] or [(named_artist(meta['artist_name']), meta['artist_name'])]
+    track = (make_id('spotify', 'track', key_of(more['spotify_id'])) if more.get('spotify_id')
+             else make_id('mb', 'recording', recording) if recording
+             else named_track(meta['artist_name'], meta['track_name']))
+    about = {'album_name': meta.get('release_name'), 'duration_ms': more.get('duration_ms'),
+             'isrc': more.get('isrc') if isinstance(more.get('isrc'), str) else None}
     rows.track(track, meta['track_name'], artists, **{k: v for k, v in about.items() if v is not None})
     when = iso(listen['listened_at'])
-    rows.add('listens', listen_id=listen_id(rows.source, 'me', when, track), listener_id='me', played_at=when, track_id=track, artist_id=artists[0][0])
+    rows.add('listens', listen_id=listen_id(rows.source, 'me', when, track), listener_id='me',
+             played_at=when, track_id=track, artist_id=artists[0][0])
 
 # %% ../../nbs/sources/listenbrainz.ipynb #47d2c94a
 def judge_listenbrainz(
@@ -41,9 +47,14 @@ def judge_listenbrainz(
 )->Fault|None:
     "What ListenBrainz says about a request."
     fault, body = judge(response, now), decoded(response)
-    if fault and fault.kind == 'slow' and fault.wait is None and (reset := response.headers.get('X-RateLimit-Reset-In', '')).isdigit(): return Fault('slow', fault.message, float(reset))
+    if fault and fault.kind == 'slow' and fault.wait is None and (
+        reset := response.headers.get('X-RateLimit-Reset-In', '')).isdigit():
+        return Fault('slow', fault.message, float(reset))
     if fault: return fault
-    if not isinstance(body, dict) or not isinstance(body.get('payload'), dict) or not isinstance(body['payload'].get('listens'), list): return Fault('again', 'the answer has another shape')
+    if not isinstance(body, dict) or not isinstance(body.get('payload'),
+                                                    dict) or not isinstance(
+                                                        body['payload'].get('listens'), list):
+        return Fault('again', 'the answer has another shape')
 
 # %% ../../nbs/sources/listenbrainz.ipynb #63a59054
 class ListenBrainz:
@@ -64,7 +75,8 @@ class ListenBrainz:
     def read(self, name:str='listens', at:int=0)->Page:
         "A page of listens, newest first; `at` is the time before which it begins."
         bound = {'max_ts': at} if at else {}
-        listens = self.http.get(f'user/{quote(self.user, safe="")}/listens', count=1000, **bound)['payload']['listens']
+        listens = self.http.get(f'user/{quote(self.user, safe="")}/listens', count=1000,
+                                **bound)['payload']['listens']
         rows = Rows(self.source, self.http.clock.stamp())
         for listen in listens: listen_row(rows, listen)
         earliest = min((l['listened_at'] for l in listens if l.get('listened_at')), default=None)
@@ -80,7 +92,9 @@ def judge_labs(
     now:float=0.
 )->Fault|None:
     "What the labs say about a request: a bare list, or an error."
-    return judge(response, now) or (None if isinstance(decoded(response), list) else Fault('again', 'the answer has another shape'))
+    return (judge(response, now)
+            or (None if isinstance(decoded(response), list)
+                else Fault('again', 'the answer has another shape')))
 
 class Labs:
     "Artists heard in the same sessions."
@@ -94,17 +108,22 @@ class Labs:
     def similar(self, key:str, rows:Rows, n:int=40)->list[str]:
         "MusicBrainz ids of similar artists, most similar first."
         found, algorithm = self._ask(key)
-        found = [a for one in found for a in (one.get('data') or [] if 'data' in one else [one]) if a.get('artist_mbid') and a['artist_mbid'] != key][:n]
+        found = [a for one in found for a in (one.get('data') or [] if 'data' in one else [one])
+                 if a.get('artist_mbid') and a['artist_mbid'] != key][:n]
         best = max((a.get('score') or 0 for a in found), default=0)
         for rank, a in enumerate(found, 1):
-            rows.add('similar_artists', artist_id=make_id('mb', 'artist', key), similar_id=rows.artist(make_id('mb', 'artist', a['artist_mbid']), a.get('name')), rank=rank,
-                     score=a.get('score'), score_norm=(a.get('score') or 0) / best if best else None, algorithm=algorithm)
+            rows.add('similar_artists', artist_id=make_id('mb', 'artist', key),
+                     similar_id=rows.artist(make_id('mb', 'artist', a['artist_mbid']), a.get('name')),
+                     rank=rank,
+                     score=a.get('score'), score_norm=(a.get('score') or 0) / best if best else None,
+                     algorithm=algorithm)
         return [a['artist_mbid'] for a in found]
 
     def _ask(self, key):
         first = note(self.http.db, 'labs algorithm') or ALGORITHMS[0]
         for algorithm in dict.fromkeys((first, *ALGORITHMS)):
-            try: found = self.http.get('similar-artists/json', 90 * DAY, artist_mbids=key, algorithm=algorithm)
+            try:
+                found = self.http.get('similar-artists/json', 90 * DAY, artist_mbids=key, algorithm=algorithm)
             except ServiceError as e:
                 if e.kind != 'refused' or algorithm == ALGORITHMS[-1]: raise
                 continue

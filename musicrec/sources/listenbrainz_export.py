@@ -10,7 +10,8 @@ import pandas as pd
 from .files import Blob, json_rows
 from .mpd import whole
 from .playlist_files import link_id
-from .rows import Tally, batches, listen_tables, name_track_ids, split_artists, text_of, texts, times, tolerate, track_tables
+from .rows import Tally, batches, listen_tables, name_track_ids, split_artists, text_of
+from .rows import texts, times, tolerate, track_tables
 from ..tables import Tables
 
 # %% auto #0
@@ -36,12 +37,15 @@ def _isrc(value):
 # %% ../../nbs/sources/listenbrainz_export.ipynb #e68349f5
 def _artists(meta, info, mapped):
     "Names of a play's artists, and their ids as far as known."
-    listed = [(text_of(_dict(a).get('artist_credit_name')), _mbid(_dict(a).get('artist_mbid'))) for a in _list(mapped.get('artists'))]
+    listed = [(text_of(_dict(a).get('artist_credit_name')), _mbid(_dict(a).get('artist_mbid')))
+              for a in _list(mapped.get('artists'))]
     if listed and all(name for name, _ in listed): names, mbids = zip(*listed)
     else:
-        names = [n for n in map(text_of, _list(info.get('artist_names'))) if n] or split_artists(text_of(meta.get('artist_name')))
+        names = ([n for n in map(text_of, _list(info.get('artist_names'))) if n]
+                 or split_artists(text_of(meta.get('artist_name'))))
         mbids = [_mbid(m) for m in _list(info.get('artist_mbids')) or _list(mapped.get('artist_mbids'))]
-        if len(mbids) == 1: names = [text_of(meta.get('artist_name'))] if text_of(meta.get('artist_name')) else names[:1]
+        if len(mbids) == 1:
+            names = [text_of(meta.get('artist_name'))] if text_of(meta.get('artist_name')) else names[:1]
         if len(mbids) != len(names): mbids = [None] * len(names)
     return list(names), [m and f'mb:artist:{m}' for m in mbids]
 
@@ -49,19 +53,26 @@ def _artists(meta, info, mapped):
 def _row(listen):
     "A play, or a piece of feedback, as a row; names alone give no id yet."
     meta = _dict(listen.get('track_metadata'))
-    info, mapped = _dict(meta.get('additional_info')), _dict(meta.get('mbid_mapping') or listen.get('mbid_mapping'))
+    info, mapped = _dict(meta.get('additional_info')), _dict(
+        meta.get('mbid_mapping') or listen.get('mbid_mapping'))
     recording = next((m for d in (info, listen, mapped) if (m := _mbid(d.get('recording_mbid')))), None)
     names, ids = _artists(meta, info, mapped)
     seconds, when = whole(info.get('duration'), 10**6), listen.get('listened_at')
-    return {'track_id': link_id([info.get('spotify_id'), info.get('origin_url')]) or (recording and f'mb:recording:{recording}'), 'title': meta.get('track_name'), 'artists': names, 'artist_ids': ids,
-            'album_name': meta.get('release_name'), 'duration_ms': whole(info.get('duration_ms')) or (seconds and 1000 * seconds), 'isrc': _isrc(info.get('isrc')), 'played_at': text_of(when) or whole(when, 1 << 32)}
+    return {'track_id': link_id([info.get('spotify_id'), info.get('origin_url')])
+            or (recording and f'mb:recording:{recording}'), 'title': meta.get('track_name'),
+            'artists': names, 'artist_ids': ids,
+            'album_name': meta.get('release_name'), 'duration_ms': whole(info.get('duration_ms'))
+            or (seconds and 1000 * seconds), 'isrc': _isrc(info.get('isrc')),
+            'played_at': text_of(when) or whole(when, 1 << 32)}
 
 def _frame(listens):
     "Rows of plays or feedback, all of them."
     rows = [_row(listen) for listen in listens]
     frame = pd.DataFrame({c: texts(r[c] for r in rows) for c in ('track_id', 'title', 'album_name', 'isrc')})
-    frame['artists'], frame['artist_ids'] = (pd.Series([r[c] for r in rows], dtype='object') for c in ('artists', 'artist_ids'))
-    frame['duration_ms'], frame['played_at'] = pd.Series([r['duration_ms'] for r in rows], dtype='Int64'), times(r['played_at'] for r in rows)
+    frame['artists'], frame['artist_ids'] = (pd.Series([r[c] for r in rows], dtype='object')
+                                             for c in ('artists', 'artist_ids'))
+    frame['duration_ms'], frame['played_at'] = pd.Series([r['duration_ms'] for r in rows],
+                                                         dtype='Int64'), times(r['played_at'] for r in rows)
     return frame.assign(track_id=frame.track_id.fillna(name_track_ids(frame.artists.str[0], frame.title)))
 
 # %% ../../nbs/sources/listenbrainz_export.ipynb #fc492120
@@ -70,7 +81,8 @@ def listen_rows(
 )->pd.DataFrame: # As `listen_tables` takes them; plays without time, title or artist are left out
     "Plays as rows."
     frame = _frame([listen for listen in listens if isinstance(listen, dict)])
-    return frame[frame.played_at.notna() & frame.title.notna() & frame.artists.str.len().gt(0)].reset_index(drop=True)
+    return frame[frame.played_at.notna() & frame.title.notna()
+                 & frame.artists.str.len().gt(0)].reset_index(drop=True)
 
 # %% ../../nbs/sources/listenbrainz_export.ipynb #fbcd8f41
 FEEDBACK_KEYS = frozenset({'recording_mbid', 'score'})
@@ -82,18 +94,23 @@ def feedback_tables(
 )->dict[str,pd.DataFrame]:
     "`preferences`, and the tables of their tracks."
     frame, score = _frame(feedback), pd.Series([f.get('score') for f in feedback], dtype='object')
-    label = score.map(lambda s: {1: 1, -1: 0}.get(s) if isinstance(s, (int, float)) and not isinstance(s, bool) else None).astype('Int64')
-    left['feedback taken back'] += int((taken := score.map(lambda s: isinstance(s, (int, float)) and s == 0)).sum())
+    label = score.map(lambda s: {1: 1, -1: 0}.get(s)
+                      if isinstance(s, (int, float)) and not isinstance(s, bool) else None).astype('Int64')
+    left['feedback taken back'] += int(
+        (taken := score.map(lambda s: isinstance(s, (int, float)) and s == 0)).sum())
     left['feedback without a track or score'] += int(((frame.track_id.isna() | label.isna()) & ~taken).sum())
-    rows = frame.assign(label=label)[frame.track_id.notna() & label.notna()].drop_duplicates('track_id').reset_index(drop=True)
-    likes = pd.DataFrame({'listener_id': listener, 'track_id': rows.track_id, 'label': rows.label, 'weight': 1., 'rule': 'feedback', 'source': 'listenbrainz'})
+    rows = (frame.assign(label=label)[frame.track_id.notna() & label.notna()].drop_duplicates('track_id')
+            .reset_index(drop=True))
+    likes = pd.DataFrame({'listener_id': listener, 'track_id': rows.track_id, 'label': rows.label,
+                          'weight': 1., 'rule': 'feedback', 'source': 'listenbrainz'})
     return track_tables(rows.drop(columns=['label', 'played_at']), 'listenbrainz') | {'preferences': likes}
 
 # %% ../../nbs/sources/listenbrainz_export.ipynb #1b9f2163
 def _unpacked(rows):
     "Plays and feedback, taken out of the API's answers."
     for row in rows:
-        held = next((v for v in (_dict(row.get('payload')).get('listens'), row.get('listens'), row.get('feedback')) if isinstance(v, list)), None)
+        held = next((v for v in (_dict(row.get('payload')).get('listens'), row.get('listens'),
+                                 row.get('feedback')) if isinstance(v, list)), None)
         yield from [row] if held is None else (r if isinstance(r, dict) else {} for r in held)
 
 def listenbrainz_export(
@@ -109,6 +126,7 @@ def listenbrainz_export(
         bad, n = bad + len(rows) - len(feedback) - len(plays), n + len(rows)
         yield Tables(**listen_tables(plays, 'listenbrainz', listener))
         if feedback: yield Tables(**feedback_tables(feedback, listener, left))
-    tolerate(bad + left['feedback without a track or score'], n, blob.name, 'have no time, no names or no score', strict)
+    tolerate(bad + left['feedback without a track or score'], n, blob.name,
+             'have no time, no names or no score', strict)
     left['plays without time or names'] = bad
     yield Tables(left.notes(blob.name))

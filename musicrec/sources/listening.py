@@ -18,23 +18,31 @@ def _keys(t):
     "Listener, artist and title of every listen, folded; the kind of file it came from; and when it was."
     artist = t.listens.artist_id.map(t.artists.set_index('artist_id').name.dropna().map(fold))
     title = t.listens.track_id.map(t.tracks.set_index('track_id').title.dropna().map(fold_title))
-    kind = t.listens.source + (t.listens.reason_end.isna() & ~t.listens.track_id.str.startswith('spotify:')).map({True: ' without ids', False: ''})
-    return pd.DataFrame({'listener': t.listens.listener_id, 'artist': artist, 'title': title, 'kind': kind, 'at': pd.to_datetime(t.listens.played_at, utc=True, errors='coerce')})
+    kind = t.listens.source + (t.listens.reason_end.isna()
+                               & ~t.listens.track_id.str.startswith('spotify:')).map(
+                                   {True: ' without ids', False: ''})
+    return pd.DataFrame({'listener': t.listens.listener_id, 'artist': artist, 'title': title, 'kind': kind,
+                         'at': pd.to_datetime(t.listens.played_at, utc=True, errors='coerce')})
 
 def once(
     t:Tables
 )->Tables:
     "`t` with each play once; the account that says most about it stays."
     if t.listens.empty: return t
-    keys = _keys(t).assign(says=-t.listens[['ms_played', 'reason_end', 'skipped']].notna().sum(axis=1), row=range(len(t.listens)))
+    keys = _keys(t).assign(says=-t.listens[['ms_played', 'reason_end', 'skipped']].notna().sum(axis=1),
+                           row=range(len(t.listens)))
     if keys.kind.nunique() < 2: return t
     same = ['listener', 'artist', 'title']
     order = keys.dropna().sort_values([*same, 'at', 'row'])
-    run = (~order.groupby(same)['at'].diff().dt.total_seconds().le(WITHIN)).cumsum() # plays of one track that follow closely
-    nth = order.groupby([run, order.kind]).cumcount() # the first account of each kind in a run is of the first play
-    best = order.assign(run=run, nth=nth).sort_values(['run', 'nth', 'says', 'row']).duplicated(['run', 'nth'])
+    # plays of one track that follow closely
+    run = (~order.groupby(same)['at'].diff().dt.total_seconds().le(WITHIN)).cumsum()
+    # the first account of each kind in a run is of the first play
+    nth = order.groupby([run, order.kind]).cumcount()
+    best = (order.assign(run=run, nth=nth).sort_values(['run', 'nth', 'says', 'row'])
+            .duplicated(['run', 'nth']))
     double = order['row'][best.reindex(order.index)]
-    return t.replace(listens=t.listens.drop(t.listens.index[double]).reset_index(drop=True)) if len(double) else t
+    return (t.replace(listens=t.listens.drop(t.listens.index[double]).reset_index(drop=True)) if len(double)
+            else t)
 
 # %% ../../nbs/sources/listening.ipynb #71812c6d
 @dataclass(frozen=True)
@@ -54,7 +62,8 @@ def endings(
     forward = listens.reason_end.eq('fwdbtn').fillna(False) | listens.skipped.fillna(False).astype(bool)
     unknown = listens.reason_end.isna() & listens.skipped.isna()
     heard = long & ~forward | listens.ms_played.isna() # a scrobble is a play heard to the end
-    return pd.DataFrame({'heard': heard, 'skipped': ~long & (forward | unknown) & listens.ms_played.notna()}).astype(bool)
+    return pd.DataFrame(
+        {'heard': heard, 'skipped': ~long & (forward | unknown) & listens.ms_played.notna()}).astype(bool)
 
 # %% ../../nbs/sources/listening.ipynb #fe51cef5
 def heard_artists(
@@ -63,7 +72,8 @@ def heard_artists(
 )->pd.DataFrame: # `listener_artists`
     "Plays heard to the end, per listener, artist and source."
     listens = t.listens[endings(t.listens, rule).heard].dropna(subset=['artist_id'])
-    return listens.groupby(['listener_id', 'artist_id', 'source'], sort=False).size().rename('weight').astype('float64').reset_index()
+    return (listens.groupby(['listener_id', 'artist_id', 'source'], sort=False).size().rename('weight')
+            .astype('float64').reset_index())
 
 # %% ../../nbs/sources/listening.ipynb #f86f0f76
 def _listed(t):
@@ -71,15 +81,22 @@ def _listed(t):
     own = t.playlists.playlist_id[t.playlists.owner_is_me.fillna(False).astype(bool)]
     rows = t.playlist_tracks[t.playlist_tracks.playlist_id.isin(own)].dropna(subset=['track_id'])
     saved = rows.playlist_id.str.endswith(':saved')
-    listener = rows.playlist_id.str.extract('^(.*?):(?:saved$|playlist:)', expand=False).where(lambda s: ~s.isin(['spotify', 'file', 'mpd'])).fillna('me')
-    return pd.DataFrame({'listener_id': listener, 'track_id': rows.track_id, 'label': 1, 'weight': 1., 'rule': saved.map({True: 'saved', False: 'playlist'}), 'source': rows.source})
+    listener = (rows.playlist_id.str.extract('^(.*?):(?:saved$|playlist:)', expand=False)
+                .where(lambda s: ~s.isin(['spotify', 'file', 'mpd'])).fillna('me'))
+    return pd.DataFrame({'listener_id': listener, 'track_id': rows.track_id, 'label': 1, 'weight': 1.,
+                         'rule': saved.map({True: 'saved', False: 'playlist'}), 'source': rows.source})
 
 def _played(t, rule):
     "Tracks that plays say enough about."
     counts = t.listens[['listener_id', 'track_id', 'source']].join(endings(t.listens, rule))
-    counts = counts.groupby(['listener_id', 'track_id'], sort=False).agg(heard=('heard', 'sum'), skipped=('skipped', 'sum'), plays=('heard', 'size'), source=('source', 'first')).reset_index()
-    likes = counts[counts.heard >= rule.plays].assign(label=1, weight=lambda c: c.heard / (c.heard + c.skipped), rule='heard')
-    dislikes = counts[(counts.skipped >= rule.skips) & (counts.heard == 0)].assign(label=0, weight=lambda c: rule.skip_weight * c.skipped / c.plays, rule='skipped')
+    counts = counts.groupby(['listener_id', 'track_id'], sort=False).agg(
+        heard=('heard', 'sum'), skipped=('skipped', 'sum'), plays=('heard', 'size'),
+        source=('source', 'first')).reset_index()
+    likes = counts[counts.heard >= rule.plays].assign(label=1,
+                                                      weight=lambda c: c.heard / (c.heard + c.skipped),
+                                                      rule='heard')
+    dislikes = counts[(counts.skipped >= rule.skips) & (counts.heard == 0)].assign(
+        label=0, weight=lambda c: rule.skip_weight * c.skipped / c.plays, rule='skipped')
     return pd.concat([likes, dislikes])[['listener_id', 'track_id', 'label', 'weight', 'rule', 'source']]
 
 # %% ../../nbs/sources/listening.ipynb #991fefe6
@@ -91,7 +108,8 @@ def labels(
 )->pd.DataFrame: # `preferences`
     "Likes and dislikes with weights, one row per listener and track, by the first rule that fits."
     rows = pd.concat([t.preferences, _listed(t), _played(t, rule)], ignore_index=True)
-    best = rows.assign(first=rows.rule.map(_FIRST).fillna(1)).sort_values('first', kind='stable').drop_duplicates(['listener_id', 'track_id'])
+    best = (rows.assign(first=rows.rule.map(_FIRST).fillna(1)).sort_values('first', kind='stable')
+            .drop_duplicates(['listener_id', 'track_id']))
     return best.sort_index().drop(columns='first').reset_index(drop=True)
 
 def with_listening(
@@ -100,4 +118,5 @@ def with_listening(
 )->Tables:
     "`t` with what follows from plays, playlists and bans."
     heard = Tables(listener_artists=heard_artists(t, rule))
-    return t.replace(listener_artists=Tables(listener_artists=t.listener_artists).merge(heard).listener_artists, preferences=labels(t, rule))
+    return t.replace(listener_artists=Tables(
+        listener_artists=t.listener_artists).merge(heard).listener_artists, preferences=labels(t, rule))

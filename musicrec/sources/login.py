@@ -20,7 +20,8 @@ __all__ = ['SETTINGS', 'TERMS', 'CONSENT', 'SCOPES', 'WRITING', 'REDIRECT', 'con
            'TokenFile', 'PoliteSession', 'Pkce', 'not_logged_in', 'pkce', 'code_of', 'log_in']
 
 # %% ../../nbs/sources/login.ipynb #d81c7c22
-SETTINGS = ('SPOTIPY_CLIENT_ID', 'SPOTIPY_REDIRECT_URI', 'LASTFM_API_KEY', 'LASTFM_USER', 'LISTENBRAINZ_USER', 'LISTENBRAINZ_TOKEN', 'MUSICREC_CONTACT')
+SETTINGS = ('SPOTIPY_CLIENT_ID', 'SPOTIPY_REDIRECT_URI', 'LASTFM_API_KEY', 'LASTFM_USER',
+            'LISTENBRAINZ_USER', 'LISTENBRAINZ_TOKEN', 'MUSICREC_CONTACT')
 
 def config_folder()->Path:
     "Where credentials and tokens lie."
@@ -28,7 +29,8 @@ def config_folder()->Path:
 
 def _private(file):
     "Raise if others can read a file."
-    if os.name == 'posix' and stat.S_IMODE(file.stat().st_mode) & 0o077: raise InputError(f'{file} can be read by others. Run: chmod 600 {file}')
+    if os.name == 'posix' and stat.S_IMODE(file.stat().st_mode) & 0o077:
+        raise InputError(f'{file} can be read by others. Run: chmod 600 {file}')
     return file
 
 def setting(
@@ -38,7 +40,8 @@ def setting(
     if name in os.environ: return os.environ[name] or None
     if not (file := config_folder()/'credentials.toml').exists(): return None
     try: return tomllib.loads(_private(file).read_text(encoding='utf-8')).get(name)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError): raise InputError(f'{file} is not TOML. Write lines such as LASTFM_USER = "name".') from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+        raise InputError(f'{file} is not TOML. Write lines such as LASTFM_USER = "name".') from None
 
 # %% ../../nbs/sources/login.ipynb #c9082fd8
 TERMS = """Before Spotify's API is used: its developer policy and terms (developer.spotify.com/policy, developer.spotify.com/terms) say that
@@ -55,7 +58,8 @@ def accept_terms(
     accepted:bool=False # Said now?
 )->None:
     "Raise with the terms unless they were accepted, now or before."
-    if accepted or os.environ.get('MUSICREC_ACCEPT_SPOTIFY_TERMS') == '1': note(db, 'spotify_terms', note(db, 'spotify_terms') or iso(clock.now()))
+    if accepted or os.environ.get('MUSICREC_ACCEPT_SPOTIFY_TERMS') == '1':
+        note(db, 'spotify_terms', note(db, 'spotify_terms') or iso(clock.now()))
     if not note(db, 'spotify_terms'): raise MusicrecError(TERMS)
 
 # %% ../../nbs/sources/login.ipynb #6046a82f
@@ -105,7 +109,8 @@ class PoliteSession(requests.Session):
 
     def request(self, method, url, **kwargs):
         "Send through `Http`; a fault is raised as `ServiceError`."
-        keep = {k: v for k, v in kwargs.items() if k in ('params', 'data', 'headers', 'timeout', 'json') and v is not None}
+        keep = {k: v for k, v in kwargs.items() if k in ('params', 'data', 'headers', 'timeout', 'json')
+                and v is not None}
         response = self.http.send(method, url, self.ttl(url) if method == 'GET' else None, **keep)
         self.http.final(response)
         return response
@@ -117,14 +122,18 @@ REDIRECT = 'http://127.0.0.1:8888/callback'
 
 class Pkce(SpotifyPKCE):
     "spotipy's login without a secret, on our clock, with our session, at our address."
-    def __init__(self, client_id:str, http:Http, tokens:TokenFile, redirect_uri:str=REDIRECT, scope:str=SCOPES):
-        super().__init__(client_id=client_id, redirect_uri=redirect_uri, scope=scope, cache_handler=tokens, requests_session=PoliteSession(http), open_browser=False)
-        self.OAUTH_AUTHORIZE_URL, self.OAUTH_TOKEN_URL = http.base_url + 'authorize', http.base_url + 'api/token'
+    def __init__(self, client_id:str, http:Http, tokens:TokenFile, redirect_uri:str=REDIRECT,
+                 scope:str=SCOPES):
+        super().__init__(client_id=client_id, redirect_uri=redirect_uri, scope=scope, cache_handler=tokens,
+                         requests_session=PoliteSession(http), open_browser=False)
+        self.OAUTH_AUTHORIZE_URL, self.OAUTH_TOKEN_URL = (http.base_url + 'authorize', http.base_url
+                                                          + 'api/token')
         self.clock = http.clock
 
     def is_token_expired(self, token_info): return token_info['expires_at'] - self.clock.now() < 60
 
-    def _add_custom_values_to_token_info(self, token_info): return token_info | {'expires_at': self.clock.now() + token_info['expires_in']}
+    def _add_custom_values_to_token_info(self, token_info):
+        return token_info | {'expires_at': self.clock.now() + token_info['expires_in']}
 
     def refresh_access_token(self, refresh_token):
         "A new token; a login that has ended is deleted, so that the next start does not fail the same way."
@@ -132,7 +141,8 @@ class Pkce(SpotifyPKCE):
         except ServiceError as e:
             if 'invalid_grant' not in str(e): raise
             self.cache_handler.forget()
-            raise ServiceError('spotify', 'login', 'the login has ended (Spotify ends it six months after consent). Run `musicrec auth login`') from None
+            raise ServiceError('spotify', 'login', 'the login has ended (Spotify ends it six months after '
+                                                   'consent). Run `musicrec auth login`') from None
 
     def get_authorization_code(self, response=None): raise not_logged_in()
 
@@ -150,7 +160,9 @@ def not_logged_in()->ServiceError:
 def _judge_token(response, now=0.):
     fault = judge(response, now)
     body = decoded(response)
-    if fault or isinstance(body, dict) and isinstance(body.get('access_token'), str) and isinstance(body.get('expires_in'), int): return fault
+    if fault or isinstance(body, dict) and isinstance(body.get('access_token'),
+                                                      str) and isinstance(body.get('expires_in'), int):
+        return fault
     return Fault('again', 'the answer holds no token')
 
 def pkce(
@@ -162,9 +174,12 @@ def pkce(
 )->Pkce:
     "The login of an app, from settings."
     client_id = client_id or setting('SPOTIPY_CLIENT_ID')
-    if not client_id: raise InputError('SPOTIPY_CLIENT_ID is not set. Create an app on developer.spotify.com/dashboard, with the redirect URI '
+    if not client_id:
+        raise InputError('SPOTIPY_CLIENT_ID is not set. Create an app on developer.spotify.com/dashboard, '
+                         'with the redirect URI '
                                        f'{REDIRECT} (127.0.0.1, not localhost), and set it to the app\'s client id.')
-    return Pkce(client_id, Http('spotify_accounts', db, clock, _judge_token), TokenFile(client_id, clock, folder), setting('SPOTIPY_REDIRECT_URI') or REDIRECT, scope)
+    return Pkce(client_id, Http('spotify_accounts', db, clock, _judge_token),
+                TokenFile(client_id, clock, folder), setting('SPOTIPY_REDIRECT_URI') or REDIRECT, scope)
 
 # %% ../../nbs/sources/login.ipynb #2be6428c
 def code_of(
@@ -173,8 +188,12 @@ def code_of(
 )->str:
     "The authorisation code in a redirect."
     found = {k: v[0] for k, v in parse_qs(urlsplit(url.strip()).query).items()}
-    if found.get('error'): raise ServiceError('spotify', 'login', f"Spotify says {found['error']}. Run `musicrec auth login` again and agree")
-    if found.get('state') != state or not found.get('code'): raise ServiceError('spotify', 'login', 'this is not the address that this login was sent back to. Paste the whole of it')
+    if found.get('error'):
+        raise ServiceError('spotify', 'login', f"Spotify says {found['error']}. Run `musicrec auth login` "
+                                               "again and agree")
+    if found.get('state') != state or not found.get('code'):
+        raise ServiceError('spotify', 'login', 'this is not the address that this login was sent back to. '
+                                               'Paste the whole of it')
     return found['code']
 
 def _listener(redirect, answers):
@@ -209,11 +228,15 @@ def log_in(
     answers, login.state = queue.Queue(), secrets.token_urlsafe(16)
     server = _listener(login.redirect_uri, answers)
     if server:
-        if not urlsplit(login.redirect_uri).port: login.redirect_uri = login.redirect_uri.replace('127.0.0.1', f'127.0.0.1:{server.server_address[1]}', 1).replace(':0/', '/')
+        if not urlsplit(login.redirect_uri).port:
+            login.redirect_uri = login.redirect_uri.replace('127.0.0.1',
+                                                            f'127.0.0.1:{server.server_address[1]}',
+                                                            1).replace(':0/', '/')
         threading.Thread(target=server.serve_forever, daemon=True).start()
     url = login.get_authorize_url()
     say(f'Open this address and agree:\n{url}\nThen wait, or paste the address you are sent to.\n'
-        f'If Spotify says INVALID_CLIENT, enter {login.redirect_uri} under Redirect URIs of your app (127.0.0.1, not localhost).')
+        f'If Spotify says INVALID_CLIENT, enter {login.redirect_uri} under Redirect URIs of your app '
+        '(127.0.0.1, not localhost).')
     threading.Thread(target=_paste, args=(answers,), daemon=True).start()
     if browser: webbrowser.open(url)
     try: login.get_access_token(code_of(_first(answers, seconds), login.state), check_cache=False)
@@ -222,4 +245,6 @@ def log_in(
 
 def _first(answers, seconds):
     try: return answers.get(timeout=seconds)
-    except queue.Empty: raise ServiceError('spotify', 'login', f'nobody agreed within {seconds:.0f} seconds. Run `musicrec auth login` again') from None
+    except queue.Empty:
+        raise ServiceError('spotify', 'login', f'nobody agreed within {seconds:.0f} seconds. Run `musicrec '
+                                               'auth login` again') from None

@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 import pandas as pd
 from .files import Blob, json_document
-from .rows import Tally, batches, name_track_ids, namespaced, text_of, texts, tolerate, track_tables
+from .rows import Tally, batches, name_track_ids, namespaced, text_of, texts, tolerate
+from .rows import track_tables
 from ..tables import Tables, input_error
 
 # %% auto #0
@@ -17,14 +18,18 @@ __all__ = ['MPD_KEYS', 'PIECE', 'whole', 'mpd']
 MPD_KEYS = frozenset({'playlists', 'pid', 'tracks'})
 
 # %% ../../nbs/sources/mpd.ipynb #f9bf0095
-_TRACK = {'track_uri': 'track_id', 'artist_uri': 'artist_id', 'album_uri': 'album_id', 'track_name': 'title', 'artist_name': 'artist', 'album_name': 'album_name'}
+_TRACK = {'track_uri': 'track_id', 'artist_uri': 'artist_id', 'album_uri': 'album_id', 'track_name': 'title',
+          'artist_name': 'artist', 'album_name': 'album_name'}
 
 def whole(
     value, # A field
     top:int=10**9 # The first number that is too large
 )->int|None: # From 0
     "A whole number in a field, or None."
-    return int(value) if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < top and value == int(value) else None
+    return int(value) if isinstance(value,
+                                    (int,
+                                     float)) and not isinstance(value,
+                                                                bool) and 0 <= value < top and value == int(value) else None
 
 def _places(tracks):
     "Where each track stands in its playlist."
@@ -37,18 +42,26 @@ def _items(playlists):
     lists = [(pid, [t if isinstance(t, dict) else {} for t in p['tracks']]) for pid, p in playlists]
     rows = [(pid, place, t) for pid, tracks in lists for place, t in zip(_places(tracks), tracks)]
     cells = {ours: texts(t.get(theirs) for _, _, t in rows) for theirs, ours in _TRACK.items()}
-    frame = pd.DataFrame({'playlist_id': [f'mpd:playlist:{pid}' for pid, _, _ in rows], 'position': [place for _, place, _ in rows], **cells,
-                          'duration_ms': pd.Series([whole(t.get('duration_ms')) for _, _, t in rows], dtype='Int64')})
-    spotify = lambda ids, kind: (ids := namespaced(ids, kind)).where(ids.str.startswith('spotify:').fillna(False).astype(bool))
+    frame = pd.DataFrame({'playlist_id': [f'mpd:playlist:{pid}' for pid, _, _ in rows],
+                          'position': [place for _, place, _ in rows], **cells,
+                          'duration_ms': pd.Series([whole(t.get('duration_ms')) for _, _, t in rows],
+                                                   dtype='Int64')})
+    spotify = lambda ids, kind: (ids := namespaced(ids, kind)).where(
+        ids.str.startswith('spotify:').fillna(False).astype(bool))
     named = name_track_ids(frame.artist, frame.title).where(frame.artist.notna())
-    return frame.assign(track_id=spotify(frame.track_id, 'track').fillna(named), artist_id=spotify(frame.artist_id, 'artist'), album_id=spotify(frame.album_id, 'album'))
+    return frame.assign(track_id=spotify(frame.track_id, 'track').fillna(named),
+                        artist_id=spotify(frame.artist_id, 'artist'),
+                        album_id=spotify(frame.album_id, 'album'))
 
 # %% ../../nbs/sources/mpd.ipynb #7441797d
 def _heads(playlists):
     "`playlists` of some playlists."
     flags = {'true': True, 'false': False}
-    return pd.DataFrame([{'playlist_id': f'mpd:playlist:{pid}', 'name': text_of(p.get('name')), 'owner_is_me': False, 'collaborative': flags.get(str(p.get('collaborative')).lower()),
-                          'n_tracks': whole(p.get('num_tracks')) or len(p['tracks']), 'source': 'mpd'} for pid, p in playlists])
+    return pd.DataFrame(
+        [{'playlist_id': f'mpd:playlist:{pid}', 'name': text_of(p.get('name')), 'owner_is_me': False,
+          'collaborative': flags.get(str(p.get('collaborative')).lower()),
+                          'n_tracks': whole(p.get('num_tracks')) or len(p['tracks']), 'source': 'mpd'}
+         for pid, p in playlists])
 
 def _tables(playlists, left):
     "Tables of some playlists; tracks without id and names are counted."
@@ -59,7 +72,9 @@ def _tables(playlists, left):
     rows['artists'] = rows.artist.map(lambda a: [a] if isinstance(a, str) else [])
     rows['artist_ids'] = rows.artist_id.astype('object').map(lambda i: [i], na_action='ignore')
     tracks = track_tables(rows.drop(columns=['playlist_id', 'position', 'artist', 'artist_id']), 'mpd')
-    return Tables(playlists=_heads(playlists), playlist_tracks=rows[['playlist_id', 'position', 'track_id']].assign(source='mpd'), **tracks), len(items)
+    return Tables(playlists=_heads(playlists),
+                  playlist_tracks=rows[['playlist_id', 'position', 'track_id']].assign(source='mpd'),
+                  **tracks), len(items)
 
 # %% ../../nbs/sources/mpd.ipynb #7961b57e
 PIECE = 200 # Playlists at once; they have 66 tracks on average
@@ -69,7 +84,8 @@ def _fit(found, left):
     seen = set()
     for p in found:
         pid = whole(p.get('pid'), 1 << 63) if isinstance(p, dict) else None
-        if pid is None or not isinstance(p.get('tracks'), list): left['playlists without a number or tracks'] += 1
+        if pid is None or not isinstance(p.get('tracks'), list):
+            left['playlists without a number or tracks'] += 1
         elif pid in seen: left['repeated playlists'] += 1
         else: seen.add(pid); yield pid, p
 
@@ -80,7 +96,9 @@ def mpd(
 )->Iterator[Tables]: # A piece per 200 playlists
     "A slice of the Million Playlist Dataset."
     found, left, n = json_document(blob).get('playlists'), Tally(), 0
-    if not isinstance(found, list): raise input_error(blob.name, 'holds no list of playlists', 'Give a slice of the Million Playlist Dataset.')
+    if not isinstance(found, list):
+        raise input_error(blob.name, 'holds no list of playlists',
+                          'Give a slice of the Million Playlist Dataset.')
     for playlists in batches(_fit(found, left), PIECE):
         tables, items = _tables(playlists, left)
         n += items

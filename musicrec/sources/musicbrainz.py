@@ -22,9 +22,12 @@ def judge_musicbrainz(
 )->Fault|None:
     "What MusicBrainz says about a request."
     fault = judge(response, now)
-    if fault and response.status_code == 503: return Fault('slow', 'asked too fast', max(fault.wait or 0., 2.))
+    if fault and response.status_code == 503:
+        return Fault('slow', 'asked too fast', max(fault.wait or 0., 2.))
     if fault: return fault
-    if not isinstance(decoded(response), dict) or not {'id', 'urls', 'artists', 'isrc'} & decoded(response).keys(): return Fault('again', 'the answer has another shape')
+    if not isinstance(decoded(response), dict) or not {'id', 'urls', 'artists',
+                                                       'isrc'} & decoded(response).keys():
+        return Fault('again', 'the answer has another shape')
 
 _ADDRESS = {'spotify': 'https://open.spotify.com/artist/', 'deezer': 'https://www.deezer.com/artist/'}
 _LUCENE = re.compile(r'([+\-!(){}\[\]^"~*?:\\/]|&&|\|\|)')
@@ -35,8 +38,11 @@ class MusicBrainz:
     source, namespace, batch = 'musicbrainz', 'mb', 100
 
     def __init__(self, db:sqlite3.Connection, clock:Clock):
-        if not setting('MUSICREC_CONTACT'): raise InputError('MusicBrainz answers only those who can be written to. Set MUSICREC_CONTACT to a mail or web address of yours.')
-        self.http = Http('musicbrainz', db, clock, judge_musicbrainz, {'User-Agent': user_agent(setting('MUSICREC_CONTACT'))})
+        if not setting('MUSICREC_CONTACT'):
+            raise InputError('MusicBrainz answers only those who can be written to. Set MUSICREC_CONTACT '
+                             'to a mail or web address of yours.')
+        self.http = Http('musicbrainz', db, clock, judge_musicbrainz,
+                         {'User-Agent': user_agent(setting('MUSICREC_CONTACT'))})
 
     def rows(self)->Rows: return Rows(self.source, self.http.clock.stamp())
 
@@ -47,14 +53,17 @@ class MusicBrainz:
         except ServiceError as e:
             if e.kind != 'missing': raise
             return {}
-        links = ((u.get('resource'), r['artist']['id']) for u in body.get('urls', [body]) for r in u.get('relations') or [] if r.get('artist') and not r.get('ended'))
+        links = ((u.get('resource'), r['artist']['id']) for u in body.get('urls', [body])
+                 for r in u.get('relations') or [] if r.get('artist') and not r.get('ended'))
         found = {}
         for url, mbid in links: found.setdefault(address.get(url), set()).add(mbid)
-        return {i: Match(min(m), 'mb_url', 1. if len(m) == 1 else .5, len(m) > 1) for i, m in found.items() if i}
+        return {i: Match(min(m), 'mb_url', 1. if len(m) == 1 else .5, len(m) > 1) for i,
+                m in found.items() if i}
 
     def by_name(self, name:str)->Match:
         "The only artist of that folded name."
-        found = self.http.get('artist', 180 * DAY, query='artist:"' + _LUCENE.sub(r'\\\1', name) + '"', limit=5, fmt='json')['artists']
+        found = self.http.get('artist', 180 * DAY, query='artist:"' + _LUCENE.sub(r'\\\1', name) + '"',
+                              limit=5, fmt='json')['artists']
         same = [a['id'] for a in found if plain(a['name']) == plain(name)]
         return Match(same[0], 'name', .8) if len(same) == 1 else Match(None, None, 0., len(same) > 1)
 

@@ -12,7 +12,8 @@ import pandas as pd
 from .files import Blob, decode, json_document, read_frame
 from .mpd import whole
 from .related import elements, local_name, own_ids
-from .rows import Tally, find_columns, name_track_ids, split_artists, squeeze, text_of, texts, tolerate, track_tables
+from .rows import Tally, find_columns, name_track_ids, split_artists, squeeze, text_of
+from .rows import texts, tolerate, track_tables
 from ..tables import AUDIO, Tables, input_error
 
 # %% auto #0
@@ -21,7 +22,8 @@ __all__ = ['JSPF_KEYS', 'XSPF_ROOT', 'MAX_LINE', 'link_id', 'jspf_playlist', 'xs
 
 # %% ../../nbs/sources/playlist_files.ipynb #0c26ffab
 _OURS = re.compile(r'urn:musicrec:(\w+:(?:track|recording):.+)')
-_SPOTIFY_TRACK = re.compile(r'(?:spotify:track:|open\.spotify\.com/(?:[\w-]+/)?track/)([0-9A-Za-z]{22})(?![0-9A-Za-z])')
+_SPOTIFY_TRACK = re.compile(
+    r'(?:spotify:track:|open\.spotify\.com/(?:[\w-]+/)?track/)([0-9A-Za-z]{22})(?![0-9A-Za-z])')
 _RECORDING = re.compile(r'musicbrainz\.org/recording/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})', re.I)
 _LINKS = (_OURS, '{}'), (_SPOTIFY_TRACK, 'spotify:track:{}'), (_RECORDING, 'mb:recording:{}')
 
@@ -30,7 +32,8 @@ def link_id(
 )->str|None:
     "The track id in links, ours before Spotify's before MusicBrainz'."
     links = [l for l in map(text_of, links) if l]
-    return next((made.format(m[1].lower() if link is _RECORDING else m[1]) for link, made in _LINKS for l in links if (m := link.search(l))), None)
+    return next((made.format(m[1].lower() if link is _RECORDING else m[1]) for link,
+                 made in _LINKS for l in links if (m := link.search(l))), None)
 
 # %% ../../nbs/sources/playlist_files.ipynb #827ed9dd
 def _ms(value, unit=1):
@@ -41,21 +44,31 @@ def _ms(value, unit=1):
 def _tables(frame, title, listener, notes):
     "A playlist of the tracks in `frame`, in order."
     playlist_id = f'{listener}:playlist:{title}'
-    head = pd.DataFrame([{'playlist_id': playlist_id, 'name': title, 'owner_is_me': True, 'n_tracks': len(frame), 'source': 'file'}])
-    rows = pd.DataFrame({'playlist_id': playlist_id, 'position': range(len(frame)), 'track_id': frame.track_id.to_numpy(), 'source': 'file'})
-    return Tables(notes, playlists=head, playlist_tracks=rows, **track_tables(frame.assign(artists=frame.artist.map(split_artists)).drop(columns='artist'), 'file'))
+    head = pd.DataFrame(
+        [{'playlist_id': playlist_id, 'name': title, 'owner_is_me': True, 'n_tracks': len(frame),
+          'source': 'file'}])
+    rows = pd.DataFrame({'playlist_id': playlist_id, 'position': range(len(frame)),
+                         'track_id': frame.track_id.to_numpy(), 'source': 'file'})
+    return Tables(notes, playlists=head, playlist_tracks=rows,
+                  **track_tables(
+                      frame.assign(artists=frame.artist.map(split_artists)).drop(columns='artist'), 'file'))
 
-def _named(blob, title): return text_of(title) or text_of(PurePosixPath(blob.name.replace('\\', '/')).stem) or 'Playlist'
+def _named(blob, title):
+    return text_of(title) or text_of(PurePosixPath(blob.name.replace('\\', '/')).stem) or 'Playlist'
 
 # %% ../../nbs/sources/playlist_files.ipynb #9c168063
 def _playlist(entries, title, blob, listener, strict):
     "Tables of entries that have `id`, `title`, `artist`, `album`, `ms`."
-    cells = {ours: texts(e.get(theirs) for e in entries) for ours, theirs in (('track_id', 'id'), ('title', 'title'), ('artist', 'artist'), ('album_name', 'album'))}
+    cells = {ours: texts(e.get(theirs) for e in entries) for ours,
+             theirs in (('track_id', 'id'), ('title', 'title'), ('artist', 'artist'),
+                        ('album_name', 'album'))}
     frame = pd.DataFrame(cells | {'duration_ms': pd.Series([e.get('ms') for e in entries], dtype='Int64')})
-    frame['track_id'] = frame.track_id.fillna(name_track_ids(frame.artist, frame.title).where(frame.artist.notna()))
+    frame['track_id'] = frame.track_id.fillna(
+        name_track_ids(frame.artist, frame.title).where(frame.artist.notna()))
     bad = int(frame.track_id.isna().sum())
     tolerate(bad, len(frame), blob.name, 'have neither a link nor artist and title', strict)
-    yield _tables(frame[frame.track_id.notna()].reset_index(drop=True), _named(blob, title), listener, Tally({'entries with neither a link nor artist and title': bad}).notes(blob.name))
+    yield _tables(frame[frame.track_id.notna()].reset_index(drop=True), _named(blob, title), listener,
+                  Tally({'entries with neither a link nor artist and title': bad}).notes(blob.name))
 
 # %% ../../nbs/sources/playlist_files.ipynb #2120d984
 JSPF_KEYS = frozenset({'playlist', 'track'})
@@ -70,9 +83,12 @@ def jspf_playlist(
     "A JSPF playlist."
     playlist = json_document(blob).get('playlist')
     tracks = playlist.get('track') if isinstance(playlist, dict) else None
-    if not isinstance(tracks, list): raise input_error(blob.name, 'holds no playlist with a list of tracks', 'Export the playlist again.')
+    if not isinstance(tracks, list):
+        raise input_error(blob.name, 'holds no playlist with a list of tracks', 'Export the playlist again.')
     tracks = [t if isinstance(t, dict) else {} for t in tracks]
-    entries = [{'id': link_id(_listed(t.get('identifier')) + _listed(t.get('location'))), 'title': t.get('title'), 'artist': t.get('creator'), 'album': t.get('album'), 'ms': _ms(t.get('duration'))} for t in tracks]
+    entries = [{'id': link_id(_listed(t.get('identifier')) + _listed(t.get('location'))),
+                'title': t.get('title'), 'artist': t.get('creator'), 'album': t.get('album'),
+                'ms': _ms(t.get('duration'))} for t in tracks]
     yield from _playlist(entries, playlist.get('title'), blob, listener, strict)
 
 # %% ../../nbs/sources/playlist_files.ipynb #08664141
@@ -96,7 +112,9 @@ def xspf_playlist(
         else:
             said = _texts_of(element)
             first = {k: v[0] for k, v in said.items()}
-            entries.append({'id': link_id(said.get('identifier', []) + said.get('location', [])), 'title': first.get('title'), 'artist': first.get('creator'), 'album': first.get('album'), 'ms': _ms(first.get('duration'))})
+            entries.append({'id': link_id(said.get('identifier', []) + said.get('location', [])),
+                            'title': first.get('title'), 'artist': first.get('creator'),
+                            'album': first.get('album'), 'ms': _ms(first.get('duration'))})
     yield from _playlist(entries, title, blob, listener, strict)
 
 # %% ../../nbs/sources/playlist_files.ipynb #cf409cf1
@@ -109,7 +127,8 @@ def is_m3u(
     "Is this a list of media files or links?"
     lines = [l.strip() for l in text.splitlines()[:20] if l.strip()]
     songs = [l for l in lines if not l.startswith('#')]
-    return lines[:1] == ['#EXTM3U'] or any(l.startswith(('#EXTM3U', '#EXTINF:')) for l in lines[:5]) or bool(songs) and all(map(_MEDIA.match, songs))
+    return (lines[:1] == ['#EXTM3U'] or any(l.startswith(('#EXTM3U', '#EXTINF:')) for l in lines[:5])
+            or bool(songs) and all(map(_MEDIA.match, songs)))
 
 def _names(text):
     "Artist and title of `Artist - Title`; a lone name is a title."
@@ -133,7 +152,8 @@ def _m3u_entries(text):
         elif line.startswith('#EXTART:'): about['artist'] = line[8:]
         elif line.startswith('#PLAYLIST:'): title = line[10:]
         elif line and not line.startswith('#'):
-            entries.append((about if 'title' in about else _file_names(line) | about) | {'id': link_id([line])})
+            entries.append((about if 'title' in about else _file_names(line) | about)
+                           | {'id': link_id([line])})
             about = {}
     return title, entries
 
@@ -148,23 +168,28 @@ def m3u_playlist(
     yield from _playlist(entries, title, blob, listener, strict)
 
 # %% ../../nbs/sources/playlist_files.ipynb #ec7a732a
-_ELSEWHERE = {'playedat', 'listenedat', 'scrobbledat', 'utctime', 'uts', 'endtime', 'msplayed', 'userid', 'listenerid', 'liked', 'like'}
+_ELSEWHERE = {'playedat', 'listenedat', 'scrobbledat', 'utctime', 'uts', 'endtime', 'msplayed', 'userid',
+              'listenerid', 'liked', 'like'}
 
 def playlist_part(
     header # Column names of a file
 )->str|None: # `playlist`
     "Is a table with these columns a playlist?"
     ours, there = find_columns(header), {squeeze(c) for c in header}
-    exportify = {'trackname', 'addedat', 'artistnames'} <= there and bool({'trackuri', 'trackid', 'spotifyid'} & there)
-    return 'playlist' if {'title', 'artist'} <= ours.keys() and not {*AUDIO} & ours.keys() and not _ELSEWHERE & there and not exportify and ours['title'] != ours['artist'] else None
+    exportify = ({'trackname', 'addedat', 'artistnames'} <= there
+                 and bool({'trackuri', 'trackid', 'spotifyid'} & there))
+    return 'playlist' if {'title',
+                          'artist'} <= ours.keys() and not {*AUDIO} & ours.keys() and not _ELSEWHERE & there and not exportify and ours['title'] != ours['artist'] else None
 
-def _plain(cells): return texts(cells.convert_dtypes().astype('str').str.replace(r"^'(?=[=+\-@\t\r])", '', regex=True))
+def _plain(cells):
+    return texts(cells.convert_dtypes().astype('str').str.replace(r"^'(?=[=+\-@\t\r])", '', regex=True))
 
 # %% ../../nbs/sources/playlist_files.ipynb #e0da6bc6
 def _csv_ids(cells):
     "Track ids of a column; bare ones that no service gave are missing."
     ids = own_ids(cells, 'track')
-    return ids.mask(ids.str.startswith('file:').fillna(False).astype(bool) & ~cells.str.startswith('file:').fillna(False).astype(bool))
+    return ids.mask(ids.str.startswith('file:').fillna(False).astype(bool)
+                    & ~cells.str.startswith('file:').fillna(False).astype(bool))
 
 def csv_playlist(
     blob:Blob, # A CSV or Parquet file
@@ -174,9 +199,16 @@ def csv_playlist(
     "A table of titles and artists as a playlist."
     frame = read_frame(blob)
     columns = find_columns(frame)
-    if missing := [c for c in ('title', 'artist') if c not in columns]: raise input_error(blob.name, f'has no column for {" and ".join(missing)}', f'Columns here: {", ".join(map(str, frame))[:300]}.')
-    cells = {c: _plain(frame[columns[c]]) for c in ('title', 'artist', 'album_name', 'track_id', 'duration_ms', 'playlist_name') if c in columns}
+    if missing := [c for c in ('title', 'artist') if c not in columns]:
+        raise input_error(blob.name, f'has no column for {" and ".join(missing)}',
+                          f'Columns here: {", ".join(map(str, frame))[:300]}.')
+    cells = {c: _plain(frame[columns[c]])
+             for c in ('title', 'artist', 'album_name', 'track_id', 'duration_ms', 'playlist_name')
+             if c in columns}
     if 'track_id' in cells: cells['id'] = _csv_ids(cells.pop('track_id'))
-    rows = pd.DataFrame(cells).rename(columns={'album_name': 'album'}).astype('object').where(lambda d: d.notna(), None)
+    rows = (pd.DataFrame(cells).rename(columns={'album_name': 'album'}).astype('object')
+            .where(lambda d: d.notna(), None))
     rows['ms'] = [_ms(v) for v in rows.get('duration_ms', [None] * len(rows))]
-    for name, part in rows.groupby(rows.get('playlist_name', pd.Series('', index=rows.index)).fillna(''), sort=False): yield from _playlist(part.to_dict('records'), name, blob, listener, strict)
+    for name, part in rows.groupby(rows.get('playlist_name', pd.Series('', index=rows.index)).fillna(''),
+                                   sort=False):
+        yield from _playlist(part.to_dict('records'), name, blob, listener, strict)

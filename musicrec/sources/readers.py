@@ -14,7 +14,8 @@ from .files import Blob, blobs, first_text, read_frame, separator
 from .hetrec import hetrec, hetrec_part
 from .listenbrainz_export import FEEDBACK_KEYS, LISTEN_KEYS, listenbrainz_export
 from .mpd import MPD_KEYS, mpd
-from .playlist_files import JSPF_KEYS, XSPF_ROOT, csv_playlist, is_m3u, jspf_playlist, m3u_playlist, playlist_part, xspf_playlist
+from .playlist_files import JSPF_KEYS, XSPF_ROOT, csv_playlist, is_m3u, jspf_playlist
+from .playlist_files import m3u_playlist, playlist_part, xspf_playlist
 from .related import GRAPHML_ROOT, graphml, related, related_part
 from .spotify_export import account_history, account_playlists, extended_history, your_library
 from ..tables import Tables, input_error
@@ -24,9 +25,13 @@ __all__ = ['JSON_KINDS', 'TABLE_KINDS', 'XML_KINDS', 'READERS', 'JOINED', 'KNOWN
            'units', 'read_unit']
 
 # %% ../../nbs/sources/readers.ipynb #b441a851
-JSON_KINDS = {'extended_history': {'ts', 'ms_played', 'master_metadata_track_name'}, 'account_history': {'endTime', 'msPlayed', 'trackName'},
-              'podcasts': {'endTime', 'msPlayed', 'podcastName'}, 'account_playlists': {'playlists', 'items', 'lastModifiedDate'}, 'your_library': {'tracks', 'uri', 'artist', 'album'},
-              'mpd': MPD_KEYS, 'listenbrainz': LISTEN_KEYS, 'listenbrainz feedback': FEEDBACK_KEYS, 'jspf': JSPF_KEYS}
+JSON_KINDS = {'extended_history': {'ts', 'ms_played', 'master_metadata_track_name'},
+              'account_history': {'endTime', 'msPlayed', 'trackName'},
+              'podcasts': {'endTime', 'msPlayed', 'podcastName'},
+              'account_playlists': {'playlists', 'items', 'lastModifiedDate'},
+              'your_library': {'tracks', 'uri', 'artist', 'album'},
+              'mpd': MPD_KEYS, 'listenbrainz': LISTEN_KEYS, 'listenbrainz feedback': FEEDBACK_KEYS,
+              'jspf': JSPF_KEYS}
 _FIELD = re.compile(r'"(\w+)"\s*:')
 
 def _json_kind(text):
@@ -37,7 +42,9 @@ def _json_kind(text):
 # %% ../../nbs/sources/readers.ipynb #998ccca4
 def _named(format, part): return lambda header: f'{format}:{found}' if (found := part(header)) else None
 
-TABLE_KINDS = (exportify_part, features_part, _named('hetrec', hetrec_part), lambda header: related_part(header) and 'related', playlist_part) # Each says for column names which kind it is, or None
+# Each says for column names which kind it is, or None
+TABLE_KINDS = (exportify_part, features_part, _named('hetrec', hetrec_part),
+               lambda header: related_part(header) and 'related', playlist_part)
 
 def header_of(
     blob:Blob # A CSV or Parquet file
@@ -77,22 +84,31 @@ def _features(blob, listener='me', strict=False, label=None, source=None):
 def _podcasts(blob, listener='me', strict=False):
     yield Tables([f'{blob.name}: left out, since it holds podcasts'])
 
-READERS = {'extended_history': extended_history, 'account_history': account_history, 'account_playlists': account_playlists, 'your_library': your_library,
-           'podcasts': _podcasts, 'exportify': exportify, 'features': _features, 'related': related, 'graphml': graphml, 'mpd': mpd,
-           'listenbrainz': listenbrainz_export, 'listenbrainz feedback': listenbrainz_export, 'jspf': jspf_playlist, 'xspf': xspf_playlist, 'm3u': m3u_playlist, 'playlist': csv_playlist}
+READERS = {'extended_history': extended_history, 'account_history': account_history,
+           'account_playlists': account_playlists, 'your_library': your_library,
+           'podcasts': _podcasts, 'exportify': exportify, 'features': _features, 'related': related,
+           'graphml': graphml, 'mpd': mpd,
+           'listenbrainz': listenbrainz_export, 'listenbrainz feedback': listenbrainz_export,
+           'jspf': jspf_playlist, 'xspf': xspf_playlist, 'm3u': m3u_playlist, 'playlist': csv_playlist}
 JOINED = {'hetrec': hetrec} # Formats whose files make sense only together
 
 # %% ../../nbs/sources/readers.ipynb #96a765c4
-KNOWN = ("Spotify's privacy export (ZIP, folder or JSON), ListenBrainz's export, Exportify's CSV, playlists (JSPF, XSPF, M3U8, CSV), tables with the eight audio features (CSV, Parquet), "
+KNOWN = ("Spotify's privacy export (ZIP, folder or JSON), ListenBrainz's export, Exportify's CSV, "
+         "playlists (JSPF, XSPF, M3U8, CSV), tables with the eight audio features (CSV, Parquet), "
          "lists of related artists (CSV, GraphML), HetRec-2011, the Million Playlist Dataset") # For messages
 
 def _nothing(path, found):
     "The error for a path in which no reader finds anything."
-    if any(re.search(r'technical|AccountActivity|Connection\w*\.json|AddedTo\w+\.json', b.name) for b in found):
-        return input_error(path, "looks like Spotify's technical log, which holds no music", 'Ask for "Account data" or "Extended streaming history" instead.')
-    if found and not any(first_text(b) for b in found): return input_error(path, 'is empty', f'Readable are: {KNOWN}.')
+    if any(re.search(r'technical|AccountActivity|Connection\w*\.json|AddedTo\w+\.json', b.name)
+           for b in found):
+        return input_error(path, "looks like Spotify's technical log, which holds no music",
+                           'Ask for "Account data" or "Extended streaming history" instead.')
+    if found and not any(first_text(b) for b in found):
+        return input_error(path, 'is empty', f'Readable are: {KNOWN}.')
     columns = [c for c in header_of(found[0]) if c.strip().isprintable()] if len(found) == 1 else []
-    return input_error(path, ('holds nothing that can be read' if found else 'holds no file') + (f'; its first line is {", ".join(columns)[:300]!r}' if columns else ''), f'Readable are: {KNOWN}.')
+    return input_error(path, ('holds nothing that can be read' if found else 'holds no file')
+                       + (f'; its first line is {", ".join(columns)[:300]!r}' if columns else ''),
+                       f'Readable are: {KNOWN}.')
 
 @dataclass(frozen=True)
 class Unit:
@@ -121,8 +137,11 @@ def units(
     if not unit.parts: raise _nothing(path, found)
     if not path.is_dir(): return [unit]
     files = {}
-    for k, b in unit.parts: files.setdefault(_file_of(b.name, path) if k.partition(':')[0] not in JOINED else k.partition(':')[0], []).append((k, b))
-    return [Unit(name, tuple(parts), (), path/name) for name, parts in files.items()] + [Unit(path.name, (), unit.left, path)] * bool(unit.left)
+    for k, b in unit.parts:
+        files.setdefault(_file_of(b.name, path) if k.partition(':')[0] not in JOINED
+                         else k.partition(':')[0], []).append((k, b))
+    return ([Unit(name, tuple(parts), (), path/name) for name, parts in files.items()]
+            + [Unit(path.name, (), unit.left, path)] * bool(unit.left))
 
 def _file_of(name, folder):
     "The file in `folder` that a member's name begins with."
@@ -142,6 +161,11 @@ def read_unit(
     for kind, blob in unit.parts:
         format, _, part = kind.partition(':')
         if format in JOINED: joined.setdefault(format, {}).setdefault(part, []).append(blob)
-        else: yield from READERS[kind](blob, listener, strict, **(dict(label=label, source=source) if kind == 'features' else {}))
+        else:
+            yield from READERS[kind](blob, listener, strict,
+                                     **(dict(label=label, source=source) if kind == 'features' else {}))
     for format, parts in joined.items(): yield from JOINED[format](parts, listener, strict)
-    if unit.left: yield Tables([f'{unit.name}: left out {len(unit.left)} files of other kinds ({", ".join(Path(n).name for n in unit.left[:3])}' + ', …' * (len(unit.left) > 3) + ')'])
+    if unit.left:
+        yield Tables([f'{unit.name}: left out {len(unit.left)} files of other kinds '
+                      f'({", ".join(Path(n).name for n in unit.left[:3])}' + ', …' * (len(unit.left) > 3)
+                      + ')'])

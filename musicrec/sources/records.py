@@ -40,13 +40,16 @@ class Rows(defaultdict):
         self.add('tracks', track_id=id, title=title, **more)
         for position, (artist, name) in enumerate(dict(artists).items()):
             self.artist(artist, name)
-            self.add('track_artists', track_id=id, artist_id=artist, position=position, role='main' if position == 0 else 'featured')
+            self.add('track_artists', track_id=id, artist_id=artist, position=position,
+                     role='main' if position == 0 else 'featured')
         return id
 
     def tables(self)->Tables:
         "The rows as frames; the first of several with one key counts."
-        frames = {name: pd.DataFrame(rows).drop_duplicates(list(TABLES[name].key)) for name, rows in self.items() if rows}
-        return Tables([f'{self.source}: left out {n:,} {what}' for what, n in sorted(self.skipped.items())], **frames)
+        frames = {name: pd.DataFrame(rows).drop_duplicates(list(TABLES[name].key)) for name,
+                  rows in self.items() if rows}
+        return Tables([f'{self.source}: left out {n:,} {what}' for what, n in sorted(self.skipped.items())],
+                      **frames)
 
 # %% ../../nbs/sources/records.ipynb #6eec745a
 def named_artist(name:str)->str:
@@ -68,7 +71,8 @@ def feature_row(
     values:dict # As a service gives them
 )->dict|None: # None if a value is out of range or none of the eight is there
     "The audio features in an answer, checked."
-    row = {c: v for c in _FEATURES if isinstance(v := values.get(c), (int, float)) and not isinstance(v, bool) and v != NOT_FOUND.get(c)}
+    row = {c: v for c in _FEATURES if isinstance(v := values.get(c), (int, float))
+           and not isinstance(v, bool) and v != NOT_FOUND.get(c)}
     good = all(math.isfinite(v) and RANGES[c][0] <= v <= RANGES[c][1] for c, v in row.items())
     return row if good and any(c in row for c in AUDIO) else None
 
@@ -90,7 +94,8 @@ class Lists(Protocol):
 class SimilarArtists(Protocol):
     "Which artists are like one."
     namespace:str # Of the artist ids it takes: `deezer`, `mb`, `spotify` or `name`
-    def similar(self, key:str, rows:Rows, n:int=25)->list[str]: ... # Keys, most similar first; adds `artists` and `similar_artists`
+    # Keys, most similar first; adds `artists` and `similar_artists`
+    def similar(self, key:str, rows:Rows, n:int=25)->list[str]: ...
 
 class ArtistTracks(Protocol):
     "The tracks of an artist, best known first, page by page."

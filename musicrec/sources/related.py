@@ -10,7 +10,8 @@ from xml.etree.ElementTree import Element, ParseError
 import numpy as np
 import pandas as pd
 from .files import MAX_DOCUMENT, Blob, read_frame, reading
-from .rows import Tally, find_columns, name_id, namespaced, numbers, squeeze, text_of, texts, tolerate
+from .rows import Tally, find_columns, name_id, namespaced, numbers, squeeze, text_of
+from .rows import texts, tolerate
 from ..tables import AUDIO, Tables, fold, input_error, out_of_range
 
 # %% auto #0
@@ -18,19 +19,27 @@ __all__ = ['MAX_ENDS', 'MOSTLY', 'PIECE', 'MAX_DEPTH', 'GRAPHML_ROOT', 'edge_col
            'rank_edges', 'edge_tables', 'split_genres', 'related', 'local_name', 'elements', 'graphml']
 
 # %% ../../nbs/sources/related.ipynb #af575ef2
-_MARKS = {('1', '2'), ('i', 'j'), ('a', 'b'), ('x', 'y'), ('u', 'v'), ('source', 'target'), ('from', 'to'), ('src', 'dst'), ('src', 'tgt'), ('head', 'tail'), ('left', 'right'), ('query', 'result')}
-_OTHER = {'similar', 'related', 'neighbor', 'neighbour', 'recommended', 'other', 'similarartist', 'relatedartist'}
-_ABOUT = {'artist', 'artists', 'id', 'ids', 'name', 'uri', 'url', 'mbid', 'gid', 'node', 'spotify', 'deezer', 'seed', 'main', 'label'}
+_MARKS = {('1', '2'), ('i', 'j'), ('a', 'b'), ('x', 'y'), ('u', 'v'), ('source', 'target'), ('from', 'to'),
+          ('src', 'dst'), ('src', 'tgt'), ('head', 'tail'), ('left', 'right'), ('query', 'result')}
+_OTHER = {'similar', 'related', 'neighbor', 'neighbour', 'recommended', 'other', 'similarartist',
+          'relatedartist'}
+_ABOUT = {'artist', 'artists', 'id', 'ids', 'name', 'uri', 'url', 'mbid', 'gid', 'node', 'spotify', 'deezer',
+          'seed', 'main', 'label'}
 
-def _words(column): return re.findall(r'[a-z]+|[0-9]+', re.sub(r'([a-z])([A-Z])', r'\1 \2', str(column)).lower())
+def _words(column):
+    return re.findall(r'[a-z]+|[0-9]+', re.sub(r'([a-z])([A-Z])', r'\1 \2', str(column)).lower())
 
 def _paired(a, b):
     "Do two columns name the two ends of an edge?"
     a, b = _words(a), _words(b)
     differ = [(x, y) for x, y in zip(a, b) if x != y]
-    if len(a) == len(b) and len(differ) == 1 and differ[0] in _MARKS: return set(a) - set(differ[0]) <= _ABOUT and max(map(len, a)) > 1 # bare x and y name no artists
-    plain = lambda words: [w for w in words if w not in _OTHER | {'artist', 'artists', 'name', 'seed', 'main'}]
-    return bool(a) and not _OTHER & set(a) and bool(_OTHER & set(b)) and plain(a) == plain(b) and {*a, *b} <= _ABOUT | _OTHER
+    # bare x and y name no artists
+    if len(a) == len(b) and len(differ) == 1 and differ[0] in _MARKS:
+        return set(a) - set(differ[0]) <= _ABOUT and max(map(len, a)) > 1
+    plain = lambda words: [w for w in words if w not in _OTHER
+                           | {'artist', 'artists', 'name', 'seed', 'main'}]
+    return (bool(a) and not _OTHER & set(a) and bool(_OTHER & set(b)) and plain(a) == plain(b)
+            and {*a, *b} <= _ABOUT | _OTHER)
 
 # %% ../../nbs/sources/related.ipynb #eb76a4df
 MAX_ENDS = 50 # Columns that are tried with each other
@@ -42,13 +51,15 @@ def edge_columns(
     known = _ABOUT | _OTHER | {m for marks in _MARKS for m in marks}
     ends = [c for c in header if known >= {*_words(c)}][:MAX_ENDS]
     pairs = [(a, b) for a in ends for b in ends if a != b and _paired(a, b)]
-    return sorted(pairs, key=lambda p: ('name' in _words(p[0]), not {'id', 'uri', 'mbid', 'gid'} & {*_words(p[0])}))
+    return sorted(pairs, key=lambda p: ('name' in _words(p[0]),
+                                        not {'id', 'uri', 'mbid', 'gid'} & {*_words(p[0])}))
 
 # %% ../../nbs/sources/related.ipynb #ca2065c1
 _ARTIST_ID = 'artistid artisturi spotifyartistid artistmbid artistspotifyid'.split()
 _FANS = 'followers nfans fans followerstotal numfollowers artistfollowers'.split()
 _GENRE = 'genre genres genrename artistgenres artistgenre'.split()
-_TRACKS_HAVE = {'durationms', 'duration', 'album', 'albumid', 'albumname', 'title', 'trackname', 'songname', 'explicit', 'isrc'}
+_TRACKS_HAVE = {'durationms', 'duration', 'album', 'albumid', 'albumname', 'title', 'trackname', 'songname',
+                'explicit', 'isrc'}
 _TRACK_ID = 'trackid trackuri songid songuri spotifytrackid'.split()
 
 def _first(there, *names): return next((there[n] for n in names if n in there), None)
@@ -56,8 +67,10 @@ def _first(there, *names): return next((there[n] for n in names if n in there), 
 def _artist_columns(there):
     "Columns of a table of artists."
     bare = 'id' in there and 'name' in there and bool({*_FANS, *_GENRE} & there.keys())
-    found = {'artist_id': _first(there, *_ARTIST_ID, *['id', 'spotifyid'] * (bare or 'artistname' in there)), 'name': _first(there, 'artistname', 'name', 'artist'),
-             'genres': _first(there, *_GENRE), 'n_fans': _first(there, *_FANS), 'popularity': _first(there, 'popularity', 'artistpopularity')}
+    found = {'artist_id': _first(there, *_ARTIST_ID, *['id', 'spotifyid'] * (bare or 'artistname' in there)),
+             'name': _first(there, 'artistname', 'name', 'artist'),
+             'genres': _first(there, *_GENRE), 'n_fans': _first(there, *_FANS),
+             'popularity': _first(there, 'popularity', 'artistpopularity')}
     return {ours: c for ours, c in found.items() if c is not None}
 
 # %% ../../nbs/sources/related.ipynb #2243c0a6
@@ -66,12 +79,19 @@ def related_part(
 )->str|None: # `edges`, `artists`, `tracks`, `genres`
     "Which table of a set of related artists has these columns."
     there, ours = {squeeze(c): c for c in reversed(list(header))}, find_columns(header)
-    if {*AUDIO} & ours.keys() or {'added_at', 'playlist_id'} & ours.keys() or any(c.startswith('user') for c in there): return None
+    if {*AUDIO} & ours.keys() or {'added_at', 'playlist_id'} & ours.keys() or any(
+        c.startswith('user') for c in there):
+        return None
     if edge_columns(header): return 'edges'
-    if {*there} <= {'genre', 'genres', 'genrename', 'genreid', 'id'} and {*_GENRE} & there.keys(): return 'genres'
-    if {*_TRACK_ID} & there.keys(): return 'tracks' if not {'artist', 'artists', 'artistname', 'artistnames'} & there.keys() and ({*_ARTIST_ID} & there.keys() or 'title' in ours) else None
+    if {*there} <= {'genre', 'genres', 'genrename', 'genreid', 'id'} and {*_GENRE} & there.keys():
+        return 'genres'
+    if {*_TRACK_ID} & there.keys():
+        return 'tracks' if not {'artist', 'artists', 'artistname',
+                                'artistnames'} & there.keys() and (
+                                    {*_ARTIST_ID} & there.keys() or 'title' in ours) else None
     columns = _artist_columns(there)
-    return 'artists' if 'artist_id' in columns and {'name', 'genres'} & columns.keys() and not _TRACKS_HAVE & there.keys() else None
+    return 'artists' if 'artist_id' in columns and {'name',
+                                                    'genres'} & columns.keys() and not _TRACKS_HAVE & there.keys() else None
 
 # %% ../../nbs/sources/related.ipynb #2760220f
 _UUID = re.compile(r'[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}', re.I)
@@ -84,7 +104,8 @@ def own_ids(
 )->pd.Series: # str
     "Ids that say where they come from; those that already do stay."
     text = texts(cells)
-    mb = text.where(text.str.fullmatch(_UUID).fillna(False).astype(bool)).str.lower().radd(f'mb:{"recording" if kind == "track" else kind}:')
+    mb = (text.where(text.str.fullmatch(_UUID).fillna(False).astype(bool)).str.lower()
+          .radd(f'mb:{"recording" if kind == "track" else kind}:'))
     own = text.where(text.str.fullmatch(_OWN).fillna(False).astype(bool))
     return own.fillna(mb).fillna(namespaced(text.mask(own.notna()), kind)).astype('str')
 
@@ -100,11 +121,13 @@ def holds_names(
 # %% ../../nbs/sources/related.ipynb #12101cc7
 def _text(cells): return cells.convert_dtypes().astype('str')
 
-def _artist_ids(cells, named): return texts(cells).map(name_id, na_action='ignore').astype('str') if named else own_ids(cells, 'artist')
+def _artist_ids(cells, named):
+    return texts(cells).map(name_id, na_action='ignore').astype('str') if named else own_ids(cells, 'artist')
 
 def _artists(ids, **columns):
     "`artists` of ids, each once, with what is known of them."
-    frame = pd.DataFrame({'artist_id': ids.to_numpy(), **columns, 'source': 'file'}).drop_duplicates('artist_id')
+    frame = pd.DataFrame(
+        {'artist_id': ids.to_numpy(), **columns, 'source': 'file'}).drop_duplicates('artist_id')
     if 'name' in frame: frame['name_folded'] = frame.name.map(fold, na_action='ignore').astype('str')
     return frame
 
@@ -124,13 +147,15 @@ def rank_edges(
     left['repeated edges'] += len(edges) - int(own.sum()) - len(once)
     if 'order' in once: once = once.sort_values('order', kind='stable')
     elif 'score' in once: once = once.sort_values('score', ascending=False, kind='stable')
-    once = once.assign(rank=once.groupby('artist_id').cumcount() + 1, source='file').sort_index().drop(columns='order', errors='ignore')
+    once = (once.assign(rank=once.groupby('artist_id').cumcount() + 1, source='file').sort_index()
+            .drop(columns='order', errors='ignore'))
     return once.assign(score_norm=_share_of_best(once)) if 'score' in once else once
 
 def _share_of_best(edges):
     "Scores as shares of the best of each list; lists with a score below zero have none."
     lists = edges.groupby('artist_id').score
-    return (edges.score / lists.transform('max')).where((lists.transform('min') >= 0) & (lists.transform('max') > 0))
+    return (edges.score / lists.transform('max')).where(
+        (lists.transform('min') >= 0) & (lists.transform('max') > 0))
 
 # %% ../../nbs/sources/related.ipynb #afddf472
 def edge_tables(
@@ -140,7 +165,10 @@ def edge_tables(
     for start in range(0, len(edges), PIECE):
         piece = edges.iloc[start:start + PIECE]
         ids = pd.concat([piece.artist_id, piece.similar_id]).drop_duplicates()
-        yield Tables(artists=_artists(ids, expanded=ids.isin(edges.artist_id).where(ids.isin(edges.artist_id)).astype('boolean').to_numpy()), similar_artists=piece)
+        yield Tables(
+            artists=_artists(
+                ids,
+                expanded=ids.isin(edges.artist_id).where(ids.isin(edges.artist_id)).astype('boolean').to_numpy()), similar_artists=piece)
 
 def _number(frame, header, words):
     "The first column whose name holds one of `words`, as numbers."
@@ -152,7 +180,8 @@ def _edges(frame, left, where, strict):
     "Tables of a frame with two columns of artists."
     (a, b), *more = edge_columns(frame)
     named = holds_names(pd.concat([frame[a], frame[b]]), a)
-    edges = pd.DataFrame({'artist_id': _artist_ids(_text(frame[a]), named), 'similar_id': _artist_ids(_text(frame[b]), named)})
+    edges = pd.DataFrame(
+        {'artist_id': _artist_ids(_text(frame[a]), named), 'similar_id': _artist_ids(_text(frame[b]), named)})
     rest = [c for c in frame if c not in (a, b)]
     for ours, words in (('order', _RANKS), ('score', _SCORES)):
         if (values := _number(frame, rest, words)) is not None: edges[ours] = values
@@ -160,9 +189,12 @@ def _edges(frame, left, where, strict):
     tolerate(int(bad.sum()), len(edges), where, f'have an empty {a!r} or {b!r}', strict)
     left['rows without an id'] += int(bad.sum())
     for ends in [p for p in more if not named and 'name' in _words(p[0])]: # the names beside the ids
-        for ids, names in zip((edges.artist_id, edges.similar_id), ends): yield Tables(artists=_artists(ids[~bad], name=texts(_text(frame[names]))[~bad].to_numpy()))
+        for ids, names in zip((edges.artist_id, edges.similar_id), ends):
+            yield Tables(artists=_artists(ids[~bad], name=texts(_text(frame[names]))[~bad].to_numpy()))
     if named:
-        for c in (a, b): yield Tables(artists=_artists(_artist_ids(names := texts(_text(frame[c]))[~bad], True), name=names.to_numpy()))
+        for c in (a, b):
+            yield Tables(artists=_artists(_artist_ids(names := texts(_text(frame[c]))[~bad], True),
+                                          name=names.to_numpy()))
     yield from edge_tables(rank_edges(edges[~bad], left))
 
 # %% ../../nbs/sources/related.ipynb #3b5f52e9
@@ -176,13 +208,15 @@ def split_genres(
 
 def _join_genres(ids, cells):
     "Genres of each artist, `|`-joined, indexed by artist."
-    rows = pd.DataFrame({'artist_id': ids.to_numpy(), 'genre': [split_genres(c) for c in cells]}).explode('genre').dropna().drop_duplicates()
+    rows = (pd.DataFrame({'artist_id': ids.to_numpy(), 'genre': [split_genres(c) for c in cells]})
+            .explode('genre').dropna().drop_duplicates())
     return rows.groupby('artist_id', sort=False).genre.agg('|'.join).astype('str')
 
 # %% ../../nbs/sources/related.ipynb #fc2350f1
 def _measure(frame, **columns):
     "Numbers of some columns; what is none, or out of range, is missing."
-    values = pd.DataFrame({ours: numbers(frame[c], ours)[0] for ours, c in columns.items() if c is not None}, index=frame.index)
+    values = pd.DataFrame({ours: numbers(frame[c], ours)[0] for ours, c in columns.items() if c is not None},
+                          index=frame.index)
     values = values.where(values.abs() < 1e15)
     return values.mask(out_of_range(values).reindex(columns=values.columns, fill_value=False))
 
@@ -194,7 +228,8 @@ def _artist_table(frame, left, where, strict):
     left['rows without an id'] += int(ids.isna().sum())
     about = {'name': texts(_text(frame[columns['name']])).to_numpy()} if 'name' in columns else {}
     values = _measure(frame, n_fans=columns.get('n_fans'), popularity=columns.get('popularity'))
-    artists = _artists(ids, **about, **{c: (v.round() if c == 'n_fans' else v).to_numpy() for c, v in values.items()}).dropna(subset='artist_id')
+    artists = _artists(ids, **about, **{c: (v.round() if c == 'n_fans' else v).to_numpy() for c,
+                                        v in values.items()}).dropna(subset='artist_id')
     if 'genres' in columns:
         cells = frame[columns['genres']]
         artists['genres'] = artists.artist_id.map(_join_genres(ids, cells)).astype('str')
@@ -206,7 +241,8 @@ def _track_table(frame, left, where, strict):
     "Tables of a frame of tracks without features, or of links from artists to tracks."
     there, columns = {squeeze(c): c for c in reversed(list(frame))}, find_columns(frame)
     ids = own_ids(_text(frame[_first(there, *_TRACK_ID)]), 'track')
-    cells = {c: texts(_text(frame[columns[c]])) for c in ('title', 'album_name', 'isrc', 'release_date') if c in columns}
+    cells = {c: texts(_text(frame[columns[c]])) for c in ('title', 'album_name', 'isrc', 'release_date')
+             if c in columns}
     values = _measure(frame, duration_ms=columns.get('duration_ms'), popularity=columns.get('popularity'))
     tracks = pd.DataFrame({'track_id': ids, **cells, **values.round()}).assign(source='file')
     by = own_ids(_text(frame[_first(there, *_ARTIST_ID)]), 'artist') if {*_ARTIST_ID} & there.keys() else None
@@ -215,8 +251,10 @@ def _track_table(frame, left, where, strict):
     left['rows without an id'] += int(bad.sum())
     out = {'tracks': tracks[~bad].drop_duplicates('track_id')}
     if by is not None:
-        links = pd.DataFrame({'track_id': ids, 'artist_id': by, 'source': 'file'})[~bad & by.notna()].drop_duplicates(['track_id', 'artist_id'])
-        out |= {'artists': _artists(links.artist_id), 'track_artists': links.assign(position=links.groupby('track_id').cumcount())}
+        links = pd.DataFrame({'track_id': ids, 'artist_id': by,
+                              'source': 'file'})[~bad & by.notna()].drop_duplicates(['track_id', 'artist_id'])
+        out |= {'artists': _artists(links.artist_id),
+                'track_artists': links.assign(position=links.groupby('track_id').cumcount())}
     yield Tables(**out)
 
 # %% ../../nbs/sources/related.ipynb #5dcbb6ba
@@ -234,7 +272,10 @@ def related(
     "Any table of a set of related artists."
     frame, left = read_frame(blob), Tally()
     part = related_part(frame)
-    if part is None: raise input_error(blob.name, 'has no two columns of artists, and is no table of artists or tracks', f'Name them source and target, say. Columns here: {", ".join(map(str, frame))[:300]}.')
+    if part is None:
+        raise input_error(blob.name, 'has no two columns of artists, and is no table of artists or tracks',
+                          'Name them source and target, say. Columns here: '
+                          f'{", ".join(map(str, frame))[:300]}.')
     yield from _READERS[part](frame, left, blob.name, strict)
     yield Tables(left.notes(blob.name))
 
@@ -254,11 +295,16 @@ def elements(
     "The elements of some names in an XML file, one at a time."
     from defusedxml import DefusedXmlException
     from defusedxml.ElementTree import iterparse
-    if blob.size > MAX_DOCUMENT: raise input_error(blob.name, f'has {blob.size:,} bytes, more than {MAX_DOCUMENT:,}', 'Split it, or give it as CSV.')
+    if blob.size > MAX_DOCUMENT:
+        raise input_error(blob.name, f'has {blob.size:,} bytes, more than {MAX_DOCUMENT:,}',
+                          'Split it, or give it as CSV.')
     with reading(blob) as f:
         try: yield from _walk(iterparse(f, ('start', 'end')), names, blob)
-        except DefusedXmlException: raise input_error(blob.name, 'defines entities', 'Save it without a DOCTYPE.') from None
-        except (ParseError, LookupError) as e: raise input_error(blob.name, f'is cut off or is not XML ({e})', 'Download or copy it again.') from None
+        except DefusedXmlException:
+            raise input_error(blob.name, 'defines entities', 'Save it without a DOCTYPE.') from None
+        except (ParseError, LookupError) as e:
+            raise input_error(blob.name, f'is cut off or is not XML ({e})',
+                              'Download or copy it again.') from None
 
 def _walk(events, names, blob):
     path, inside = [], 0
@@ -267,7 +313,9 @@ def _walk(events, names, blob):
         if event == 'start':
             path.append(element)
             inside += wanted
-            if len(path) > MAX_DEPTH: raise input_error(blob.name, f'nests more than {MAX_DEPTH} elements', 'Export the file again.')
+            if len(path) > MAX_DEPTH:
+                raise input_error(blob.name, f'nests more than {MAX_DEPTH} elements',
+                                  'Export the file again.')
             continue
         if wanted: yield path
         path.pop()
@@ -284,7 +332,8 @@ def _node_ids(nodes):
     known = [(ids := own_ids(nodes[c], 'artist')).mask(ids.str.startswith('file:')) for c in ('node', 'key')]
     numbered, named = nodes.node.str.fullmatch(r'n?\d+').all(), holds_names(nodes.node, 'node')
     other = _artist_ids(nodes.node, named)
-    return known[0].fillna(known[1]).fillna(_artist_ids(nodes.name, True).fillna(other) if numbered else other).astype('str')
+    return known[0].fillna(known[1]).fillna(_artist_ids(nodes.name, True).fillna(other) if numbered
+                                            else other).astype('str')
 
 def _data(element, keys):
     "What an element's `data` say, by squeezed name."
@@ -302,11 +351,15 @@ def _read_graph(blob, left):
         else:
             score = _first(_data(e, keys), 'weight', 'score', 'similarity')
             ends = e.get('source'), e.get('target')
-            undirected = (path[-1].get('edgedefault') == 'undirected' and e.get('directed') != 'true') or e.get('directed') == 'false'
+            undirected = ((path[-1].get('edgedefault') == 'undirected' and e.get('directed') != 'true')
+                          or e.get('directed') == 'false')
             edges += [(*ends, score), (*ends[::-1], score)][:1 + undirected]
-    about = {'name': _NAMES, 'key': _NODE_ID, 'genres': _GENRE, 'n_fans': _FANS, 'popularity': ['popularity', 'artistpopularity']}
-    frame = pd.DataFrame({'node': texts(nodes)} | {ours: texts(_first(d, *theirs) for d in nodes.values()) for ours, theirs in about.items()})
-    return frame.assign(at=list(nodes)), pd.DataFrame(edges, columns=['source', 'target', 'score'], dtype='object')
+    about = {'name': _NAMES, 'key': _NODE_ID, 'genres': _GENRE, 'n_fans': _FANS,
+             'popularity': ['popularity', 'artistpopularity']}
+    frame = pd.DataFrame({'node': texts(nodes)} | {ours: texts(_first(d, *theirs) for d in nodes.values())
+                                                   for ours, theirs in about.items()})
+    return frame.assign(at=list(nodes)), pd.DataFrame(edges, columns=['source', 'target', 'score'],
+                                                      dtype='object')
 
 # %% ../../nbs/sources/related.ipynb #966e3dd2
 def graphml(
@@ -321,8 +374,12 @@ def graphml(
     at = pd.Series(ids.to_numpy(), index=nodes['at'])
     values = _measure(nodes, n_fans='n_fans', popularity='popularity')
     name = nodes.name.fillna(nodes.node.where(ids.str.startswith('name:')))
-    artists = _artists(ids, name=name.to_numpy(), genres=nodes.genres.map(lambda g: '|'.join(split_genres(g)) or None).astype('str').to_numpy(), n_fans=values.n_fans.round().to_numpy(), popularity=values.popularity.to_numpy())
-    ends = pd.DataFrame({'artist_id': edges.source.map(at).astype('str'), 'similar_id': edges.target.map(at).astype('str')})
+    artists = _artists(ids, name=name.to_numpy(),
+                       genres=nodes.genres.map(lambda g: '|'.join(split_genres(g))
+                                               or None).astype('str').to_numpy(),
+                       n_fans=values.n_fans.round().to_numpy(), popularity=values.popularity.to_numpy())
+    ends = pd.DataFrame(
+        {'artist_id': edges.source.map(at).astype('str'), 'similar_id': edges.target.map(at).astype('str')})
     if edges.score.notna().any(): ends['score'] = _measure(edges, score='score').score
     bad = ends.artist_id.isna() | ends.similar_id.isna()
     tolerate(int(bad.sum()), len(bad), blob.name, 'are edges to nodes that the graph has not', strict)

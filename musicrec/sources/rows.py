@@ -40,7 +40,8 @@ mode: mode
 time_signature: time_signature timesignature
 """
 squeeze = lambda s: re.sub(r'[^a-z0-9]', '', str(s).lower()) # A column's name without case and punctuation
-COLUMNS = {c: (c,) for c in AUDIO} | {line.split(':')[0]: tuple(line.split(':')[1].split()) for line in _SPELLINGS.strip().splitlines()}
+COLUMNS = {c: (c,) for c in AUDIO} | {line.split(':')[0]: tuple(line.split(':')[1].split())
+                                      for line in _SPELLINGS.strip().splitlines()}
 
 def find_columns(
     header # Column names of a file
@@ -53,7 +54,8 @@ def find_columns(
 
 # %% ../../nbs/sources/rows.ipynb #777d2b40
 MISSING = frozenset({'', '?', 'na', 'n/a', 'nan', 'null', 'none', 'undefined', 'empty_field', '-'}) # What stands in empty cells
-_KEYS = {k: i for i, ks in enumerate('C,B# C#,DB D D#,EB E,FB F,E# F#,GB G G#,AB A A#,BB B,CB'.split()) for k in ks.split(',')}
+_KEYS = {k: i for i, ks in enumerate('C,B# C#,DB D D#,EB E,FB F,E# F#,GB G G#,AB A A#,BB B,CB'.split())
+         for k in ks.split(',')}
 _WORDS = {'mode': {'MAJOR': 1, 'MINOR': 0}, 'key': _KEYS, 'time_signature': {f'{i}/4': i for i in range(8)}}
 
 def numbers(
@@ -61,19 +63,22 @@ def numbers(
     column:str='' # Which of our columns, for its words and its mark of *not found*
 )->tuple[pd.Series,pd.Series]: # float64 values with gaps, and which cells are bad
     "The numbers that `cells` mean; text that means none is bad."
-    if pd.api.types.is_numeric_dtype(cells): values, bad = cells.astype('float64'), pd.Series(False, index=cells.index)
+    if pd.api.types.is_numeric_dtype(cells):
+        values, bad = cells.astype('float64'), pd.Series(False, index=cells.index)
     else:
         text = cells.astype('str').str.strip()
         gap = text.isna() | text.str.lower().isin(MISSING)
         words = text.str.upper().str.replace('♯', '#').str.replace('♭', 'B').map(_WORDS.get(column, {}))
-        values = pd.to_numeric(text.mask(gap), errors='coerce').astype('float64').fillna(words.astype('float64'))
+        values = (pd.to_numeric(text.mask(gap), errors='coerce').astype('float64')
+                  .fillna(words.astype('float64')))
         bad = values.isna() & ~gap
     if column in NOT_FOUND: values = values.mask(values == NOT_FOUND[column])
     return values, bad
 
 # %% ../../nbs/sources/rows.ipynb #2cb59e03
 MAX_NAME = 1000 # Characters of a name; what is longer is no name
-_UNSEEN = re.compile('[\x00-\x1f\x7f-\x9f\xad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]')
+_UNSEEN = re.compile(
+    '[\x00-\x1f\x7f-\x9f\xad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]')
 
 def text_of(
     value # A cell
@@ -94,9 +99,12 @@ def times(
 )->pd.Series: # str, `2021-05-04T17:22:10Z`; what is no time from 1970 to 2100 is missing
     "Points in time, in UTC."
     cells = list(cells)
-    seconds = pd.Series([v if isinstance(v, (int, float)) and not isinstance(v, bool) and 0 <= v < 4.1e9 else None for v in cells], dtype='float64')
-    dates = pd.Series([v if isinstance(v, str) and v.isascii() and len(v) < 40 else None for v in cells], dtype='object')
-    when = pd.to_datetime(dates, errors='coerce', utc=True, format='ISO8601').fillna(pd.to_datetime(seconds, unit='s', utc=True).dt.floor('s'))
+    seconds = pd.Series([v if isinstance(v, (int, float)) and not isinstance(v, bool) and 0 <= v < 4.1e9
+                         else None for v in cells], dtype='float64')
+    dates = pd.Series([v if isinstance(v, str) and v.isascii() and len(v) < 40 else None for v in cells],
+                      dtype='object')
+    when = pd.to_datetime(dates, errors='coerce', utc=True,
+                          format='ISO8601').fillna(pd.to_datetime(seconds, unit='s', utc=True).dt.floor('s'))
     return when.where(when.dt.year.between(1970, 2100)).dt.strftime('%Y-%m-%dT%H:%M:%SZ').astype('str')
 
 # %% ../../nbs/sources/rows.ipynb #14a10dea
@@ -111,7 +119,8 @@ def namespaced(
     "Ids that say where they come from."
     text = ids.astype('str').str.strip()
     bare = text.str.extract(_LINK, expand=False).fillna(text.mask(text.str.lower().isin(MISSING | {'/'})))
-    return bare.map(lambda k: make_id('spotify' if _SPOTIFY.fullmatch(k) else namespace, kind, k), na_action='ignore').astype('str')
+    return bare.map(lambda k: make_id('spotify' if _SPOTIFY.fullmatch(k) else namespace, kind, k),
+                    na_action='ignore').astype('str')
 
 def digest(
     *columns:Iterable, # Cells of each column; missing ones count as empty
@@ -143,7 +152,8 @@ def name_track_ids(
     title:pd.Series
 )->pd.Series: # Missing where a title is
     "Ids of tracks of which nothing but the names are known."
-    return pd.Series([f'name:track:{fold(a) if isinstance(a, str) else ""} - {fold(t)}' if isinstance(t, str) else None for a, t in zip(artist, title)], index=title.index, dtype='str')
+    return pd.Series([f'name:track:{fold(a) if isinstance(a, str) else ""} - {fold(t)}' if isinstance(t, str)
+                      else None for a, t in zip(artist, title)], index=title.index, dtype='str')
 
 # %% ../../nbs/sources/rows.ipynb #186b80c4
 def credit_tables(
@@ -153,14 +163,20 @@ def credit_tables(
     source:str
 )->dict[str,pd.DataFrame]:
     "`artists` and `track_artists` of rows that list artists."
-    credits = pd.DataFrame({'track_id': track_id.to_numpy(), 'name': names.to_numpy()}).explode('name').dropna()
+    credits = (pd.DataFrame({'track_id': track_id.to_numpy(), 'name': names.to_numpy()}).explode('name')
+               .dropna())
     credits['position'] = credits.groupby(level=0).cumcount()
-    given = pd.Series(None, index=range(len(track_id)), dtype='object') if ids is None else ids.reset_index(drop=True)
-    given = [known[p] if isinstance(known, list) and p < len(known) else None for known, p in zip(given.reindex(credits.index), credits.position)]
-    credits['artist_id'] = _complete(credits.name.map(fold), pd.Series(given, index=credits.index, dtype='object'))
+    given = (pd.Series(None, index=range(len(track_id)), dtype='object') if ids is None
+             else ids.reset_index(drop=True))
+    given = [known[p] if isinstance(known, list) and p < len(known) else None for known,
+             p in zip(given.reindex(credits.index), credits.position)]
+    credits['artist_id'] = _complete(credits.name.map(fold),
+                                     pd.Series(given, index=credits.index, dtype='object'))
     credits = credits.drop_duplicates(['track_id', 'artist_id'])
-    artists = credits.drop_duplicates('artist_id').assign(name_folded=lambda d: d.name.map(fold), source=source)
-    return {'artists': artists[['artist_id', 'name', 'name_folded', 'source']], 'track_artists': credits[['track_id', 'artist_id', 'position']].assign(source=source)}
+    artists = credits.drop_duplicates('artist_id').assign(name_folded=lambda d: d.name.map(fold),
+                                                          source=source)
+    return {'artists': artists[['artist_id', 'name', 'name_folded', 'source']],
+            'track_artists': credits[['track_id', 'artist_id', 'position']].assign(source=source)}
 
 def _complete(folded, given):
     "Artist ids where none is given: that of the only artist of the same name, else one made of the name."
@@ -176,7 +192,8 @@ def track_tables(
     "`tracks`, `artists` and `track_artists` of rows that name tracks; a track's first row counts."
     rows = rows.drop_duplicates('track_id')
     tracks = rows.drop(columns=['artists', 'artist_ids'], errors='ignore').assign(source=source)
-    return {'tracks': tracks} | credit_tables(rows.track_id, rows.artists, rows.artist_ids if 'artist_ids' in rows else None, source)
+    return {'tracks': tracks} | credit_tables(rows.track_id, rows.artists,
+                                              rows.artist_ids if 'artist_ids' in rows else None, source)
 
 # %% ../../nbs/sources/rows.ipynb #9f44b0dc
 def listen_tables(
@@ -190,7 +207,8 @@ def listen_tables(
     out = track_tables(rows.drop(columns=['played_at', *columns]), source)
     main = out['track_artists'][out['track_artists'].position == 0].set_index('track_id').artist_id
     listens['artist_id'] = listens.track_id.map(main).astype('str')
-    listens['listen_id'] = digest(*(listens[c] for c in ('source', 'listener_id', 'played_at', 'track_id')), listens.get('ms_played', pd.Series(None, index=listens.index)))
+    listens['listen_id'] = digest(*(listens[c] for c in ('source', 'listener_id', 'played_at', 'track_id')),
+                                  listens.get('ms_played', pd.Series(None, index=listens.index)))
     return out | {'listens': listens.drop_duplicates('listen_id')}
 
 # %% ../../nbs/sources/rows.ipynb #53134ccc
@@ -223,4 +241,5 @@ def tolerate(
     strict:bool=False, # Refuse any bad row?
 )->None:
     "Raise an `InputError` if too many rows are bad."
-    if bad > TOLERATED * rows or (strict and bad): raise input_error(where, f'{bad:,} of {rows:,} rows {what}', 'Export or download the file again.')
+    if bad > TOLERATED * rows or (strict and bad):
+        raise input_error(where, f'{bad:,} of {rows:,} rows {what}', 'Export or download the file again.')

@@ -47,11 +47,17 @@ class _World:
         known = t.audio().dropna(subset=list(AUDIO)).index
         self.tracks = pd.Index(best[best.index == best].index).intersection(known, sort=False)
         self.artists = pd.Index(t.artists.artist_id)
-        if len(self.tracks) < 20 or not len(self.artists): raise input_error('tables', f'{len(self.tracks)} tracks with all eight features and {len(self.artists)} artists are too few to simulate listening', 'Give at least 20 tracks, with artists.')
+        if len(self.tracks) < 20 or not len(self.artists):
+            raise input_error('tables', f'{len(self.tracks)} tracks with all eight features and '
+                                        f'{len(self.artists)} artists are too few to simulate listening',
+                              'Give at least 20 tracks, with artists.')
         credit = t.track_artists[t.track_artists.track_id.isin(self.tracks)]
-        self.by_artist = _incidence(self.tracks.get_indexer(credit.track_id), self.artists.get_indexer(credit.artist_id), (len(self.tracks), len(self.artists)))
+        self.by_artist = _incidence(self.tracks.get_indexer(credit.track_id),
+                                    self.artists.get_indexer(credit.artist_id),
+                                    (len(self.tracks), len(self.artists)))
         self.tracks_of = self.by_artist.T.tocsr()
-        filed = t.track_genres.assign(row=self.tracks.get_indexer(t.track_genres.track_id.map(best))).query('row >= 0').drop_duplicates(['row', 'genre'])
+        filed = (t.track_genres.assign(row=self.tracks.get_indexer(t.track_genres.track_id.map(best)))
+                 .query('row >= 0').drop_duplicates(['row', 'genre']))
         if filed.empty: filed = pd.DataFrame({'row': np.arange(len(self.tracks)), 'genre': 'any'})
         codes, self.genres = pd.factorize(filed.genre, sort=True)
         self.by_genre = _incidence(filed.row.to_numpy(), codes, (len(self.tracks), len(self.genres)))
@@ -97,12 +103,14 @@ def _unit(x):
 
 def _chances(world, rng, genre, heat, model):
     "P(like) of one listener for every recording."
-    genre_score = world.by_genre @ np.log(genre + .02) / np.maximum(np.asarray(world.by_genre.sum(axis=1)).ravel(), 1)
+    genre_score = world.by_genre @ np.log(genre + .02) / np.maximum(
+        np.asarray(world.by_genre.sum(axis=1)).ravel(), 1)
     centre, care = rng.normal(0, .8, len(AUDIO)), rng.exponential(1, len(AUDIO))
     audio_score = -np.sqrt(((world.audio - centre)**2 * care).sum(1))
     credits = np.maximum(np.asarray(world.by_artist.sum(axis=1)).ravel(), 1)
     artist_score = world.by_artist @ np.log(heat + 1e-4) / credits
-    utility = model.genre * _unit(genre_score) + model.audio * _unit(audio_score) + model.artist * _unit(artist_score)
+    utility = (model.genre * _unit(genre_score) + model.audio * _unit(audio_score)
+               + model.artist * _unit(artist_score))
     return expit(model.scale * ndtri((rankdata(utility) - .5) / len(utility)))
 
 # %% ../../nbs/sources/simulate.ipynb #a3d36973
@@ -131,21 +139,28 @@ def _listener(world, i, rng, genre, heat, model):
     ended = rng.random(len(played)) < np.where(liked[track[played]], .92, .25)
     labelled = np.unique(track) if i else _labelled(rng, np.unique(track), len(p), model.n_labelled)
     known = labelled if i else np.arange(len(p))
-    return (dict(who=np.full(len(played), i), track=track[played], artist=artist[played], ended=ended, minute=np.sort(rng.integers(0, 525_600, len(played)))),
+    return (dict(who=np.full(len(played), i), track=track[played], artist=artist[played], ended=ended,
+                 minute=np.sort(rng.integers(0, 525_600, len(played)))),
             dict(who=np.full(len(labelled), i), track=labelled, label=liked[labelled].astype(int)),
             dict(who=np.full(len(known), i), track=known, probability=p[known]))
 
 # %% ../../nbs/sources/simulate.ipynb #fd9b4835
 def _frames(world, names, listeners, seconds):
     "The rows of all listeners in our tables."
-    plays, labels, truth = ({k: np.concatenate([d[k] for d in part]) for k in part[0]} for part in zip(*listeners))
-    who = lambda d: {'listener_id': names[d['who']], 'track_id': world.tracks.to_numpy()[d['track']], 'source': 'simulated'}
+    plays, labels, truth = ({k: np.concatenate([d[k] for d in part]) for k in part[0]}
+                            for part in zip(*listeners))
+    who = lambda d: {'listener_id': names[d['who']], 'track_id': world.tracks.to_numpy()[d['track']],
+                     'source': 'simulated'}
     length, ended = seconds[plays['track']], plays['ended']
     start = np.datetime64('2025-01-01T00:00:00') + plays['minute'] * np.timedelta64(60, 's')
-    listens = who(plays) | {'listen_id': np.char.add('sim:listen:', np.arange(len(ended)).astype(str)), 'played_at': np.char.add(np.datetime_as_string(start), 'Z'),
-        'artist_id': world.artists.to_numpy()[plays['artist']], 'ms_played': np.where(ended, length, np.minimum(length, 20)) * 1000,
+    listens = who(plays) | {'listen_id': np.char.add('sim:listen:', np.arange(len(ended)).astype(str)),
+                            'played_at': np.char.add(np.datetime_as_string(start), 'Z'),
+        'artist_id': world.artists.to_numpy()[plays['artist']],
+                            'ms_played': np.where(ended, length, np.minimum(length, 20)) * 1000,
         'reason_end': np.where(ended, 'trackdone', 'fwdbtn'), 'skipped': ~ended}
-    return pd.DataFrame(listens), pd.DataFrame(who(labels) | {'label': labels['label'], 'weight': 1., 'rule': 'simulated'}), pd.DataFrame(who(truth) | {'probability': truth['probability']})
+    return pd.DataFrame(listens), pd.DataFrame(
+        who(labels) | {'label': labels['label'], 'weight': 1., 'rule': 'simulated'}), pd.DataFrame(
+            who(truth) | {'probability': truth['probability']})
 
 def simulate(
     t:Tables, # Tracks with artists, features and (if any) genres
@@ -154,9 +169,12 @@ def simulate(
     "Add simulated listeners to real or synthetic tracks."
     world = _World(t)
     names = np.array(['you'] + [f'sim:{i:04d}' for i in range(1, model.n_listeners)], dtype=object)
-    seconds = t.tracks.set_index('track_id').duration_ms.reindex(world.tracks).fillna(200_000).to_numpy('int64') // 1000
-    listens, preferences, truth = _frames(world, names, [_listener(world, *taste, model) for taste in _tastes(world, model)], seconds)
-    together = listens.groupby(['listener_id', 'artist_id'], sort=True).size().rename('weight').astype(float).reset_index().assign(source='simulated')
+    seconds = (t.tracks.set_index('track_id').duration_ms.reindex(world.tracks).fillna(200_000)
+               .to_numpy('int64') // 1000)
+    listens, preferences, truth = _frames(
+        world, names, [_listener(world, *taste, model) for taste in _tastes(world, model)], seconds)
+    together = (listens.groupby(['listener_id', 'artist_id'], sort=True).size().rename('weight').astype(float)
+                .reset_index().assign(source='simulated'))
     return t.replace(listens=listens, listener_artists=together, preferences=preferences, truth_likes=truth)
 
 # %% ../../nbs/sources/simulate.ipynb #58cb5b9e
@@ -165,7 +183,8 @@ def best_auc(
 )->float: # Between 0.5 and 1
     "Expected AUC of a listener's true chances: no model can be expected to rank better."
     p = np.asarray(p, float)
-    return float(roc_auc_score(np.repeat([1, 0], len(p)), np.tile(p, 2), sample_weight=np.concatenate([p, 1 - p])))
+    return float(roc_auc_score(np.repeat([1, 0], len(p)), np.tile(p, 2),
+                               sample_weight=np.concatenate([p, 1 - p])))
 
 # %% ../../nbs/sources/simulate.ipynb #1a73f1bb
 _LOW, _HIGH = (np.array([RANGES[c][side] for c in AUDIO]) for side in (0, 1))
@@ -203,24 +222,30 @@ def _artist_law(c, rng):
 
 def _law_frame(ids, weight, mean, sd):
     flat = lambda x: x.reshape(-1, 8).T
-    return pd.DataFrame({'artist_id': np.repeat(ids, 3), 'component': np.tile(np.arange(3), len(ids)), 'weight': weight.ravel()}
-        | {f'mean_{c}': m for c, m in zip(AUDIO, flat(mean))} | {f'sd_{c}': m for c, m in zip(AUDIO, flat(sd))})
+    return pd.DataFrame(
+        {'artist_id': np.repeat(ids, 3), 'component': np.tile(np.arange(3), len(ids)),
+         'weight': weight.ravel()}
+        | {f'mean_{c}': m for c, m in zip(AUDIO, flat(mean))}
+        | {f'sd_{c}': m for c, m in zip(AUDIO, flat(sd))})
 
 # %% ../../nbs/sources/simulate.ipynb #97322fed
 def _similar(ids, centre, k=20):
     "The `k` artists nearest in the hidden space, as a list of similar artists."
     distance, near = cKDTree(centre).query(centre, k=min(k + 1, len(ids)))
     near = near.reshape(len(ids), -1)[:, 1:]
-    return pd.DataFrame({'artist_id': np.repeat(ids, near.shape[1]), 'similar_id': ids[near.ravel()], 'rank': np.tile(np.arange(1, near.shape[1] + 1), len(ids))})
+    return pd.DataFrame({'artist_id': np.repeat(ids, near.shape[1]), 'similar_id': ids[near.ravel()],
+                         'rank': np.tile(np.arange(1, near.shape[1] + 1), len(ids))})
 
 def _credits(rng, artist, tracks, ids, similar):
     "Main artists, and a similar artist as guest on every seventh track or so."
     guest = np.flatnonzero(rng.random(len(artist)) < .15)
     width = len(similar) // len(ids)
-    second = similar.similar_id.to_numpy()[artist[guest] * width + rng.integers(0, width, len(guest))] if width else ids[artist[guest]][:0]
+    second = (similar.similar_id.to_numpy()[artist[guest] * width + rng.integers(0, width, len(guest))]
+              if width else ids[artist[guest]][:0])
     guest = guest[:len(second)]
     return pd.concat([pd.DataFrame({'track_id': tracks, 'artist_id': ids[artist], 'position': 0}),
-                      pd.DataFrame({'track_id': tracks[guest], 'artist_id': second, 'position': 1})], ignore_index=True)
+                      pd.DataFrame({'track_id': tracks[guest], 'artist_id': second, 'position': 1})],
+                     ignore_index=True)
 
 # %% ../../nbs/sources/simulate.ipynb #75206b25
 def synthetic(
@@ -232,8 +257,11 @@ def synthetic(
 )->Tables: # With truth_artists, and truth_likes where there are listeners
     "A world with known laws, of any size."
     c = Synthetic(n_artists, tracks_per_artist, n_listeners, seed=seed, **options)
-    if c.covariance not in ('shared', 'own'): raise InputError(f"covariance is {c.covariance!r}. Choose 'shared' or 'own'.")
-    if c.n_artists < 2 or c.tracks_per_artist < 1 or c.n_genres < 1: raise InputError(f'synthetic: {c.n_artists} artists with {c.tracks_per_artist} tracks each make no world. Give at least 2 with 1 each.')
+    if c.covariance not in ('shared', 'own'):
+        raise InputError(f"covariance is {c.covariance!r}. Choose 'shared' or 'own'.")
+    if c.n_artists < 2 or c.tracks_per_artist < 1 or c.n_genres < 1:
+        raise InputError(f'synthetic: {c.n_artists} artists with {c.tracks_per_artist} tracks each make no '
+                         'world. Give at least 2 with 1 each.')
     rng = np.random.default_rng([c.seed, 1])
     genre, centre, weight, mean, sd = _artist_law(c, rng)
     artist = np.repeat(np.arange(c.n_artists), c.tracks_per_artist)
@@ -242,17 +270,26 @@ def synthetic(
     ids = np.array([f'synthetic:artist:{i}' for i in range(c.n_artists)], dtype=object)
     tracks = np.array([f'synthetic:track:{i}' for i in range(len(artist))], dtype=object)
     similar = _similar(ids, centre)
-    return _synthetic_tables(c, rng, genre, artist, ids, tracks, x, similar, _law_frame(ids, weight, mean, sd))
+    return _synthetic_tables(c, rng, genre, artist, ids, tracks, x, similar,
+                             _law_frame(ids, weight, mean, sd))
 
 def _synthetic_tables(c, rng, genre, artist, ids, tracks, x, similar, law):
     album = np.arange(len(artist)) // 10
     frames = dict(
-        artists=pd.DataFrame({'artist_id': ids, 'name': [f'Artist {i}' for i in range(len(ids))], 'name_folded': [f'artist {i}' for i in range(len(ids))]}),
-        tracks=pd.DataFrame({'track_id': tracks, 'title': [f'Track {i}' for i in range(len(tracks))], 'album_id': [f'synthetic:album:{a}' for a in artist * 1000 + album % max(1, -(-c.tracks_per_artist // 10))],
-                             'duration_ms': rng.integers(120, 300, len(tracks)) * 1000, 'popularity': rng.integers(0, 101, len(tracks)).astype(float)}),
+        artists=pd.DataFrame({'artist_id': ids, 'name': [f'Artist {i}' for i in range(len(ids))],
+                              'name_folded': [f'artist {i}' for i in range(len(ids))]}),
+        tracks=pd.DataFrame({'track_id': tracks, 'title': [f'Track {i}' for i in range(len(tracks))],
+                             'album_id': [f'synthetic:album:{a}'
+                                          for a in artist * 1000 + album % max(
+                                              1, -(-c.tracks_per_artist // 10))],
+                             'duration_ms': rng.integers(120, 300, len(tracks)) * 1000,
+                             'popularity': rng.integers(0, 101, len(tracks)).astype(float)}),
         track_artists=_credits(rng, artist, tracks, ids, similar),
-        audio_features=pd.DataFrame(x, columns=list(AUDIO)).assign(track_id=tracks, scale='spotify', matched_by='id'),
-        track_genres=pd.DataFrame({'track_id': tracks, 'genre': np.array([f'genre {g}' for g in range(c.n_genres)], dtype=object)[genre[artist]]}),
+        audio_features=pd.DataFrame(x, columns=list(AUDIO)).assign(
+            track_id=tracks, scale='spotify', matched_by='id'),
+        track_genres=pd.DataFrame(
+            {'track_id': tracks, 'genre': np.array([f'genre {g}' for g in range(c.n_genres)],
+                                                   dtype=object)[genre[artist]]}),
         similar_artists=similar, truth_artists=law)
     t = Tables(**{name: f.assign(source='synthetic') for name, f in frames.items()})
     return simulate(t, Simulation(n_listeners=c.n_listeners, seed=c.seed)) if c.n_listeners else t

@@ -26,19 +26,32 @@ def judge_spotify(
 )->Fault|None:
     "What Spotify says about a request."
     fault, body = judge(response, now), decoded(response)
-    if not fault: return None if isinstance(body, dict) and _PARTS & body.keys() else Fault('again', 'the answer has another shape')
-    reason = body['error'].get('reason') if isinstance(body, dict) and isinstance(body.get('error'), dict) else None
-    if fault.kind == 'slow' and reason == 'QUOTA_EXCEEDED': return Fault('slow', 'the daily quota of this app is used up', 3600. if fault.wait is None else fault.wait)
+    if not fault:
+        return (None if isinstance(body, dict) and _PARTS & body.keys()
+                else Fault('again', 'the answer has another shape'))
+    reason = (body['error'].get('reason') if isinstance(body, dict) and isinstance(body.get('error'), dict)
+              else None)
+    if fault.kind == 'slow' and reason == 'QUOTA_EXCEEDED':
+        return Fault('slow', 'the daily quota of this app is used up',
+                     3600. if fault.wait is None else fault.wait)
     if fault.kind == 'closed': return _refusal(fault, response)
     return fault
 
-_SCOPE = {'/playlists': 'playlist-read-private', '/me/tracks': 'user-library-read', '/me/top': 'user-top-read', 'recently-played': 'user-read-recently-played', '/me/following': 'user-follow-read'}
+_SCOPE = {'/playlists': 'playlist-read-private', '/me/tracks': 'user-library-read',
+          '/me/top': 'user-top-read', 'recently-played': 'user-read-recently-played',
+          '/me/following': 'user-follow-read'}
 
 def _refusal(fault, response):
     "Which kind of 403 it is."
-    if 'premium' in fault.message.lower(): return Fault('unusable', "the Premium subscription of the app's owner has ended; after renewing it takes some hours")
-    if 'not registered' in fault.message: return Fault('unusable', 'this account is not among the five users of the app. Add it on developer.spotify.com/dashboard under User Management')
-    if 'scope' in fault.message.lower(): return Fault('scope', f'the login lacks the permission {_scope(response)}. Run `musicrec auth login` again')
+    if 'premium' in fault.message.lower():
+        return Fault('unusable', "the Premium subscription of the app's owner has ended; after renewing it "
+                                 "takes some hours")
+    if 'not registered' in fault.message:
+        return Fault('unusable', 'this account is not among the five users of the app. Add it on '
+                                 'developer.spotify.com/dashboard under User Management')
+    if 'scope' in fault.message.lower():
+        return Fault('scope', f'the login lacks the permission {_scope(response)}. Run `musicrec auth '
+                              'login` again')
     return Fault('closed', 'closed to this app, or not yours to read')
 
 def _scope(response):
@@ -47,8 +60,10 @@ def _scope(response):
     return next((s for part, s in _SCOPE.items() if part in response.url), 'it needs')
 
 # %% ../../nbs/sources/spotify.ipynb #848c76a9
-LIMITS = {'current_user_playlists': 50, 'playlist_items': 50, 'current_user_saved_tracks': 50, 'current_user_top_artists': 50, 'current_user_top_tracks': 50,
-          'current_user_recently_played': 50, 'current_user_followed_artists': 50, 'artist_albums': 10, 'album_tracks': 50, 'search': 10}
+LIMITS = {'current_user_playlists': 50, 'playlist_items': 50, 'current_user_saved_tracks': 50,
+          'current_user_top_artists': 50, 'current_user_top_tracks': 50,
+          'current_user_recently_played': 50, 'current_user_followed_artists': 50, 'artist_albums': 10,
+          'album_tracks': 50, 'search': 10}
 
 def _group(url):
     "Which bucket a call is likely to count in: quotas are kept by groups of endpoints."
@@ -70,13 +85,20 @@ def track_row(
     if item.get('type', 'track') != 'track': return _skip(rows, 'episodes')
     if item.get('is_local'): return _skip(rows, 'local files')
     if not item.get('id') or not item.get('name'): return _skip(rows, 'withdrawn tracks')
-    artists = [(_id('artist', a) if a.get('id') else named_artist(a['name']), a['name']) for a in item.get('artists') or [] if a.get('name')]
+    artists = [(_id('artist', a) if a.get('id') else named_artist(a['name']), a['name'])
+               for a in item.get('artists') or [] if a.get('name')]
     album = item.get('album') or {}
-    about = {k: v for k, v in (('album_name', album.get('name')), ('release_date', album.get('release_date')), ('release_precision', album.get('release_date_precision')),
-                               ('duration_ms', item.get('duration_ms')), ('explicit', item.get('explicit')), ('popularity', item.get('popularity')),
-                               ('isrc', ((item.get('external_ids') or {}).get('isrc') or '').upper() or None)) if v is not None}
+    about = {k: v for k, v in (('album_name', album.get('name')),
+                               ('release_date', album.get('release_date')),
+                               ('release_precision', album.get('release_date_precision')),
+                               ('duration_ms', item.get('duration_ms')), ('explicit', item.get('explicit')),
+                               ('popularity', item.get('popularity')),
+                               ('isrc', ((item.get('external_ids') or {}).get('isrc') or '')
+                                .upper() or None)) if v is not None}
     if album.get('id'):
-        rows.add('albums', album_id=_id('album', album), title=album.get('name'), kind=(album.get('album_type') or '').lower() or None, release_date=album.get('release_date'), main_artist_id=artists[0][0] if artists else None)
+        rows.add('albums', album_id=_id('album', album), title=album.get('name'),
+                 kind=(album.get('album_type') or '').lower() or None,
+                 release_date=album.get('release_date'), main_artist_id=artists[0][0] if artists else None)
         about['album_id'] = _id('album', album)
     return rows.track(_id('track', item), item['name'], artists, **about)
 
@@ -92,15 +114,19 @@ def playlist_rows(
     "Rows of a playlist; positions count what was left out, so that they stay what they are."
     for position, row in enumerate(items, at):
         track = track_row(rows, (row.get('item') or row.get('track')) if isinstance(row, dict) else None)
-        if track: rows.add('playlist_tracks', playlist_id=playlist_id, position=position, track_id=track, added_at=row.get('added_at'))
+        if track:
+            rows.add('playlist_tracks', playlist_id=playlist_id, position=position, track_id=track,
+                     added_at=row.get('added_at'))
 
 def play_rows(rows:Rows, items:list)->None:
     "Plays of the listener."
     for play in items:
         if not play.get('played_at') or not (track := track_row(rows, play.get('track'))): continue
         when = play['played_at'][:19] + 'Z'
-        artist = next((r['artist_id'] for r in reversed(rows['track_artists']) if r['track_id'] == track and r['position'] == 0), None)
-        rows.add('listens', listen_id=listen_id('spotify_api', 'me', when, track), listener_id='me', played_at=when, track_id=track, artist_id=artist)
+        artist = next((r['artist_id'] for r in reversed(rows['track_artists'])
+                       if r['track_id'] == track and r['position'] == 0), None)
+        rows.add('listens', listen_id=listen_id('spotify_api', 'me', when, track), listener_id='me',
+                 played_at=when, track_id=track, artist_id=artist)
 
 # %% ../../nbs/sources/spotify.ipynb #894121a1
 PERIODS = 'short_term', 'medium_term', 'long_term'
@@ -115,22 +141,27 @@ class Spotify:
         login:Pkce, # Who we are
         budget:int=500 # Calls a day; every block reported so far came later
     ):
-        self.http = Http('spotify', db, clock, judge_spotify, renew=login.renew, group=_group, budget=budget, retry_posts=False)
-        self.sp = spotipy.Spotify(auth_manager=login, requests_session=PoliteSession(self.http, _ttl), requests_timeout=20)
+        self.http = Http('spotify', db, clock, judge_spotify, renew=login.renew, group=_group, budget=budget,
+                         retry_posts=False)
+        self.sp = spotipy.Spotify(auth_manager=login, requests_session=PoliteSession(self.http, _ttl),
+                                  requests_timeout=20)
         self.sp.prefix, self.client = self.http.base_url, login.client_id
 
     def call(self, method:str, *args, **kwargs)->dict:
         "A method of spotipy, with the largest limit that the service takes."
-        return limited(self, method, args, kwargs) if method in LIMITS else getattr(self.sp, method)(*args, **kwargs)
+        return (limited(self, method, args, kwargs) if method in LIMITS
+                else getattr(self.sp, method)(*args, **kwargs))
 
     def lists(self)->list[str]:
         "Names of the listener's lists; the pages of `playlists` name more."
-        return ['playlists', 'saved', *(f'top_{what}:{period}' for what in ('artists', 'tracks') for period in PERIODS), 'followed', 'recent']
+        return ['playlists', 'saved', *(f'top_{what}:{period}' for what in ('artists', 'tracks')
+                                        for period in PERIODS), 'followed', 'recent']
 
     def read(self, name:str, at:int|str=0)->Page:
         "One page of a list."
         kind, _, key = name.partition(':')
-        return {'playlists': _playlists, 'playlist': _playlist, 'saved': _saved, 'top_artists': _top_artists, 'top_tracks': _top_tracks, 'followed': _followed, 'recent': _recent}[kind](self, key, at)
+        return {'playlists': _playlists, 'playlist': _playlist, 'saved': _saved, 'top_artists': _top_artists,
+                'top_tracks': _top_tracks, 'followed': _followed, 'recent': _recent}[kind](self, key, at)
 
     def rows(self)->Rows: return Rows(self.source, self.http.clock.stamp())
 
@@ -169,7 +200,9 @@ def _playlists(s, key, at):
             rows.skipped["playlists of Spotify's"] += 1
             continue
         count = (p.get('items') or p.get('tracks') or {}).get('total')
-        rows.add('playlists', playlist_id=_id('playlist', p), name=p.get('name'), owner_is_me=_hash(owner) == me, collaborative=p.get('collaborative'), public=p.get('public'), n_tracks=count, snapshot=p.get('snapshot_id'))
+        rows.add('playlists', playlist_id=_id('playlist', p), name=p.get('name'),
+                 owner_is_me=_hash(owner) == me, collaborative=p.get('collaborative'),
+                 public=p.get('public'), n_tracks=count, snapshot=p.get('snapshot_id'))
         more.append(f"playlist:{p['id']}")
     return _page(rows, body, more)
 
@@ -181,20 +214,27 @@ def _playlist(s, key, at):
 
 def _saved(s, key, at):
     body, rows = s.call('current_user_saved_tracks', offset=at), s.rows()
-    if not at: rows.add('playlists', playlist_id='me:saved', name='Saved tracks', owner_is_me=True, n_tracks=body.get('total'))
+    if not at:
+        rows.add('playlists', playlist_id='me:saved', name='Saved tracks', owner_is_me=True,
+                 n_tracks=body.get('total'))
     playlist_rows(rows, 'me:saved', body['items'], at)
     return _page(rows, body)
 
 def _top_tracks(s, key, at):
     body, rows, id = s.call('current_user_top_tracks', offset=at, time_range=key), s.rows(), f'me:top:{key}'
-    if not at: rows.add('playlists', playlist_id=id, name=f'Top tracks ({key.replace("_", " ")})', owner_is_me=True, n_tracks=body.get('total'))
+    if not at:
+        rows.add('playlists', playlist_id=id, name=f'Top tracks ({key.replace("_", " ")})', owner_is_me=True,
+                 n_tracks=body.get('total'))
     playlist_rows(rows, id, [{'track': t} for t in body['items']], at)
     return _page(rows, body)
 
 # %% ../../nbs/sources/spotify.ipynb #fc98d242
 def _liked_artists(rows, artists):
     for a in artists:
-        if a.get('id') and a.get('name'): rows.add('listener_artists', listener_id='me', artist_id=rows.artist(_id('artist', a), a['name'], genres='|'.join(a.get('genres') or []) or None), weight=None)
+        if a.get('id') and a.get('name'):
+            rows.add('listener_artists', listener_id='me',
+                     artist_id=rows.artist(_id('artist', a), a['name'],
+                                           genres='|'.join(a.get('genres') or []) or None), weight=None)
 
 def _top_artists(s, key, at):
     body, rows = s.call('current_user_top_artists', offset=at, time_range=key), s.rows()
@@ -204,7 +244,8 @@ def _top_artists(s, key, at):
 def _followed(s, key, at):
     body, rows = s.call('current_user_followed_artists', after=at or None)['artists'], s.rows()
     _liked_artists(rows, body['items'])
-    return Page(rows, (body.get('cursors') or {}).get('after') if body.get('next') else None, body.get('total'))
+    return Page(rows, (body.get('cursors') or {}).get('after') if body.get('next') else None,
+                body.get('total'))
 
 def _recent(s, key, at):
     rows = s.rows()
@@ -220,8 +261,11 @@ def capability(
     answer:str|None=None # `yes` or `no`, to be remembered
 )->str|None: # `yes`, `no`, or None if it was never tried
     "What is known about an app."
-    if answer: s.http.db.execute('INSERT OR REPLACE INTO collect_capabilities VALUES (?, ?, ?, ?)', (s.client, name, answer, s.http.clock.stamp()))
-    row = s.http.db.execute('SELECT answer FROM collect_capabilities WHERE client = ? AND name = ?', (s.client, name)).fetchone()
+    if answer:
+        s.http.db.execute('INSERT OR REPLACE INTO collect_capabilities VALUES (?, ?, ?, ?)',
+                          (s.client, name, answer, s.http.clock.stamp()))
+    row = s.http.db.execute('SELECT answer FROM collect_capabilities WHERE client = ? AND name = ?',
+                            (s.client, name)).fetchone()
     return row and row[0]
 
 def can(
@@ -276,8 +320,10 @@ def related(
     "Related artists, for apps that still have them."
     found = [a for a in s.call('artist_related_artists', artist)['artists'] if a.get('id') and a.get('name')]
     for rank, a in enumerate(found, 1):
-        rows.artist(_id('artist', a), a['name'], genres='|'.join(a.get('genres') or []) or None, n_fans=(a.get('followers') or {}).get('total'))
-        rows.add('similar_artists', artist_id=make_id('spotify', 'artist', artist), similar_id=_id('artist', a), rank=rank)
+        rows.artist(_id('artist', a), a['name'], genres='|'.join(a.get('genres') or []) or None,
+                    n_fans=(a.get('followers') or {}).get('total'))
+        rows.add('similar_artists', artist_id=make_id('spotify', 'artist', artist),
+                 similar_id=_id('artist', a), rank=rank)
     return [a['id'] for a in found]
 
 def audio_features(

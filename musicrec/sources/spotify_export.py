@@ -7,15 +7,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 import pandas as pd
 from .files import Blob, json_document, json_rows
-from .rows import Tally, batches, listen_tables, name_track_ids, namespaced, text_of, texts, times, tolerate, track_tables
+from .rows import Tally, batches, listen_tables, name_track_ids, namespaced, text_of
+from .rows import texts, times, tolerate, track_tables
 from ..tables import Tables, input_error
 
 # %% auto #0
 __all__ = ['extended_history', 'account_history', 'your_library', 'account_playlists']
 
 # %% ../../nbs/sources/spotify_export.ipynb #815385ce
-_FIELDS = {'ts': 'played_at', 'ms_played': 'ms_played', 'master_metadata_track_name': 'title', 'master_metadata_album_artist_name': 'artist',
-           'master_metadata_album_album_name': 'album_name', 'spotify_track_uri': 'track_id', 'reason_end': 'reason_end', 'skipped': 'skipped', 'shuffle': 'shuffle'}
+_FIELDS = {'ts': 'played_at', 'ms_played': 'ms_played', 'master_metadata_track_name': 'title',
+           'master_metadata_album_artist_name': 'artist',
+           'master_metadata_album_album_name': 'album_name', 'spotify_track_uri': 'track_id',
+           'reason_end': 'reason_end', 'skipped': 'skipped', 'shuffle': 'shuffle'}
 
 def _kind(row):
     "What a row of a history is, if it is no track."
@@ -29,7 +32,8 @@ def _flag(cells): return pd.Series([v if isinstance(v, bool) else None for v in 
 
 def _whole(cells):
     "Numbers of milliseconds; what is none, or below zero, is missing."
-    return pd.Series([v if isinstance(v, (int, float)) and not isinstance(v, bool) and 0 <= v < 1e9 else None for v in cells], dtype='Float64').round().astype('Int64')
+    return pd.Series([v if isinstance(v, (int, float)) and not isinstance(v, bool) and 0 <= v < 1e9 else None
+                      for v in cells], dtype='Float64').round().astype('Int64')
 
 def _plays(rows):
     "Plays as a frame, and which of its rows are bad."
@@ -41,9 +45,13 @@ def _plays(rows):
 
 def _named(frame):
     "The frame with ids, and with the artist as a list."
-    given = namespaced(frame.track_id, 'track') if 'track_id' in frame else pd.Series(None, index=frame.index, dtype='str')
-    ids = given.where(given.str.startswith('spotify:').fillna(False)).fillna(name_track_ids(frame.artist, frame.title))
-    return frame.assign(track_id=ids, artists=frame.artist.map(lambda a: [a] if isinstance(a, str) else [])).drop(columns='artist')
+    given = (namespaced(frame.track_id, 'track') if 'track_id' in frame
+             else pd.Series(None, index=frame.index, dtype='str'))
+    ids = given.where(given.str.startswith('spotify:').fillna(False)).fillna(
+        name_track_ids(frame.artist, frame.title))
+    return frame.assign(track_id=ids,
+                        artists=frame.artist.map(lambda a: [a] if isinstance(a, str)
+                                                 else [])).drop(columns='artist')
 
 # %% ../../nbs/sources/spotify_export.ipynb #5eeb1a8c
 def extended_history(
@@ -73,7 +81,8 @@ def account_history(
     bad = n = 0
     for rows in batches(json_rows(blob)):
         cell = lambda c: [r.get(c) for r in rows]
-        frame = pd.DataFrame({'played_at': times(cell('endTime')), 'ms_played': _whole(cell('msPlayed')), 'title': texts(cell('trackName')), 'artist': texts(cell('artistName'))})
+        frame = pd.DataFrame({'played_at': times(cell('endTime')), 'ms_played': _whole(cell('msPlayed')),
+                              'title': texts(cell('trackName')), 'artist': texts(cell('artistName'))})
         odd = frame.played_at.isna() | frame.ms_played.isna() | frame.title.isna() | frame.artist.isna()
         bad, n = bad + int(odd.sum()), n + len(rows)
         yield Tables(**listen_tables(_named(frame[~odd].reset_index(drop=True)), 'spotify_export', listener))
@@ -86,15 +95,20 @@ def _list(value): return value if isinstance(value, list) else []
 def _listed(rows, *names):
     "Rows of a library or a playlist as a frame of tracks; what has no name is left out."
     rows = [r for r in rows if isinstance(r, dict)]
-    cells = {c: texts([r.get(theirs) for r in rows]) for c, theirs in zip(('title', 'artist', 'album_name', 'track_id'), names)}
+    cells = {c: texts([r.get(theirs) for r in rows]) for c,
+             theirs in zip(('title', 'artist', 'album_name', 'track_id'), names)}
     frame = pd.DataFrame(cells)
     return _named(frame[frame.title.notna()].reset_index(drop=True))
 
 def _playlist(playlist_id, name, tracks, **about):
     "`playlists` and `playlist_tracks` of one list, its tracks in order."
     if 'added_at' not in tracks: tracks = tracks.assign(added_at=None)
-    rows = pd.DataFrame({'playlist_id': playlist_id, 'position': range(len(tracks)), 'track_id': tracks.track_id.to_numpy(), 'added_at': tracks.added_at.to_numpy(), 'source': 'spotify_export'})
-    head = pd.DataFrame([{'playlist_id': playlist_id, 'name': name, 'n_tracks': len(tracks), 'owner_is_me': True, 'source': 'spotify_export'} | about])
+    rows = pd.DataFrame({'playlist_id': playlist_id, 'position': range(len(tracks)),
+                         'track_id': tracks.track_id.to_numpy(), 'added_at': tracks.added_at.to_numpy(),
+                         'source': 'spotify_export'})
+    head = pd.DataFrame(
+        [{'playlist_id': playlist_id, 'name': name, 'n_tracks': len(tracks), 'owner_is_me': True,
+          'source': 'spotify_export'} | about])
     return {'playlists': head, 'playlist_tracks': rows}
 
 def your_library(
@@ -104,11 +118,15 @@ def your_library(
 )->Iterator[Tables]:
     "Saved tracks as the playlist `me:saved`, banned ones as dislikes."
     found = json_document(blob)
-    saved, banned = (_listed(_list(found.get(k)), 'track', 'artist', 'album', 'uri') for k in ('tracks', 'bannedTracks'))
+    saved, banned = (_listed(_list(found.get(k)), 'track', 'artist', 'album', 'uri')
+                     for k in ('tracks', 'bannedTracks'))
     saved, banned = saved.drop_duplicates('track_id'), banned.drop_duplicates('track_id')
-    dislikes = pd.DataFrame({'listener_id': listener, 'track_id': banned.track_id, 'label': 0, 'weight': 1., 'rule': 'banned', 'source': 'spotify_export'})
+    dislikes = pd.DataFrame({'listener_id': listener, 'track_id': banned.track_id, 'label': 0, 'weight': 1.,
+                             'rule': 'banned', 'source': 'spotify_export'})
     left = Tally({k: len(_list(found.get(k))) for k in ('shows', 'episodes')})
-    yield Tables(left.notes(blob.name), preferences=dislikes, **track_tables(pd.concat([saved, banned], ignore_index=True), 'spotify_export'), **_playlist(f'{listener}:saved', 'Saved tracks', saved))
+    yield Tables(left.notes(blob.name), preferences=dislikes,
+                 **track_tables(pd.concat([saved, banned], ignore_index=True), 'spotify_export'),
+                 **_playlist(f'{listener}:saved', 'Saved tracks', saved))
 
 # %% ../../nbs/sources/spotify_export.ipynb #c777c2a2
 def _items(playlist, left):
@@ -117,8 +135,11 @@ def _items(playlist, left):
     for item in _list(playlist.get('items')):
         item = item if isinstance(item, dict) else {}
         track = item.get('track')
-        if isinstance(track, dict) and text_of(track.get('trackName')): out.append(track | {'added': item.get('addedDate')})
-        else: left['podcast episodes' if item.get('episode') else 'audiobook chapters' if item.get('audiobook') else 'local files' if item.get('localTrack') else 'withdrawn tracks'] += 1
+        if isinstance(track, dict) and text_of(track.get('trackName')):
+            out.append(track | {'added': item.get('addedDate')})
+        else:
+            left['podcast episodes' if item.get('episode') else 'audiobook chapters' if item.get('audiobook')
+                 else 'local files' if item.get('localTrack') else 'withdrawn tracks'] += 1
     return out
 
 def account_playlists(
@@ -128,11 +149,17 @@ def account_playlists(
 )->Iterator[Tables]:
     "The listener's playlists."
     left, seen, playlists = Tally(), Tally(), json_document(blob).get('playlists')
-    if not isinstance(playlists, list): raise input_error(blob.name, 'holds no list of playlists', 'Export the file again.')
+    if not isinstance(playlists, list):
+        raise input_error(blob.name, 'holds no list of playlists', 'Export the file again.')
     for playlist in playlists:
-        if not isinstance(playlist, dict): raise input_error(blob.name, f'holds {str(playlist)[:40]!r} where a playlist should be', 'Export the file again.')
+        if not isinstance(playlist, dict):
+            raise input_error(blob.name, f'holds {str(playlist)[:40]!r} where a playlist should be',
+                              'Export the file again.')
         name, items = text_of(playlist.get('name')) or 'Playlist', _items(playlist, left)
         seen[name] += 1
-        frame = _listed(items, 'trackName', 'artistName', 'albumName', 'trackUri').assign(added_at=times(i['added'] for i in items))
-        yield Tables(**track_tables(frame.drop(columns='added_at'), 'spotify_export'), **_playlist(f'{listener}:playlist:{name}' + f' ({seen[name]})' * (seen[name] > 1), name, frame))
+        frame = _listed(items, 'trackName', 'artistName', 'albumName',
+                        'trackUri').assign(added_at=times(i['added'] for i in items))
+        yield Tables(**track_tables(frame.drop(columns='added_at'), 'spotify_export'),
+                     **_playlist(f'{listener}:playlist:{name}' + f' ({seen[name]})' * (seen[name] > 1), name,
+                                 frame))
     yield Tables(left.notes(blob.name))

@@ -24,7 +24,8 @@ local, withdrawn and podcast rows in a playlist · somebody else's playlist · a
 the same track twice in a playlist · more than 50 playlists · an artist with more than 10 albums · an album with more than 50 tracks · a track by three artists"""
 
 _BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
-_NAMES = ['Björk Guðs', 'Sigur Vík', 'שירת הים', '방탄밴드', 'Motör & Head', 'The Nova', 'Nova', 'Nova', "Guns N’ Petals", '!!?', 'Ænima Kör', 'Тишина']
+_NAMES = ['Björk Guðs', 'Sigur Vík', 'שירת הים', '방탄밴드', 'Motör & Head', 'The Nova', 'Nova', 'Nova',
+          "Guns N’ Petals", '!!?', 'Ænima Kör', 'Тишина']
 _WORDS = 'Amber Birch Cedar Delta Ember Fjord Glass Harbor Indigo Jasper Karma Lunar Mosaic Nickel Opal Prism Quartz River Solar Tidal Umber Velvet Willow Xenon Yonder Zephyr'.split()
 _GENRES = ['rock', 'jazz', 'techno', 'folk', 'hip hop']
 
@@ -89,9 +90,12 @@ class Playlist:
 def _features(r, point, genre):
     unit = lambda mean, sd=.12: round(min(max(r.gauss(mean, sd), 0.), 1.), 4)
     energy = unit(.5 + .35 * point[0])
-    return {'acousticness': unit(.9 - .8 * energy), 'danceability': unit(.5 + .3 * point[1]), 'energy': energy, 'instrumentalness': unit(.2 + .1 * genre),
-            'liveness': unit(.2), 'loudness': round(-25 + 20 * energy + r.gauss(0, 1.5), 3), 'speechiness': unit(.06 + .05 * genre, .04), 'valence': unit(.5 - .2 * point[0]),
-            'tempo': round(r.uniform(70, 180), 3), 'key': r.randrange(12), 'mode': r.randrange(2), 'time_signature': 4}
+    return {'acousticness': unit(.9 - .8 * energy), 'danceability': unit(.5 + .3 * point[1]),
+            'energy': energy, 'instrumentalness': unit(.2 + .1 * genre),
+            'liveness': unit(.2), 'loudness': round(-25 + 20 * energy + r.gauss(0, 1.5), 3),
+            'speechiness': unit(.06 + .05 * genre, .04), 'valence': unit(.5 - .2 * point[0]),
+            'tempo': round(r.uniform(70, 180), 3), 'key': r.randrange(12), 'mode': r.randrange(2),
+            'time_signature': 4}
 
 class World:
     "A small world of music, the same for the same seed."
@@ -108,48 +112,61 @@ class World:
 
     def _artist(self, n):
         r = self.r
-        name = _NAMES[n] if n < len(_NAMES) else f'{_WORDS[n % len(_WORDS)]} {_WORDS[(7 * n + n // len(_WORDS)) % len(_WORDS)]}'
-        a = Artist(n, name, self.key(), 1000 + 7 * n, self.uuid(), self.uuid(), _GENRES[n % 5], (r.uniform(-1, 1), r.uniform(-1, 1)), r.randrange(50, 5_000_000))
+        name = (_NAMES[n] if n < len(_NAMES)
+                else f'{_WORDS[n % len(_WORDS)]} {_WORDS[(7 * n + n // len(_WORDS)) % len(_WORDS)]}')
+        a = Artist(n, name, self.key(), 1000 + 7 * n, self.uuid(), self.uuid(), _GENRES[n % 5],
+                   (r.uniform(-1, 1), r.uniform(-1, 1)), r.randrange(50, 5_000_000))
         self.artists.append(a)
-        for i in range(12 if n == 5 else r.randint(1, 3)): self._album(a, i, 55 if (n, i) == (2, 0) else r.randint(4, 9))
+        for i in range(12 if n == 5 else r.randint(1, 3)):
+            self._album(a, i, 55 if (n, i) == (2, 0) else r.randint(4, 9))
 
     def _album(self, a, i, n_tracks):
         r = self.r
-        date = [f'{r.randint(1960, 2025)}', f'{r.randint(1990, 2025)}-{r.randint(1, 12):02}', f'{r.randint(1990, 2025)}-{r.randint(1, 12):02}-{r.randint(1, 28):02}'][min(i, 2) if a.n % 4 == 0 else 2]
-        album = Album(len(self.albums), f'{r.choice(_WORDS)} {i + 1}', self.key(), 500_000 + 3 * len(self.albums), self.uuid(), 'album' if n_tracks > 4 else 'single', date, a)
+        date = [f'{r.randint(1960, 2025)}', f'{r.randint(1990, 2025)}-{r.randint(1, 12):02}',
+                f'{r.randint(1990, 2025)}-{r.randint(1, 12):02}-{r.randint(1, 28):02}'][min(i, 2) if a.n % 4 == 0 else 2]
+        album = Album(len(self.albums), f'{r.choice(_WORDS)} {i + 1}', self.key(),
+                      500_000 + 3 * len(self.albums), self.uuid(), 'album' if n_tracks > 4 else 'single',
+                      date, a)
         self.albums.append(album)
         a.albums.append(album)
         for k in range(n_tracks):
             n = len(self.tracks)
             isrc = f'XX{a.n:03}{n % 100:02}{n:05}' if r.random() < .85 else None
-            track = Track(n, f'{r.choice(_WORDS)} {r.choice(_WORDS)} {n}', self.key(), 9_000_000 + 11 * n, self.uuid(), self.uuid() if r.random() < .6 else None, isrc,
-                          r.randint(90_000, 420_000), k + 1, 1, r.random() < .1, album, [a], _features(r, a.point, a.n % 5))
+            track = Track(n, f'{r.choice(_WORDS)} {r.choice(_WORDS)} {n}', self.key(), 9_000_000 + 11 * n,
+                          self.uuid(), self.uuid() if r.random() < .6 else None, isrc,
+                          r.randint(90_000, 420_000), k + 1, 1, r.random() < .1, album, [a],
+                          _features(r, a.point, a.n % 5))
             album.tracks.append(track)
             self.tracks.append(track)
 
     def _credits(self):
         "Some tracks get guests; the first of an artist's second album gets two."
-        for t in self.tracks[::17]: t.artists = [t.artists[0], self.artists[(t.artists[0].n + 9) % len(self.artists)]]
+        for t in self.tracks[::17]:
+            t.artists = [t.artists[0], self.artists[(t.artists[0].n + 9) % len(self.artists)]]
         t = self.tracks[1]
         t.artists = [t.artists[0], self.artists[2], self.artists[3]]
 
     def _similar(self):
         "Twenty nearest in the plane, slightly shuffled; artist 8 has none, artist 9 has seven."
         for a in self.artists:
-            far = lambda b: (a.point[0] - b.point[0])**2 + (a.point[1] - b.point[1])**2 + self.r.uniform(0, .05)
+            far = (lambda b: (a.point[0] - b.point[0])**2 + (a.point[1] - b.point[1])**2
+                   + self.r.uniform(0, .05))
             near = sorted((b for b in self.artists if b is not a), key=far)
             a.similar = near[:{8: 0, 9: 7}.get(a.n, 20)]
 
     def _library(self, playlists, saved, listens):
         r, self.me, self.name = self.r, 'listener42', 'standin'
-        for i in range(playlists): self.playlists.append(Playlist(self.key(), f'Mix {i}', self.me, r.sample(self.tracks, r.randint(1, 4)), i % 3 > 0))
+        for i in range(playlists):
+            self.playlists.append(
+                Playlist(self.key(), f'Mix {i}', self.me, r.sample(self.tracks, r.randint(1, 4)), i % 3 > 0))
         if playlists > 2:
             long = self.playlists[0]
             long.name, long.rows = 'Everything & more', r.sample(self.tracks, 70)
             long.rows[3:3] = ['local', 'null', 'episode', long.rows[0]]
             self.playlists[1].owner, self.playlists[2].owner, self.playlists[2].id = 'somebodyelse', 'spotify', '37i9dQZF1DX' + self.key()[:11]
         self.saved = r.sample(self.tracks, min(saved, len(self.tracks)))
-        self.followed, self.top, self.top_tracks = self.artists[:23], r.sample(self.artists, min(30, len(self.artists))), self.saved[:40]
+        self.followed, self.top, self.top_tracks = self.artists[:23], r.sample(
+            self.artists, min(30, len(self.artists))), self.saved[:40]
         favourites = r.sample(self.tracks, 60)
         self.plays = [(1_790_000_000 - 400 * i, r.choice(favourites)) for i in range(listens)] # newest first
         self.kept = [*self.playlists], [(p, [*p.rows], p.version) for p in self.playlists], [*self.saved]
@@ -184,7 +201,8 @@ class Request:
         return n if low <= n <= high else None
 
 # %% ../../nbs/sources/standin.ipynb #d03f2297
-PREFIX = {'spotify': '/spotify/v1/', 'spotify_accounts': '/spotify-accounts/', 'deezer': '/deezer/', 'labs': '/labs/', 'listenbrainz': '/listenbrainz/1/',
+PREFIX = {'spotify': '/spotify/v1/', 'spotify_accounts': '/spotify-accounts/', 'deezer': '/deezer/',
+          'labs': '/labs/', 'listenbrainz': '/listenbrainz/1/',
           'lastfm': '/lastfm/2.0/', 'musicbrainz': '/mb/ws/2/', 'reccobeats': '/reccobeats/v1/'}
 ROUTES = [] # service, methods, pattern, known parameters, scopes, function
 
@@ -202,7 +220,8 @@ def _error(status, message=None, **more):
 
 _PREMIUM = 'Active premium subscription required for the owner of the app. When the subscription status changes, it can take a few hours before requests are allowed again.'
 _LISTED = 'User not registered in the Developer Dashboard. Check the settings on https://developer.spotify.com/dashboard'
-_CLOSED = [(r'audio-(features|analysis)(/.*)?', None), (r'artists/[^/]+/related-artists', 404), (r'recommendations|browse/featured-playlists|browse/categories/[^/]+/playlists', 404),
+_CLOSED = [(r'audio-(features|analysis)(/.*)?', None), (r'artists/[^/]+/related-artists', 404),
+           (r'recommendations|browse/featured-playlists|browse/categories/[^/]+/playlists', 404),
            (r'artists/[^/]+/top-tracks|markets|browse/.*|(albums|artists|tracks)/?|(episodes|shows|audiobooks|chapters)(/.*)?|users/.*|playlists/[^/]+/(tracks|followers).*|me/(tracks|albums|following)/contains', 'Forbidden')]
 
 def closed(
@@ -210,50 +229,69 @@ def closed(
 ): # Status and body, or None
     "How Spotify refuses a new app."
     for pattern, how in _CLOSED:
-        if re.fullmatch(pattern, request.path): return _error(404, 'Not Found') if how == 404 else _error(403, how)
-    if request.method in ('PUT', 'DELETE') and re.fullmatch(r'me/(tracks|albums|following)', request.path): return _error(403, 'Forbidden')
+        if re.fullmatch(pattern, request.path):
+            return _error(404, 'Not Found') if how == 404 else _error(403, how)
+    if request.method in ('PUT', 'DELETE') and re.fullmatch(r'me/(tracks|albums|following)', request.path):
+        return _error(403, 'Forbidden')
 
 # %% ../../nbs/sources/standin.ipynb #49c42953
 def _links(req, kind, id):
-    return {'id': id, 'type': kind, 'uri': f'spotify:{kind}:{id}', 'href': f'{req.base}/spotify/v1/{kind}s/{id}', 'external_urls': {'spotify': f'https://open.spotify.com/{kind}/{id}'}}
+    return {'id': id, 'type': kind, 'uri': f'spotify:{kind}:{id}',
+            'href': f'{req.base}/spotify/v1/{kind}s/{id}',
+            'external_urls': {'spotify': f'https://open.spotify.com/{kind}/{id}'}}
 
 def sp_artist(s, req, a, whole=True):
     "An artist, or the short form inside a track."
     short = _links(req, 'artist', a.spotify) | {'name': a.name}
-    more = {'popularity': min(a.fans // 50_000, 100), 'followers': {'href': None, 'total': a.fans}, 'genres': [a.genre]} if s.extended else {'genres': []}
+    more = {'popularity': min(a.fans // 50_000, 100), 'followers': {'href': None, 'total': a.fans},
+            'genres': [a.genre]} if s.extended else {'genres': []}
     return short | {'images': []} | more if whole else short
 
 def sp_album(s, req, a):
     "An album as it stands inside a track."
     more = {'available_markets': ['DE', 'US']} if s.extended else {}
-    return _links(req, 'album', a.spotify) | {'name': a.title, 'album_type': a.kind, 'release_date': a.date, 'release_date_precision': {4: 'year', 7: 'month', 10: 'day'}[len(a.date)],
-        'total_tracks': len(a.tracks), 'images': [{'url': 'https://i.scdn.co/image/x', 'height': 640, 'width': 640}], 'artists': [sp_artist(s, req, a.artist, False)]} | more
+    return _links(req, 'album', a.spotify) | {'name': a.title, 'album_type': a.kind, 'release_date': a.date,
+                                              'release_date_precision': {
+                                                  4: 'year', 7: 'month', 10: 'day'}[len(a.date)],
+        'total_tracks': len(a.tracks), 'images': [
+            {'url': 'https://i.scdn.co/image/x', 'height': 640, 'width': 640}],
+                                              'artists': [sp_artist(s, req, a.artist, False)]} | more
 
 def sp_track(s, req, t, whole=True):
     "A track, or the short form inside an album, which has no album and no ISRC."
-    short = _links(req, 'track', t.spotify) | {'name': t.title, 'duration_ms': t.ms, 'explicit': t.explicit, 'disc_number': t.disc, 'track_number': t.number, 'is_local': False,
+    short = _links(req, 'track', t.spotify) | {'name': t.title, 'duration_ms': t.ms, 'explicit': t.explicit,
+                                               'disc_number': t.disc, 'track_number': t.number,
+                                               'is_local': False,
         'is_playable': True, 'preview_url': None, 'artists': [sp_artist(s, req, a, False) for a in t.artists]}
     more = {'popularity': (t.n * 37) % 101, 'available_markets': ['DE', 'US']} if s.extended else {}
-    return short | {'external_ids': {'isrc': t.isrc} if t.isrc else {}, 'album': sp_album(s, req, t.album)} | more if whole else short
+    return short | {'external_ids': {'isrc': t.isrc} if t.isrc else {},
+                    'album': sp_album(s, req, t.album)} | more if whole else short
 
 # %% ../../nbs/sources/standin.ipynb #ca89da28
 def sp_playlist(s, req, p):
     "A playlist in a list, without its rows."
     count = {'href': f'{req.base}/spotify/v1/playlists/{p.id}/items', 'total': len(p.rows)}
     owner = _links(req, 'user', p.owner) | {'display_name': None if p.owner == 'somebodyelse' else p.owner}
-    return _links(req, 'playlist', p.id) | {'name': p.name, 'collaborative': False, 'description': None, 'images': None, 'owner': owner, 'public': p.public,
+    return _links(req, 'playlist', p.id) | {'name': p.name, 'collaborative': False, 'description': None,
+                                            'images': None, 'owner': owner, 'public': p.public,
         'snapshot_id': f'snap{p.version}', 'items': count} | ({} if s.strict else {'tracks': count})
 
-_EPISODE = {'id': '5episode', 'type': 'episode', 'name': 'Talking about music', 'uri': 'spotify:episode:5episode', 'duration_ms': 1_800_000, 'show': {'name': 'A podcast'}, 'is_local': False}
-_LOCAL = {'id': None, 'type': 'track', 'name': 'Demo tape', 'uri': 'spotify:local:Me:Basement:Demo+tape:187', 'is_local': True, 'duration_ms': 187_000,
-          'artists': [{'id': None, 'name': 'Me', 'type': 'artist', 'uri': None}], 'album': {'id': None, 'name': 'Basement', 'artists': [], 'type': 'album'}, 'external_ids': {}}
+_EPISODE = {'id': '5episode', 'type': 'episode', 'name': 'Talking about music',
+            'uri': 'spotify:episode:5episode', 'duration_ms': 1_800_000, 'show': {'name': 'A podcast'},
+            'is_local': False}
+_LOCAL = {'id': None, 'type': 'track', 'name': 'Demo tape', 'uri': 'spotify:local:Me:Basement:Demo+tape:187',
+          'is_local': True, 'duration_ms': 187_000,
+          'artists': [{'id': None, 'name': 'Me', 'type': 'artist', 'uri': None}],
+          'album': {'id': None, 'name': 'Basement', 'artists': [], 'type': 'album'}, 'external_ids': {}}
 
 def sp_row(s, req, p, i):
     "Row `i` of a playlist."
     row = p.rows[i]
-    item = {'null': None, 'episode': _EPISODE, 'local': _LOCAL}[row] if isinstance(row, str) else sp_track(s, req, row)
+    item = ({'null': None, 'episode': _EPISODE, 'local': _LOCAL}[row] if isinstance(row, str)
+            else sp_track(s, req, row))
     added = None if i == 1 else f'2024-05-{1 + i % 28:02}T09:12:44Z'
-    return {'added_at': added, 'added_by': _links(req, 'user', p.owner), 'is_local': row == 'local', 'item': item} | ({} if s.strict else {'track': item})
+    return {'added_at': added, 'added_by': _links(req, 'user', p.owner), 'is_local': row == 'local',
+            'item': item} | ({} if s.strict else {'track': item})
 
 # %% ../../nbs/sources/standin.ipynb #fa0862d2
 def page(s, req, items, make, limit=20, top=50, furthest=10**9):
@@ -263,8 +301,11 @@ def page(s, req, items, make, limit=20, top=50, furthest=10**9):
     if offset is None: return _error(400, 'Invalid offset')
     here = f'{req.base}{PREFIX["spotify"]}{req.path}'
     at = lambda k: f'{here}?{urlencode({**req.query, "offset": k, "limit": limit})}'
-    return 200, {'href': at(offset), 'items': [make(i) for i in range(offset, min(offset + limit, len(items)))], 'limit': limit, 'offset': offset, 'total': len(items),
-                 'next': at(offset + limit) if offset + limit < len(items) else None, 'previous': at(max(offset - limit, 0)) if offset else None}
+    return 200, {'href': at(offset),
+                 'items': [make(i) for i in range(offset, min(offset + limit, len(items)))], 'limit': limit,
+                 'offset': offset, 'total': len(items),
+                 'next': at(offset + limit) if offset + limit < len(items) else None,
+                 'previous': at(max(offset - limit, 0)) if offset else None}
 
 def drift(s, req, items):
     "Put one more item in front between two pages, once for each list."
@@ -277,7 +318,9 @@ def drift(s, req, items):
 _LIBRARY, _PLAYLISTS = 'user-library-read', 'playlist-read-private playlist-read-collaborative'
 
 @route('spotify', r'me/?')
-def _(s, req): return 200, _links(req, 'user', s.world.me) | {'display_name': 'Listener', 'account_id': 'acc42', 'images': []}
+def _(s, req):
+    return (200, _links(req, 'user', s.world.me)
+            | {'display_name': 'Listener', 'account_id': 'acc42', 'images': []})
 
 @route('spotify', r'me/playlists/?', 'limit offset', scopes=_PLAYLISTS)
 def _(s, req): return page(s, req, s.world.playlists, lambda i: sp_playlist(s, req, s.world.playlists[i]))
@@ -285,28 +328,33 @@ def _(s, req): return page(s, req, s.world.playlists, lambda i: sp_playlist(s, r
 @route('spotify', r'me/tracks/?', 'limit offset market', scopes=_LIBRARY)
 def _(s, req):
     drift(s, req, s.world.saved)
-    return page(s, req, s.world.saved, lambda i: {'added_at': f'2025-03-{1 + i % 28:02}T10:00:00Z', 'track': sp_track(s, req, s.world.saved[i])})
+    return page(s, req, s.world.saved, lambda i: {'added_at': f'2025-03-{1 + i % 28:02}T10:00:00Z',
+                                                  'track': sp_track(s, req, s.world.saved[i])})
 
 @route('spotify', r'me/albums/?', 'limit offset market', scopes=_LIBRARY)
 def _(s, req):
     albums = s.world.albums[::9]
-    return page(s, req, albums, lambda i: {'added_at': '2025-01-01T00:00:00Z', 'album': _whole_album(s, req, albums[i])})
+    return page(s, req, albums, lambda i: {'added_at': '2025-01-01T00:00:00Z',
+                                           'album': _whole_album(s, req, albums[i])})
 
 @route('spotify', r'me/top/(artists|tracks)/?', 'limit offset time_range', scopes='user-top-read')
 def _(s, req):
-    if req.query.get('time_range', 'medium_term') not in ('short_term', 'medium_term', 'long_term'): return _error(400, 'Invalid time range')
+    if req.query.get('time_range', 'medium_term') not in ('short_term', 'medium_term', 'long_term'):
+        return _error(400, 'Invalid time range')
     if 'artists' in req.path: return page(s, req, s.world.top, lambda i: sp_artist(s, req, s.world.top[i]))
     return page(s, req, s.world.top_tracks, lambda i: sp_track(s, req, s.world.top_tracks[i]))
 
 # %% ../../nbs/sources/standin.ipynb #157f7b6a
-def _when(seconds, fraction='.000'): return datetime.fromtimestamp(seconds, timezone.utc).strftime('%Y-%m-%dT%H:%M:%S') + fraction + 'Z'
+def _when(seconds, fraction='.000'):
+    return datetime.fromtimestamp(seconds, timezone.utc).strftime('%Y-%m-%dT%H:%M:%S') + fraction + 'Z'
 
 @route('spotify', r'me/player/recently-played/?', 'limit after before', scopes='user-read-recently-played')
 def _(s, req):
     limit = req.number('limit', 20, 1, 50)
     if limit is None: return _error(400, 'Invalid limit')
     if {'after', 'before'} <= req.query.keys(): return _error(400, 'Only one of after and before')
-    plays = [(t, x) for t, x in s.world.plays[:50] if t * 1000 > req.number('after', 0) and t * 1000 < req.number('before', 10**14, high=10**15)][:limit]
+    plays = [(t, x) for t, x in s.world.plays[:50] if t * 1000 > req.number('after', 0)
+             and t * 1000 < req.number('before', 10**14, high=10**15)][:limit]
     items = [{'played_at': _when(t, '.123'), 'track': sp_track(s, req, x), 'context': None} for t, x in plays]
     cursors = {'after': str(plays[0][0] * 1000), 'before': str(plays[-1][0] * 1000)} if plays else None
     return 200, {'href': '', 'items': items, 'limit': limit, 'next': None, 'cursors': cursors}
@@ -314,11 +362,13 @@ def _(s, req):
 @route('spotify', r'me/following/?', 'type limit after', scopes='user-follow-read')
 def _(s, req):
     limit, ids = req.number('limit', 20, 1, 50), [a.spotify for a in s.world.followed]
-    if limit is None or req.query.get('type') != 'artist': return _error(400, 'Invalid limit' if limit is None else 'Missing type')
+    if limit is None or req.query.get('type') != 'artist':
+        return _error(400, 'Invalid limit' if limit is None else 'Missing type')
     start = ids.index(req.query['after']) + 1 if req.query.get('after') in ids else 0
     some, more = s.world.followed[start:start + limit], start + limit < len(ids)
     after = some[-1].spotify if more else None
-    return 200, {'artists': {'href': '', 'items': [sp_artist(s, req, a) for a in some], 'limit': limit, 'total': len(ids), 'cursors': {'after': after, 'before': None},
+    return 200, {'artists': {'href': '', 'items': [sp_artist(s, req, a) for a in some], 'limit': limit,
+                             'total': len(ids), 'cursors': {'after': after, 'before': None},
                              'next': f'{req.base}/spotify/v1/me/following?type=artist&limit={limit}&after={after}' if more else None}}
 
 # %% ../../nbs/sources/standin.ipynb #cfcfebd5
@@ -332,9 +382,11 @@ _GONE = _error(404, 'Resource not found')
 def _(s, req):
     if not (p := _playlist(s, req)): return _GONE
     rows = page(s, req, p.rows, lambda i: sp_row(s, req, p, i), 50)[1] if p.owner == s.world.me else None
-    return 200, sp_playlist(s, req, p) | ({'items': rows} | ({} if s.strict else {'tracks': rows}) if rows else {})
+    return 200, sp_playlist(s, req, p) | ({'items': rows} | ({} if s.strict else {'tracks': rows}) if rows
+                                          else {})
 
-@route('spotify', r'playlists/[^/]+/(items|tracks)/?', 'limit offset fields market additional_types', scopes=_PLAYLISTS)
+@route('spotify', r'playlists/[^/]+/(items|tracks)/?', 'limit offset fields market additional_types',
+       scopes=_PLAYLISTS)
 def _(s, req):
     if not (p := _playlist(s, req)): return _GONE
     if p.owner != s.world.me: return _error(403, 'Forbidden')
@@ -345,7 +397,9 @@ def _(s, req):
 def _by(items, attribute, key): return next((x for x in items if getattr(x, attribute) == key), None)
 
 @route('spotify', r'artists/[^/]+/?')
-def _(s, req): return (200, sp_artist(s, req, a)) if (a := _by(s.world.artists, 'spotify', req.path.split('/')[1])) else _GONE
+def _(s, req):
+    return ((200, sp_artist(s, req, a)) if (a := _by(s.world.artists, 'spotify', req.path.split('/')[1]))
+            else _GONE)
 
 @route('spotify', r'artists/[^/]+/albums/?', 'include_groups limit offset market')
 def _(s, req):
@@ -353,42 +407,58 @@ def _(s, req):
     groups = req.query.get('include_groups', 'album,single,compilation,appears_on').split(',')
     albums = [b for b in a.albums if b.kind in groups]
     top = (20, 50) if s.extended else (5, 10)
-    return page(s, req, albums, lambda i: sp_album(s, req, albums[i]) | ({'album_group': albums[i].kind} if s.extended else {}), *top)
+    return page(s, req, albums, lambda i: sp_album(s, req, albums[i])
+                | ({'album_group': albums[i].kind} if s.extended else {}), *top)
 
 @route('spotify', r'albums/[^/]+/?', 'market')
 def _(s, req):
-    return (200, _whole_album(s, req, a)) if (a := _by(s.world.albums, 'spotify', req.path.split('/')[1])) else _GONE
+    return ((200, _whole_album(s, req, a)) if (a := _by(s.world.albums, 'spotify', req.path.split('/')[1]))
+            else _GONE)
 
 def _whole_album(s, req, a):
-    inner = Request(**{**vars(req), 'query': {}}) # its first fifty tracks, whatever was asked of the list it stands in
-    whole = {'copyrights': [], 'external_ids': {'upc': '000'}, 'genres': [], 'tracks': _album_tracks(s, inner, a, 50)[1]}
-    return sp_album(s, req, a) | whole | ({'label': 'Stand-in Records', 'popularity': 1} if s.extended else {})
+    # its first fifty tracks, whatever was asked of the list it stands in
+    inner = Request(**{**vars(req), 'query': {}})
+    whole = {'copyrights': [], 'external_ids': {'upc': '000'}, 'genres': [],
+             'tracks': _album_tracks(s, inner, a, 50)[1]}
+    return sp_album(s, req, a) | whole | ({'label': 'Stand-in Records', 'popularity': 1} if s.extended
+                                          else {})
 
 def _album_tracks(s, req, a, limit=20):
     inner = Request(**{**vars(req), 'path': f'albums/{a.spotify}/tracks'})
     return page(s, inner, a.tracks, lambda i: sp_track(s, req, a.tracks[i], False), limit)
 
 @route('spotify', r'albums/[^/]+/tracks/?', 'limit offset market')
-def _(s, req): return _album_tracks(s, req, a) if (a := _by(s.world.albums, 'spotify', req.path.split('/')[1])) else _GONE
+def _(s, req):
+    return (_album_tracks(s, req, a) if (a := _by(s.world.albums, 'spotify', req.path.split('/')[1]))
+            else _GONE)
 
 @route('spotify', r'tracks/[^/]+/?', 'market')
-def _(s, req): return (200, sp_track(s, req, t)) if (t := _by(s.world.tracks, 'spotify', req.path.split('/')[1])) else _GONE
+def _(s, req):
+    return ((200, sp_track(s, req, t)) if (t := _by(s.world.tracks, 'spotify', req.path.split('/')[1]))
+            else _GONE)
 
 @route('spotify', r'search/?', 'q type limit offset market')
 def _(s, req):
     q, kinds = req.query.get('q', ''), req.query.get('type', '').split(',')
-    if not q or not set(kinds) <= {'track', 'artist', 'album'}: return _error(400, 'No search query' if not q else 'Missing parameter type')
+    if not q or not set(kinds) <= {'track', 'artist', 'album'}:
+        return _error(400, 'No search query' if not q else 'Missing parameter type')
     words = q.lower().removeprefix('isrc:')
-    hit = {'track': [t for t in s.world.tracks if (t.isrc or '').lower() == words or not q.lower().startswith('isrc:') and words in t.title.lower()],
-           'artist': [a for a in s.world.artists if words in a.name.lower()], 'album': [a for a in s.world.albums if words in a.title.lower()]}
-    make, top = {'track': sp_track, 'artist': sp_artist, 'album': sp_album}, (20, 50) if s.extended else (5, 10)
-    pages = {k + 's': page(s, req, hit[k], lambda i, k=k: make[k](s, req, hit[k][i]), *top, 1000) for k in kinds}
+    hit = {'track': [t for t in s.world.tracks if (t.isrc or '').lower() == words
+                     or not q.lower().startswith('isrc:') and words in t.title.lower()],
+           'artist': [a for a in s.world.artists if words in a.name.lower()],
+           'album': [a for a in s.world.albums if words in a.title.lower()]}
+    make, top = ({'track': sp_track, 'artist': sp_artist, 'album': sp_album}, (20, 50) if s.extended
+                 else (5, 10))
+    pages = {k + 's': page(s, req, hit[k], lambda i, k=k: make[k](s, req, hit[k][i]), *top, 1000)
+             for k in kinds}
     bad = next((p for p in pages.values() if p[0] != 200), None)
     return bad or (200, {k: p[1] for k, p in pages.items()})
 
 # %% ../../nbs/sources/standin.ipynb #9cef74e7
 @route('spotify', r'artists/[^/]+/related-artists/?')
-def _(s, req): return (200, {'artists': [sp_artist(s, req, b) for b in a.similar]}) if (a := _by(s.world.artists, 'spotify', req.path.split('/')[1])) else _GONE
+def _(s, req):
+    return ((200, {'artists': [sp_artist(s, req, b) for b in a.similar]})
+            if (a := _by(s.world.artists, 'spotify', req.path.split('/')[1])) else _GONE)
 
 @route('spotify', r'artists/[^/]+/top-tracks/?', 'country market')
 def _(s, req):
@@ -397,15 +467,18 @@ def _(s, req):
 
 def sp_features(req, t):
     "Audio features, with the keys of the closed endpoint."
-    return _links(req, 'track', t.spotify) | t.features | {'type': 'audio_features', 'duration_ms': t.ms, 'track_href': '', 'analysis_url': ''}
+    return (_links(req, 'track', t.spotify) | t.features
+            | {'type': 'audio_features', 'duration_ms': t.ms, 'track_href': '', 'analysis_url': ''})
 
 @route('spotify', r'(tracks|artists|albums|audio-features)/?', 'ids market')
 def _(s, req):
     kind, ids = req.path.strip('/'), req.query.get('ids', '').split(',')
     top = {'audio-features': 100, 'tracks': 50, 'artists': 50, 'albums': 20}[kind]
-    if not ids[0] or len(ids) > top: return _error(400, 'Invalid id' if not ids[0] else 'Too many ids requested')
+    if not ids[0] or len(ids) > top:
+        return _error(400, 'Invalid id' if not ids[0] else 'Too many ids requested')
     found = [_by(getattr(s.world, {'audio-features': 'tracks'}.get(kind, kind)), 'spotify', i) for i in ids]
-    make = {'tracks': sp_track, 'artists': sp_artist, 'albums': sp_album, 'audio-features': lambda s, req, t: sp_features(req, t) if t.n % 13 else None}[kind]
+    make = {'tracks': sp_track, 'artists': sp_artist, 'albums': sp_album, 'audio-features': lambda s, req,
+            t: sp_features(req, t) if t.n % 13 else None}[kind]
     return 200, {kind.replace('-', '_'): [x and make(s, req, x) for x in found]}
 
 # %% ../../nbs/sources/standin.ipynb #66f96af9
@@ -425,19 +498,24 @@ def _(s, req):
     if p.owner != s.world.me: return _error(403, 'Forbidden')
     body = req.json()
     if req.method == 'PUT' and isinstance(body, dict) and 'range_start' in body: return _reorder(p, body)
-    uris = body if isinstance(body, list) else [i['uri'] for i in body['items']] if isinstance(body, dict) and 'items' in body else (body or {}).get('uris')
-    if uris is None or len(uris) > 100: return _error(400, 'Invalid uris' if uris is None else 'Too many uris')
+    uris = (body if isinstance(body, list) else [i['uri'] for i in body['items']]
+            if isinstance(body, dict) and 'items' in body else (body or {}).get('uris'))
+    if uris is None or len(uris) > 100:
+        return _error(400, 'Invalid uris' if uris is None else 'Too many uris')
     tracks = [_by(s.world.tracks, 'spotify', u.rpartition(':')[2]) for u in uris]
     if None in tracks: return _error(400, 'Invalid track uri')
     at = req.number('position', len(p.rows))
-    p.rows = {'POST': p.rows[:at] + tracks + p.rows[at:], 'PUT': tracks, 'DELETE': [t for t in p.rows if t not in tracks]}[req.method]
+    p.rows = {'POST': p.rows[:at] + tracks + p.rows[at:], 'PUT': tracks,
+              'DELETE': [t for t in p.rows if t not in tracks]}[req.method]
     p.version += 1
     return 201 if req.method == 'POST' else 200, {'snapshot_id': f'snap{p.version}'}
 
 def _reorder(p, body):
     start, to, n = body['range_start'], body.get('insert_before'), body.get('range_length', 1)
-    if not all(isinstance(x, int) and x >= 0 for x in (start, to, n)) or max(start + n, to) > len(p.rows): return _error(400, 'Index out of bounds')
-    if body.get('snapshot_id', f'snap{p.version}') != f'snap{p.version}': return _error(400, 'Invalid snapshot id')
+    if not all(isinstance(x, int) and x >= 0 for x in (start, to, n)) or max(start + n, to) > len(p.rows):
+        return _error(400, 'Index out of bounds')
+    if body.get('snapshot_id', f'snap{p.version}') != f'snap{p.version}':
+        return _error(400, 'Invalid snapshot id')
     moved, rest = p.rows[start:start + n], p.rows[:start] + p.rows[start + n:]
     at = to if to <= start else max(to - n, start)
     p.rows, p.version = rest[:at] + moved + rest[at:], p.version + 1
@@ -445,10 +523,14 @@ def _reorder(p, body):
 
 def _uris(req): return [u for u in req.query.get('uris', '').split(',') if u]
 
-@route('spotify', r'me/library/contains/?', 'uris', 'GET', 'user-library-read user-follow-read playlist-read-private')
-def _(s, req): return (200, [u in s.liked for u in _uris(req)]) if 1 <= len(_uris(req)) <= 40 else _error(400, 'Between 1 and 40 uris')
+@route('spotify', r'me/library/contains/?', 'uris', 'GET',
+       'user-library-read user-follow-read playlist-read-private')
+def _(s, req):
+    return ((200, [u in s.liked for u in _uris(req)]) if 1 <= len(_uris(req)) <= 40
+            else _error(400, 'Between 1 and 40 uris'))
 
-@route('spotify', r'me/library/?', 'uris', 'PUT DELETE', 'user-library-modify user-follow-modify playlist-modify-public')
+@route('spotify', r'me/library/?', 'uris', 'PUT DELETE',
+       'user-library-modify user-follow-modify playlist-modify-public')
 def _(s, req):
     uris = set(_uris(req))
     if not 1 <= len(uris) <= 40: return _error(400, 'Between 1 and 40 uris')
@@ -458,44 +540,59 @@ def _(s, req):
 # %% ../../nbs/sources/standin.ipynb #c6730e59
 def _oauth(error, description): return 400, {'error': error, 'error_description': description}
 
-@route('spotify_accounts', r'authorize/?', 'client_id response_type redirect_uri state scope code_challenge_method code_challenge show_dialog')
+@route('spotify_accounts', r'authorize/?', 'client_id response_type redirect_uri state scope '
+                                           'code_challenge_method code_challenge show_dialog')
 def _(s, req):
     q, to = req.query, urlsplit(req.query.get('redirect_uri', ''))
-    if not q.get('client_id') or q.get('response_type') != 'code': return 400, 'INVALID_CLIENT: Invalid client'
-    if not (to.scheme == 'https' or to.scheme == 'http' and to.hostname in ('127.0.0.1', '::1')): return 400, 'INVALID_CLIENT: Insecure redirect URI'
-    if q.get('code_challenge_method') != 'S256' or len(q.get('code_challenge', '')) != 43: return 400, 'code_challenge_method must be S256'
+    if not q.get('client_id') or q.get('response_type') != 'code':
+        return 400, 'INVALID_CLIENT: Invalid client'
+    if not (to.scheme == 'https' or to.scheme == 'http' and to.hostname in ('127.0.0.1', '::1')):
+        return 400, 'INVALID_CLIENT: Insecure redirect URI'
+    if q.get('code_challenge_method') != 'S256' or len(q.get('code_challenge', '')) != 43:
+        return 400, 'code_challenge_method must be S256'
     code = s.secret('AQ')
     s.codes[code] = q
     found = {'error': 'access_denied'} if 'denied' in s.modes else {'code': code}
-    return 302, '', {'Location': f"{q['redirect_uri']}?{urlencode(found | ({'state': q['state']} if 'state' in q else {}))}"}
+    return 302, '', {
+        'Location': f"{q['redirect_uri']}?{urlencode(found | ({'state': q['state']} if 'state' in q else {}))}"}
 
 @route('spotify_accounts', r'api/token/?', methods='POST')
 def _(s, req):
     form = dict(parse_qsl(req.body.decode()))
-    return {'authorization_code': _by_code, 'refresh_token': _by_refresh, 'client_credentials': _by_client}.get(form.get('grant_type'), _no_grant)(s, req, form)
+    return {'authorization_code': _by_code, 'refresh_token': _by_refresh,
+            'client_credentials': _by_client}.get(form.get('grant_type'), _no_grant)(s, req, form)
 
-def _no_grant(s, req, form): return _oauth('unsupported_grant_type', 'grant_type must be client_credentials, authorization_code or refresh_token')
+def _no_grant(s, req, form):
+    return _oauth('unsupported_grant_type', 'grant_type must be client_credentials, authorization_code or '
+                                            'refresh_token')
 
 def _by_code(s, req, form):
     asked = s.codes.pop(form.get('code'), None)
     if not asked: return _oauth('invalid_grant', 'Invalid authorization code')
-    challenge = base64.urlsafe_b64encode(hashlib.sha256(form.get('code_verifier', '').encode()).digest()).decode().rstrip('=')
-    if asked['redirect_uri'] != form.get('redirect_uri') or asked['client_id'] != form.get('client_id'): return _oauth('invalid_grant', 'Invalid redirect URI')
-    if challenge != asked['code_challenge'] or not 43 <= len(form['code_verifier']) <= 128: return _oauth('invalid_grant', 'code_verifier was incorrect')
+    challenge = (base64.urlsafe_b64encode(hashlib.sha256(form.get('code_verifier', '').encode()).digest())
+                 .decode().rstrip('='))
+    if asked['redirect_uri'] != form.get('redirect_uri') or asked['client_id'] != form.get('client_id'):
+        return _oauth('invalid_grant', 'Invalid redirect URI')
+    if challenge != asked['code_challenge'] or not 43 <= len(form['code_verifier']) <= 128:
+        return _oauth('invalid_grant', 'code_verifier was incorrect')
     return s.grant(asked['client_id'], asked.get('scope', ''), s.clock())
 
 def _by_refresh(s, req, form):
     client, scope, consent = s.refresh.get(form.get('refresh_token'), (None, '', 0))
-    if client is None or client != form.get('client_id') or 'invalid_grant' in s.modes: return _oauth('invalid_grant', 'Refresh token revoked')
+    if client is None or client != form.get('client_id') or 'invalid_grant' in s.modes:
+        return _oauth('invalid_grant', 'Refresh token revoked')
     if s.clock() - consent > 182 * 86_400: return _oauth('invalid_grant', 'Refresh token expired')
     return s.grant(client, scope, consent, new=len(s.refresh) % 2 == 0)
 
 def _by_client(s, req, form):
-    if not req.headers.get('Authorization', '').startswith('Basic '): return _oauth('invalid_client', 'Invalid client')
+    if not req.headers.get('Authorization', '').startswith('Basic '):
+        return _oauth('invalid_client', 'Invalid client')
     return s.grant('basic', '', s.clock(), new=None)
 
 # %% ../../nbs/sources/standin.ipynb #4a8689ed
-_DEEZER = {4: ('Exception', 'Quota limit exceeded'), 800: ('DataException', 'no data'), 500: ('ParameterException', 'Wrong parameter'), 501: ('MissingParameterException', 'Missing parameters: q')}
+_DEEZER = {4: ('Exception', 'Quota limit exceeded'), 800: ('DataException', 'no data'),
+           500: ('ParameterException', 'Wrong parameter'),
+           501: ('MissingParameterException', 'Missing parameters: q')}
 
 def dz_error(code):
     "A Deezer error, with status 200."
@@ -504,24 +601,34 @@ def dz_error(code):
 
 def dz_artist(req, a):
     "An artist as Deezer gives it."
-    pictures = {'picture' + size: f'https://api.deezer.com/artist/{a.deezer}/image' for size in ('', '_small', '_medium', '_big', '_xl')}
-    return {'id': a.deezer, 'name': a.name, 'link': f'https://www.deezer.com/artist/{a.deezer}', 'nb_album': len(a.albums), 'nb_fan': a.fans, 'radio': True,
-            'tracklist': f'https://api.deezer.com/artist/{a.deezer}/top?limit=50', 'type': 'artist'} | pictures
+    pictures = {'picture' + size: f'https://api.deezer.com/artist/{a.deezer}/image'
+                for size in ('', '_small', '_medium', '_big', '_xl')}
+    return {'id': a.deezer, 'name': a.name, 'link': f'https://www.deezer.com/artist/{a.deezer}',
+            'nb_album': len(a.albums), 'nb_fan': a.fans, 'radio': True,
+            'tracklist': f'https://api.deezer.com/artist/{a.deezer}/top?limit=50',
+            'type': 'artist'} | pictures
 
 def dz_track(req, t, whole=False, album=True):
     "A track; only a single look-up has ISRC, contributors and position."
-    short = {'id': t.deezer, 'readable': True, 'title': t.title, 'title_short': t.title, 'title_version': '', 'link': f'https://www.deezer.com/track/{t.deezer}', 'duration': t.ms // 1000,
-             'rank': 1_000_000 - 900 * t.n, 'explicit_lyrics': t.explicit, 'preview': 'https://cdnt-preview.dzcdn.net/x?hdnea=exp', 'artist': {'id': t.artists[0].deezer, 'name': t.artists[0].name, 'type': 'artist'},
-             'type': 'track'} | ({'album': {'id': t.album.deezer, 'title': t.album.title, 'type': 'album'}} if album else {})
-    people = [{'id': a.deezer, 'name': a.name, 'role': 'Main' if i == 0 else 'Featured', 'type': 'artist'} for i, a in enumerate(t.artists)]
-    return short | ({'isrc': t.isrc or '', 'track_position': t.number, 'disk_number': t.disc, 'release_date': (t.album.date + '-01-01')[:10], 'bpm': 0, 'gain': -9.2,
+    short = {'id': t.deezer, 'readable': True, 'title': t.title, 'title_short': t.title, 'title_version': '',
+             'link': f'https://www.deezer.com/track/{t.deezer}', 'duration': t.ms // 1000,
+             'rank': 1_000_000 - 900 * t.n, 'explicit_lyrics': t.explicit,
+             'preview': 'https://cdnt-preview.dzcdn.net/x?hdnea=exp',
+             'artist': {'id': t.artists[0].deezer, 'name': t.artists[0].name, 'type': 'artist'},
+             'type': 'track'} | ({'album': {'id': t.album.deezer, 'title': t.album.title, 'type': 'album'}}
+                                 if album else {})
+    people = [{'id': a.deezer, 'name': a.name, 'role': 'Main' if i == 0 else 'Featured', 'type': 'artist'}
+              for i, a in enumerate(t.artists)]
+    return short | ({'isrc': t.isrc or '', 'track_position': t.number, 'disk_number': t.disc,
+                     'release_date': (t.album.date + '-01-01')[:10], 'bpm': 0, 'gain': -9.2,
                      'available_countries': ['FR'], 'contributors': people} if whole else {})
 
 def dz_page(req, items, limit):
     "A list of Deezer's; `next` only if there is more."
     limit, index = req.number('limit', limit, 0), req.number('index', 0)
     if limit is None or index is None: return dz_error(500)
-    more = {'next': f'{req.base}/deezer/{req.path}?{urlencode(req.query | {"index": index + limit})}'} if index + limit < len(items) else {}
+    more = ({'next': f'{req.base}/deezer/{req.path}?{urlencode(req.query | {"index": index + limit})}'}
+            if index + limit < len(items) else {})
     return 200, {'data': items[index:index + limit], 'total': len(items)} | more
 
 # %% ../../nbs/sources/standin.ipynb #d4f86736
@@ -533,7 +640,9 @@ def _dz_artist(s, req):
 def _(s, req): return (200, dz_artist(req, a)) if (a := _dz_artist(s, req)) else dz_error(800)
 
 @route('deezer', r'artist/\d+/related/?', 'limit index')
-def _(s, req): return dz_page(req, [dz_artist(req, b) for b in a.similar], 25) if (a := _dz_artist(s, req)) else dz_error(800)
+def _(s, req):
+    return (dz_page(req, [dz_artist(req, b) for b in a.similar], 25) if (a := _dz_artist(s, req))
+            else dz_error(800))
 
 @route('deezer', r'artist/\d+/top/?', 'limit index')
 def _(s, req):
@@ -543,8 +652,10 @@ def _(s, req):
 @route('deezer', r'artist/\d+/albums/?', 'limit index')
 def _(s, req):
     if not (a := _dz_artist(s, req)): return dz_error(800)
-    covers = {'cover' + size: 'https://api.deezer.com/image' for size in ('', '_small', '_medium', '_big', '_xl')}
-    return dz_page(req, [{'id': b.deezer, 'title': b.title, 'link': '', 'genre_id': 132, 'fans': 3, 'release_date': (b.date + '-01-01')[:10], 'record_type': b.kind, 'tracklist': '',
+    covers = {'cover' + size: 'https://api.deezer.com/image'
+              for size in ('', '_small', '_medium', '_big', '_xl')}
+    return dz_page(req, [{'id': b.deezer, 'title': b.title, 'link': '', 'genre_id': 132, 'fans': 3,
+                          'release_date': (b.date + '-01-01')[:10], 'record_type': b.kind, 'tracklist': '',
                           'explicit_lyrics': False, 'type': 'album'} | covers for b in a.albums], 25)
 
 @route('deezer', r'album/\d+/tracks/?', 'limit index')
@@ -555,34 +666,48 @@ def _(s, req):
 @route('deezer', r'track/(\d+|isrc:\w+)/?')
 def _(s, req):
     key = req.path.split('/')[1]
-    t = _by(s.world.tracks, 'isrc', key[5:]) if key.startswith('isrc:') else _by(s.world.tracks, 'deezer', int(key))
+    t = (_by(s.world.tracks, 'isrc', key[5:]) if key.startswith('isrc:')
+         else _by(s.world.tracks, 'deezer', int(key)))
     return (200, dz_track(req, t, True)) if t else dz_error(800)
 
 @route('deezer', r'search/artist/?', 'q limit index order')
 def _(s, req):
     if not (q := req.query.get('q', '').lower()): return dz_error(501)
-    return dz_page(req, [dz_artist(req, a) for a in s.world.artists if a.name.lower() in q or q in a.name.lower()], 25)
+    return dz_page(req, [dz_artist(req, a) for a in s.world.artists
+                         if a.name.lower() in q or q in a.name.lower()], 25)
 
 # %% ../../nbs/sources/standin.ipynb #ce8c8780
-LABS = ['session_based_days_7500_session_300_contribution_5_threshold_10_limit_100_filter_True_skip_30', 'session_based_days_9000_session_300_contribution_5_threshold_15_limit_50_skip_30']
+LABS = ['session_based_days_7500_session_300_contribution_5_threshold_10_limit_100_filter_True_skip_30',
+        'session_based_days_9000_session_300_contribution_5_threshold_15_limit_50_skip_30']
 
 def lb_listen(s, when, t):
     "One listen; only some were mapped to MusicBrainz, few say more."
     meta = {'artist_name': t.artists[0].name, 'track_name': t.title, 'release_name': t.album.title}
-    if t.n % 3: meta['mbid_mapping'] = {'recording_mbid': t.recording, 'recording_name': t.title, 'release_mbid': t.album.recco, 'artist_mbids': [a.mbid for a in t.artists],
-        'artists': [{'artist_mbid': a.mbid, 'artist_credit_name': a.name, 'join_phrase': ''} for a in t.artists]}
-    if t.n % 2: meta['additional_info'] = {'duration_ms': t.ms, 'media_player': 'stand-in'} | ({'isrc': t.isrc} if t.isrc else {}) | ({'spotify_id': f'https://open.spotify.com/track/{t.spotify}'} if t.n % 4 == 1 else {})
-    return {'listened_at': when, 'inserted_at': when + 30, 'recording_msid': str(uuid.UUID(int=t.n + 1)), 'user_name': s.world.name, 'track_metadata': meta}
+    if t.n % 3:
+        meta['mbid_mapping'] = {'recording_mbid': t.recording, 'recording_name': t.title,
+                                'release_mbid': t.album.recco, 'artist_mbids': [a.mbid for a in t.artists],
+        'artists': [{'artist_mbid': a.mbid, 'artist_credit_name': a.name, 'join_phrase': ''}
+                    for a in t.artists]}
+    if t.n % 2:
+        meta['additional_info'] = {'duration_ms': t.ms, 'media_player': 'stand-in'} | (
+            {'isrc': t.isrc} if t.isrc else {}) | (
+                {'spotify_id': f'https://open.spotify.com/track/{t.spotify}'} if t.n % 4 == 1 else {})
+    return {'listened_at': when, 'inserted_at': when + 30, 'recording_msid': str(uuid.UUID(int=t.n + 1)),
+            'user_name': s.world.name, 'track_metadata': meta}
 
 @route('listenbrainz', r'user/[^/]+/listens/?', 'count max_ts min_ts')
 def _(s, req):
-    if (name := unquote(req.path.split('/')[1])) != s.world.name: return 404, {'code': 404, 'error': f'Cannot find user: {name}'}
-    if {'max_ts', 'min_ts'} <= req.query.keys(): return 400, {'code': 400, 'error': 'You may only specify max_ts or min_ts, not both.'}
-    count, low, high = req.number('count', 25, 0), req.number('min_ts', -1, -1), req.number('max_ts', 10**11, high=10**12)
+    if (name := unquote(req.path.split('/')[1])) != s.world.name:
+        return 404, {'code': 404, 'error': f'Cannot find user: {name}'}
+    if {'max_ts', 'min_ts'} <= req.query.keys():
+        return 400, {'code': 400, 'error': 'You may only specify max_ts or min_ts, not both.'}
+    count, low, high = req.number('count', 25, 0), req.number('min_ts', -1,
+                                                              -1), req.number('max_ts', 10**11, high=10**12)
     if None in (count, low, high): return 400, {'code': 400, 'error': 'not a whole number'}
     some = [p for p in s.world.plays if low < p[0] < high]
     some = some[-min(count, 1000):] if 'min_ts' in req.query else some[:min(count, 1000)]
-    return 200, {'payload': {'count': len(some), 'user_id': name, 'latest_listen_ts': s.world.plays[0][0], 'oldest_listen_ts': s.world.plays[-1][0],
+    return 200, {'payload': {'count': len(some), 'user_id': name, 'latest_listen_ts': s.world.plays[0][0],
+                             'oldest_listen_ts': s.world.plays[-1][0],
                              'listens': [lb_listen(s, *p) for p in some]}}
 
 @route('labs', r'similar-artists/json/?', 'artist_mbids algorithm', 'GET POST')
@@ -591,20 +716,24 @@ def _(s, req):
     if not isinstance(asked, list) or not asked: return 400, {'error': 'a list is expected'}
     rows = []
     for one in asked:
-        if one.get('algorithm') not in s.labs: return 400, {'error': f"algorithm must be one of {', '.join(s.labs)}"}
+        if one.get('algorithm') not in s.labs:
+            return 400, {'error': f"algorithm must be one of {', '.join(s.labs)}"}
         ids = one['artist_mbids'] if isinstance(one.get('artist_mbids'), list) else [one.get('artist_mbids')]
         for a in filter(None, (_by(s.world.artists, 'mbid', i) for i in ids)):
-            rows += [{'artist_mbid': b.mbid, 'name': b.name, 'comment': '', 'type': 'Group', 'gender': None, 'score': 1000 - 17 * k, 'reference_mbid': a.mbid} for k, b in enumerate(a.similar)]
+            rows += [{'artist_mbid': b.mbid, 'name': b.name, 'comment': '', 'type': 'Group', 'gender': None,
+                      'score': 1000 - 17 * k, 'reference_mbid': a.mbid} for k, b in enumerate(a.similar)]
     return 200, rows
 
 @route('labs', r'spotify-id-from-metadata/json/?', methods='POST')
 def _(s, req):
     same = lambda t, one: (t.title, t.artists[0].name) == (one.get('track_name'), one.get('artist_name'))
-    return 200, [one | {'spotify_track_ids': [t.spotify for t in s.world.tracks if same(t, one)]} for one in req.json() or []]
+    return 200, [one | {'spotify_track_ids': [t.spotify for t in s.world.tracks if same(t, one)]}
+                 for one in req.json() or []]
 
 @route('labs', r'spotify-id-from-mbid/json/?', methods='POST')
 def _(s, req):
-    found = [(one.get('recording_mbid'), _by(s.world.tracks, 'recording', one.get('recording_mbid'))) for one in req.json() or []]
+    found = [(one.get('recording_mbid'), _by(s.world.tracks, 'recording', one.get('recording_mbid')))
+             for one in req.json() or []]
     return 200, [{'recording_mbid': i, 'spotify_track_ids': [t.spotify] if t else []} for i, t in found]
 
 # %% ../../nbs/sources/standin.ipynb #2b0b7674
@@ -613,36 +742,53 @@ def fm_error(code, message, status=200): return status, {'error': code, 'message
 def fm_similar(s, req):
     a = next((a for a in s.world.artists if a.name.lower() == req.query.get('artist', '').lower()), None)
     if not a: return fm_error(6, 'The artist you supplied could not be found')
-    rows = [{'name': b.name, 'mbid': b.mbid if b.n % 3 else '', 'match': '1' if k == 0 else f'{1 - .04 * k:.6f}', 'url': f'https://www.last.fm/music/{quote(b.name)}', 'streamable': '0',
-             'image': [{'#text': '', 'size': 'small'}]} for k, b in enumerate(a.similar[:req.number('limit', 100)])]
+    rows = [{'name': b.name, 'mbid': b.mbid if b.n % 3 else '', 'match': '1' if k == 0
+             else f'{1 - .04 * k:.6f}', 'url': f'https://www.last.fm/music/{quote(b.name)}',
+             'streamable': '0',
+             'image': [{'#text': '', 'size': 'small'}]} for k,
+            b in enumerate(a.similar[:req.number('limit', 100)])]
     return 200, {'similarartists': {'artist': rows, '@attr': {'artist': a.name}}}
 
 def fm_recent(s, req):
     if req.query.get('user', '').lower() != s.world.name: return fm_error(6, 'User not found', 404)
     limit, page = req.number('limit', 50, 1, 1000), req.number('page', 1, 1)
-    plays = [(w, t) for w, t in s.world.plays if req.number('from', 0) <= w <= req.number('to', 10**11, high=10**12)]
-    row = lambda w, t: {'artist': {'mbid': '', '#text': t.artists[0].name}, 'album': {'mbid': '', '#text': t.album.title}, 'name': t.title, 'mbid': t.recording if t.n % 3 else '', 'url': '', 'streamable': '0',
-                        'image': []} | ({'date': {'uts': str(w), '#text': '20 Jul 2026, 08:34'}} if w else {'@attr': {'nowplaying': 'true'}})
+    plays = [(w, t) for w, t in s.world.plays
+             if req.number('from', 0) <= w <= req.number('to', 10**11, high=10**12)]
+    row = lambda w, t: {'artist': {'mbid': '', '#text': t.artists[0].name},
+                        'album': {'mbid': '', '#text': t.album.title}, 'name': t.title,
+                        'mbid': t.recording if t.n % 3 else '', 'url': '', 'streamable': '0',
+                        'image': []} | ({'date': {'uts': str(w), '#text': '20 Jul 2026, 08:34'}} if w
+                                        else {'@attr': {'nowplaying': 'true'}})
     rows = [row(None, s.world.tracks[0])] + [row(*p) for p in plays[(page - 1) * limit:page * limit]]
-    return 200, {'recenttracks': {'track': rows if len(rows) > 1 else rows[0], '@attr': {'user': s.world.name, 'totalPages': str(-(-len(plays) // limit)), 'page': str(page), 'perPage': str(limit), 'total': str(len(plays))}}}
+    return 200, {'recenttracks': {'track': rows if len(rows) > 1 else rows[0],
+                                  '@attr': {'user': s.world.name, 'totalPages': str(-(-len(plays) // limit)),
+                                            'page': str(page), 'perPage': str(limit),
+                                            'total': str(len(plays))}}}
 
 @route('lastfm', r'', 'method api_key format artist mbid limit autocorrect user page from to extended')
 def _(s, req):
     if req.query.get('format') != 'json': return 200, '<lfm status="failed"/>'
-    if not req.query.get('api_key') or 'bad_key' in s.modes: return fm_error(10, 'Invalid API key - You must be granted a valid key by last.fm', 403)
-    return {'artist.getsimilar': fm_similar, 'user.getrecenttracks': fm_recent}.get(req.query.get('method', '').lower(), lambda s, req: fm_error(3, 'Invalid Method'))(s, req)
+    if not req.query.get('api_key') or 'bad_key' in s.modes:
+        return fm_error(10, 'Invalid API key - You must be granted a valid key by last.fm', 403)
+    return {'artist.getsimilar': fm_similar, 'user.getrecenttracks': fm_recent}.get(
+        req.query.get('method', '').lower(), lambda s, req: fm_error(3, 'Invalid Method'))(s, req)
 
 # %% ../../nbs/sources/standin.ipynb #6cd59012
 def mb_url(s, resource):
     "What is known about an address."
     kind, key = resource.rstrip('/').split('/')[-2:]
     service = 'spotify' if 'spotify.com' in resource else 'deezer'
-    a = next((a for a in s.world.artists if str(getattr(a, service)) == key), None) if kind == 'artist' else None
+    a = (next((a for a in s.world.artists if str(getattr(a, service)) == key), None) if kind == 'artist'
+         else None)
     if not a or a.n % 5 == 4: return None # nobody linked every fifth
-    return {'id': str(uuid.UUID(int=a.n + 77)), 'resource': resource, 'relations': [{'type': 'free streaming', 'direction': 'backward', 'target-type': 'artist', 'ended': False,
-        'artist': {'id': a.mbid, 'name': a.name, 'sort-name': a.name, 'disambiguation': '', 'type': 'Group', 'country': 'DE'}}]}
+    return {'id': str(uuid.UUID(int=a.n + 77)), 'resource': resource,
+            'relations': [{'type': 'free streaming', 'direction': 'backward', 'target-type': 'artist',
+                           'ended': False,
+        'artist': {'id': a.mbid, 'name': a.name, 'sort-name': a.name, 'disambiguation': '', 'type': 'Group',
+                   'country': 'DE'}}]}
 
-_NOT_FOUND = 404, {'error': 'Not Found', 'help': 'For usage, please see: https://musicbrainz.org/development/mmd'}
+_NOT_FOUND = 404, {'error': 'Not Found',
+                   'help': 'For usage, please see: https://musicbrainz.org/development/mmd'}
 
 @route('musicbrainz', r'url/?', 'resource inc fmt')
 def _(s, req):
@@ -657,21 +803,29 @@ def _(s, req):
     t = _by(s.world.tracks, 'isrc', req.path.split('/')[1])
     if not t or t.n % 4: return _NOT_FOUND # a quarter is covered
     credit = [{'name': a.name, 'joinphrase': '', 'artist': {'id': a.mbid, 'name': a.name}} for a in t.artists]
-    return 200, {'isrc': t.isrc, 'recordings': [{'id': t.recording, 'title': t.title, 'length': t.ms if t.n % 8 else None, 'artist-credit': credit}]}
+    return 200, {'isrc': t.isrc, 'recordings': [
+        {'id': t.recording, 'title': t.title, 'length': t.ms if t.n % 8 else None, 'artist-credit': credit}]}
 
 @route('musicbrainz', r'artist/?', 'query limit offset fmt')
 def _(s, req):
     m = re.fullmatch(r'artist:"(.*)"', req.query.get('query', ''))
     if not m: return 400, {'error': 'Unable to parse search'}
     name = re.sub(r'\\(.)', r'\1', m[1]).lower()
-    found = [a for a in s.world.artists if name in a.name.lower() or a.name.lower() in name][:req.number('limit', 25)]
-    return 200, {'created': '2026-11-23T00:00:00Z', 'count': len(found), 'offset': 0, 'artists': [{'id': a.mbid, 'score': 100 - k, 'name': a.name, 'sort-name': a.name} for k, a in enumerate(found)]}
+    found = [a for a in s.world.artists if name in a.name.lower()
+             or a.name.lower() in name][:req.number('limit', 25)]
+    return 200, {'created': '2026-11-23T00:00:00Z', 'count': len(found), 'offset': 0,
+                 'artists': [{'id': a.mbid, 'score': 100 - k, 'name': a.name, 'sort-name': a.name} for k,
+                             a in enumerate(found)]}
 
 @route('musicbrainz', r'artist/[0-9a-f-]+/?', 'inc fmt')
 def _(s, req):
     if not (a := _by(s.world.artists, 'mbid', req.path.split('/')[1])): return _NOT_FOUND
-    return 200, {'id': a.mbid, 'name': a.name, 'genres': [{'id': str(uuid.UUID(int=a.n % 5 + 1)), 'name': a.genre, 'count': 3, 'disambiguation': ''}],
-                 'relations': [{'type': 'free streaming', 'url': {'resource': f'https://open.spotify.com/artist/{a.spotify}'}}]}
+    return 200, {'id': a.mbid, 'name': a.name,
+                 'genres': [{'id': str(uuid.UUID(int=a.n % 5 + 1)), 'name': a.genre, 'count': 3,
+                             'disambiguation': ''}],
+                 'relations': [
+                     {'type': 'free streaming',
+                      'url': {'resource': f'https://open.spotify.com/artist/{a.spotify}'}}]}
 
 # %% ../../nbs/sources/standin.ipynb #0bb407c6
 def rb_ids(req):
@@ -691,16 +845,21 @@ def rb_features(t):
     keep = {k: v for k, v in t.features.items() if k != 'time_signature'}
     return {'id': t.recco, 'href': f'https://open.spotify.com/track/{t.spotify}', 'isrc': t.isrc} | keep
 
-def rb_artist(a): return {'id': a.recco, 'name': a.name, 'href': f'https://open.spotify.com/artist/{a.spotify}'}
+def rb_artist(a):
+    return {'id': a.recco, 'name': a.name, 'href': f'https://open.spotify.com/artist/{a.spotify}'}
 
 def rb_track(t):
-    return {'id': t.recco, 'trackTitle': t.title, 'artists': [rb_artist(a) for a in t.artists], 'durationMs': t.ms, 'isrc': t.isrc, 'ean': None, 'upc': None,
-            'href': f'https://open.spotify.com/track/{t.spotify}', 'availableCountries': 'US,GB', 'popularity': (t.n * 37) % 101}
+    return {'id': t.recco, 'trackTitle': t.title, 'artists': [rb_artist(a) for a in t.artists],
+            'durationMs': t.ms, 'isrc': t.isrc, 'ean': None, 'upc': None,
+            'href': f'https://open.spotify.com/track/{t.spotify}', 'availableCountries': 'US,GB',
+            'popularity': (t.n * 37) % 101}
 
 def rb_page(req, items):
     page, size = req.number('page', 0), req.number('size', 25, 1, 50)
-    if page is None or size is None: return 400, {'errors': [{'path': 'size', 'message': 'must be between 1 and 50'}]}
-    return 200, {'content': items[page * size:(page + 1) * size], 'page': page, 'size': size, 'totalElements': len(items), 'totalPages': -(-len(items) // size)}
+    if page is None or size is None:
+        return 400, {'errors': [{'path': 'size', 'message': 'must be between 1 and 50'}]}
+    return 200, {'content': items[page * size:(page + 1) * size], 'page': page, 'size': size,
+                 'totalElements': len(items), 'totalPages': -(-len(items) // size)}
 
 # %% ../../nbs/sources/standin.ipynb #2ec7d36d
 _UNKNOWN = 404, {'error': 'not found'}
@@ -731,9 +890,12 @@ def _(s, req):
     return rb_page(req, [rb_track(t) for t in s.world.tracks if a in t.artists and t.recco])
 
 # %% ../../nbs/sources/standin.ipynb #18360006
-MODES = {'dev2026': '', 'dev2026_strict': '', 'extended': '', 'premium_lapsed': '', 'not_allowlisted': '', 'burst429': 'n after', 'quota': 'n after', 'flaky': 'p seed',
-         'token_expired': '', 'invalid_grant': '', 'slow': 'ms', 'drift': '', 'closed_host': 'service', 'denied': '', 'bad_key': ''}
-_DEFAULTS = {'burst429': {'n': 5, 'after': 1}, 'quota': {'n': 10, 'after': 52_531}, 'flaky': {'p': .1, 'seed': 0}, 'slow': {'ms': 100}, 'closed_host': {'service': 'deezer'}}
+MODES = {'dev2026': '', 'dev2026_strict': '', 'extended': '', 'premium_lapsed': '', 'not_allowlisted': '',
+         'burst429': 'n after', 'quota': 'n after', 'flaky': 'p seed',
+         'token_expired': '', 'invalid_grant': '', 'slow': 'ms', 'drift': '', 'closed_host': 'service',
+         'denied': '', 'bad_key': ''}
+_DEFAULTS = {'burst429': {'n': 5, 'after': 1}, 'quota': {'n': 10, 'after': 52_531},
+             'flaky': {'p': .1, 'seed': 0}, 'slow': {'ms': 100}, 'closed_host': {'service': 'deezer'}}
 
 def parse_mode(
     text:str # Such as `quota(10, after=86400)`
@@ -743,13 +905,18 @@ def parse_mode(
     if name not in MODES: raise ValueError(f'no mode is called {name!r}. There are: {", ".join(MODES)}')
     call = ast.parse(f'f({inside.rstrip(")")})', mode='eval').body
     value = lambda node: node.id if isinstance(node, ast.Name) else ast.literal_eval(node)
-    given = dict(zip(MODES[name].split(), map(value, call.args))) | {k.arg: value(k.value) for k in call.keywords}
+    given = (dict(zip(MODES[name].split(), map(value, call.args)))
+             | {k.arg: value(k.value) for k in call.keywords})
     return name, _DEFAULTS.get(name, {}) | given
 
 # %% ../../nbs/sources/standin.ipynb #2b957b23
-FAULTS = ('429', 'quota', '500', '502', '503', '504', 'reset', 'truncated', 'wrong', 'html', 'empty', '401', 'odd')
-_ODD = {k: [7] for k in ('items', 'data', 'content', 'artists', 'albums', 'audio_features', 'urls')} | {'id': 7, 'access_token': 7, 'payload': {'listens': [7]},
-        'recenttracks': {'track': [{'artist': 7, 'date': {'uts': 'noon'}}]}, 'similarartists': {'artist': [{'name': 7}]}, 'tracks': None, 'genres': [7]} # the right keys, and nonsense behind them
+FAULTS = ('429', 'quota', '500', '502', '503', '504', 'reset', 'truncated', 'wrong', 'html', 'empty', '401',
+          'odd')
+_ODD = {k: [7] for k in ('items', 'data', 'content', 'artists', 'albums', 'audio_features', 'urls')} | {
+    'id': 7, 'access_token': 7, 'payload': {'listens': [7]},
+        # the right keys, and nonsense behind them
+        'recenttracks': {'track': [{'artist': 7, 'date': {'uts': 'noon'}}]},
+        'similarartists': {'artist': [{'name': 7}]}, 'tracks': None, 'genres': [7]}
 _HTML = '<html><head><title>Bad gateway</title></head><body>nginx</body></html>'
 
 def fault_answer(
@@ -761,18 +928,23 @@ def fault_answer(
     if service != 'spotify': kind = {'401': '500', 'quota': '429'}.get(kind, kind)
     if kind in ('429', 'quota'):
         if service == 'deezer' and kind == '429' and not after: return *dz_error(4), {}
-        body = {'error': {'status': 429, 'message': 'Too many requests', 'reason': 'QUOTA_EXCEEDED'}} if kind == 'quota' else {'error': {'status': 429, 'message': 'API rate limit exceeded'}}
+        body = ({'error': {'status': 429, 'message': 'Too many requests', 'reason': 'QUOTA_EXCEEDED'}}
+                if kind == 'quota' else {'error': {'status': 429, 'message': 'API rate limit exceeded'}})
         return 429, body if after else 'Too many requests', {'Retry-After': after or '1'}
-    if kind in ('500', '502', '503', '504'): return int(kind), {'500': {'error': {'status': 500, 'message': 'Server error'}}, '502': _HTML, '503': '', '504': _HTML}[kind], {}
+    if kind in ('500', '502', '503', '504'):
+        return int(kind), {'500': {'error': {'status': 500, 'message': 'Server error'}}, '502': _HTML,
+                           '503': '', '504': _HTML}[kind], {}
     if kind == '401': return *_error(401, 'The access token expired'), {}
-    return {'wrong': (200, {'unexpected': ['shape']}, {}), 'html': (200, _HTML, {}), 'empty': (200, '', {}), 'odd': (200, [7] if service == 'labs' else _ODD, {})}.get(kind, kind)
+    return {'wrong': (200, {'unexpected': ['shape']}, {}), 'html': (200, _HTML, {}), 'empty': (200, '', {}),
+            'odd': (200, [7] if service == 'labs' else _ODD, {})}.get(kind, kind)
 
 # %% ../../nbs/sources/standin.ipynb #237d09c1
 _RATES = {'musicbrainz': (1., 1), 'deezer': (5., 50)} # seconds and requests that a service counts when `enforce_rates`
 
 class StandIn:
     "All services on a port of 127.0.0.1."
-    def __init__(self, mode:str|list='dev2026', seed:int=0, port:int=0, clock:Callable[[], float]=time.time, enforce_rates:bool=False, **world):
+    def __init__(self, mode:str|list='dev2026', seed:int=0, port:int=0, clock:Callable[[], float]=time.time,
+                 enforce_rates:bool=False, **world):
         self.clock, self.enforce_rates, self.seed, self.options = clock, enforce_rates, seed, world
         self.lock, self.made = threading.Lock(), None
         self.reset(mode)
@@ -827,8 +999,10 @@ def _strike(s, req, n):
     if n in s.plan: return fault_answer(s.plan[n], req.service)
     if s.modes.get('closed_host', {}).get('service') == req.service: return 'reset'
     if 'slow' in s.modes: time.sleep(s.modes['slow']['ms'] / 1000)
-    if (m := s.modes.get('burst429')) and n % m['n'] == 0: return fault_answer(f'429:{m["after"]}', req.service)
-    if (m := s.modes.get('flaky')) and s.flaky.random() < m['p']: return fault_answer(s.flaky.choice(FAULTS[2:11]), req.service)
+    if (m := s.modes.get('burst429')) and n % m['n'] == 0:
+        return fault_answer(f'429:{m["after"]}', req.service)
+    if (m := s.modes.get('flaky')) and s.flaky.random() < m['p']:
+        return fault_answer(s.flaky.choice(FAULTS[2:11]), req.service)
     if s.enforce_rates and req.service in _RATES: return _too_fast(s, req)
 
 def _too_fast(s, req):
@@ -837,22 +1011,27 @@ def _too_fast(s, req):
     recent[:] = [t for t in recent if s.clock() - t < seconds - 1e-6]
     recent.append(s.clock())
     if len(recent) <= most: return None
-    return (*dz_error(4), {}) if req.service == 'deezer' else (503, {'error': 'Your requests are exceeding the allowable rate limit.'}, {})
+    return ((*dz_error(4), {}) if req.service == 'deezer'
+            else (503, {'error': 'Your requests are exceeding the allowable rate limit.'}, {}))
 
 # %% ../../nbs/sources/standin.ipynb #62d63ddd
 def _spotify(s, req, scopes):
     "Token, Premium, quota, scope and closed endpoints; None lets the request pass."
     scope, ends = s.tokens.get(req.headers.get('Authorization', '').removeprefix('Bearer '), (None, 0))
-    if scope is None: return *_error(401, 'Invalid access token' if req.headers.get('Authorization') else 'No token provided'), {}
+    if scope is None:
+        return *_error(401, 'Invalid access token' if req.headers.get('Authorization')
+                       else 'No token provided'), {}
     if s.clock() >= ends: return *_error(401, 'The access token expired'), {}
     if 'token_expired' in s.modes and not s.seen.get('expired'):
         s.seen['expired'] = True
         return *_error(401, 'The access token expired'), {}
     if 'premium_lapsed' in s.modes: return 403, _PREMIUM, {}
     if 'not_allowlisted' in s.modes: return 403, _LISTED, {}
-    if (m := s.modes.get('quota')) and _used_up(s, req, m['n']): return fault_answer(f'quota:{m["after"]}', 'spotify')
+    if (m := s.modes.get('quota')) and _used_up(s, req, m['n']):
+        return fault_answer(f'quota:{m["after"]}', 'spotify')
     if not s.extended and (refused := closed(req)): return *refused, {}
-    if missing := [x for x in scopes if x not in scope.split()]: return *_error(403, 'Insufficient client scope'), {}
+    if missing := [x for x in scopes if x not in scope.split()]:
+        return *_error(403, 'Insufficient client scope'), {}
 
 def _used_up(s, req, n):
     "Count a request in its bucket; whether it is one too many."
@@ -868,12 +1047,15 @@ def respond(
 ): # Status, body and headers, or the name of a connection fault; and unknown parameters
     "What the server does with a request."
     if struck := _strike(s, req, n): return struck, []
-    if req.service == 'musicbrainz' and not re.search(r'\(.*\S.*\)', req.headers.get('User-Agent', '')): return (403, {'error': 'Please set a User-Agent with contact information'}, {}), []
+    if req.service == 'musicbrainz' and not re.search(r'\(.*\S.*\)', req.headers.get('User-Agent', '')):
+        return (403, {'error': 'Please set a User-Agent with contact information'}, {}), []
     paths = [r for r in ROUTES if r[0] == req.service and r[2].fullmatch(req.path)]
     found = next((r for r in paths if req.method in r[1]), None)
     refused = _spotify(s, req, found[4] if found else []) if req.service == 'spotify' else None
     if refused: return refused, []
-    if not found: return (405 if paths else 404, {'error': {'status': 405 if paths else 404, 'message': 'Service not found'}}, {}), []
+    if not found:
+        return (405 if paths else 404,
+                {'error': {'status': 405 if paths else 404, 'message': 'Service not found'}}, {}), []
     answer = found[5](s, req)
     return (answer if len(answer) == 3 else (*answer, {})), sorted(req.values.keys() - found[3])
 
@@ -885,7 +1067,9 @@ def control(
     "Change how the server behaves."
     if wish.get('reset'): s.reset(seed=wish.get('seed'))
     modes = wish.get('modes') or ([wish['mode']] if 'mode' in wish else None)
-    if modes: s.set_modes([m if not (extra := [f'{k}={wish[k]!r}' for k in MODES.get(m, '').split() if k in wish]) else f'{m}({", ".join(extra)})' for m in modes])
+    if modes:
+        s.set_modes([m if not (extra := [f'{k}={wish[k]!r}' for k in MODES.get(m, '').split() if k in wish])
+                     else f'{m}({", ".join(extra)})' for m in modes])
     s.plan |= {int(k): v for k, v in wish.get('plan', {}).items()}
     s.enforce_rates, s.labs = wish.get('enforce_rates', s.enforce_rates), wish.get('labs', s.labs)
     if 'clock' in wish: s.clock = lambda: wish['clock']
@@ -899,7 +1083,8 @@ def _request(s, handler):
     service = next((k for k, p in PREFIX.items() if (parts.path + '/').startswith(p)), '')
     values = parse_qs(parts.query, keep_blank_values=True)
     body = handler.rfile.read(int(handler.headers.get('Content-Length') or 0))
-    return Request(handler.command, service, parts.path[len(PREFIX.get(service, '')):] , {k: v[0] for k, v in values.items()}, values, handler.headers, body, s.base)
+    return Request(handler.command, service, parts.path[len(PREFIX.get(service, '')):] ,
+                   {k: v[0] for k, v in values.items()}, values, handler.headers, body, s.base)
 
 def _serve(s, handler):
     req = _request(s, handler)
@@ -908,21 +1093,26 @@ def _serve(s, handler):
         if path == '/_log': return _write(handler, 200, s.log, {})
         if path == '/_control':
             try: return _write(handler, 200, control(s, req.json() or {}), {})
-            except (ValueError, SyntaxError, TypeError, AttributeError) as e: return _write(handler, 400, {'error': str(e)}, {})
-        entry = {'n': len(s.log) + 1, 'method': handler.command, 'path': path, 'query': query, 'time': s.clock(), 'service': req.service}
+            except (ValueError, SyntaxError, TypeError, AttributeError) as e:
+                return _write(handler, 400, {'error': str(e)}, {})
+        entry = {'n': len(s.log) + 1, 'method': handler.command, 'path': path, 'query': query,
+                 'time': s.clock(), 'service': req.service}
         s.log.append(entry)
         answer, entry['unknown'] = respond(s, req, entry['n'])
         entry['status'] = answer if isinstance(answer, str) else answer[0]
     if isinstance(answer, str): return _break(handler, answer)
-    headers = {'X-RateLimit-Limit': '30', 'X-RateLimit-Remaining': '29', 'X-RateLimit-Reset-In': '10', 'X-RateLimit-Reset': str(int(s.clock()) + 10)} if req.service == 'listenbrainz' else {}
+    headers = {'X-RateLimit-Limit': '30', 'X-RateLimit-Remaining': '29', 'X-RateLimit-Reset-In': '10',
+               'X-RateLimit-Reset': str(int(s.clock()) + 10)} if req.service == 'listenbrainz' else {}
     _write(handler, answer[0], answer[1], headers | answer[2])
 
 def _write(handler, status, body, headers, cut=False):
     "Send an answer; `cut` stops in the middle of it."
     data = body.encode() if isinstance(body, str) else json.dumps(body, ensure_ascii=False).encode()
-    kind = 'application/json; charset=utf-8' if not isinstance(body, str) else 'text/html; charset=utf-8' if body.startswith('<') else 'text/plain; charset=utf-8'
+    kind = ('application/json; charset=utf-8' if not isinstance(body, str)
+            else 'text/html; charset=utf-8' if body.startswith('<') else 'text/plain; charset=utf-8')
     handler.send_response(status)
-    for k, v in {'Content-Type': kind, 'Content-Length': str(len(data)), **headers}.items(): handler.send_header(k, v)
+    for k, v in {'Content-Type': kind, 'Content-Length': str(len(data)), **headers}.items():
+        handler.send_header(k, v)
     handler.end_headers()
     handler.wfile.write(data[:len(data) // 2] if cut else data)
     handler.wfile.flush()
@@ -950,14 +1140,19 @@ def _handler(s):
 # %% ../../nbs/sources/standin.ipynb #57320d51
 def main(args=None)->None:
     "Serve until stopped."
-    parser = argparse.ArgumentParser(prog='python -m musicrec.sources.standin', description='All music services on 127.0.0.1, for tests.')
+    parser = argparse.ArgumentParser(prog='python -m musicrec.sources.standin',
+                                     description='All music services on 127.0.0.1, for tests.')
     parser.add_argument('--port', type=int, default=0, help='0 takes a free one')
-    parser.add_argument('--mode', action='append', help=f'may be repeated; one of {", ".join(MODES)}, with arguments as in "quota(10, after=86400)"')
+    parser.add_argument('--mode', action='append', help=f'may be repeated; one of {", ".join(MODES)}, with '
+                                                        'arguments as in "quota(10, after=86400)"')
     parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument('--clock', type=float, help='seconds since 1970 at which its clock stands; by default it runs')
-    parser.add_argument('--enforce-rates', action='store_true', help='answer as Deezer and MusicBrainz do when asked too fast')
+    parser.add_argument('--clock', type=float, help='seconds since 1970 at which its clock stands; by '
+                                                    'default it runs')
+    parser.add_argument('--enforce-rates', action='store_true',
+                        help='answer as Deezer and MusicBrainz do when asked too fast')
     o = parser.parse_args(args)
-    s = StandIn(o.mode or 'dev2026', o.seed, o.port, time.time if o.clock is None else lambda: o.clock, o.enforce_rates)
+    s = StandIn(o.mode or 'dev2026', o.seed, o.port, time.time if o.clock is None else lambda: o.clock,
+                o.enforce_rates)
     print(json.dumps({'base': s.base, 'env': s.env()}), flush=True)
     try: s.server.serve_forever()
     except KeyboardInterrupt: s.server.server_close()
