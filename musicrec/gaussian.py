@@ -32,7 +32,8 @@ class Rows:
     ):
         self.counts = np.bincount(y, minlength=k)
         if (np.diff(y) < 0).any(): x = x[np.argsort(y, kind='stable')]
-        self.x, self.start, self.size = torch.from_numpy(np.ascontiguousarray(x, 'float32')), np.cumsum(self.counts) - self.counts, size
+        self.x = torch.from_numpy(np.ascontiguousarray(x, 'float32'))
+        self.start, self.size = np.cumsum(self.counts) - self.counts, size
 
     def __iter__(self)->Iterator[tuple[torch.Tensor,torch.Tensor,torch.Tensor]]:
         "Class numbers, their rows (classes × most × d), and which of them are no padding."
@@ -52,7 +53,8 @@ def moments(
 )->tuple[torch.Tensor,torch.Tensor,torch.Tensor]: # Count, mean, and scatter around the mean (d × d) of every class
     "What there is to know of a Gaussian class."
     k, d = len(rows.counts), rows.x.shape[1]
-    n, mean, scatter = torch.from_numpy(rows.counts.astype('float32')), torch.zeros(k, d), torch.zeros(k, d, d)
+    n = torch.from_numpy(rows.counts.astype('float32'))
+    mean, scatter = torch.zeros(k, d), torch.zeros(k, d, d)
     for classes, x, real in rows:
         mean[classes] = (x * real[..., None]).sum(1) / n[classes, None]
         apart = (x - mean[classes][:, None]) * real[..., None]
@@ -62,6 +64,7 @@ def moments(
 # %% ../nbs/04a_gaussian.ipynb #4fdf5bd6
 STRENGTHS = np.r_[1.5, 2, 3, 4, 6, np.geomspace(8, 5000, 24)] # Prior strengths tried, beyond the number of features
 
+# %% ../nbs/04a_gaussian.ipynb #d7e8aeef
 def _log_gamma(a, d): return sum(gammaln(a - j / 2) for j in range(d))
 
 def evidence(
@@ -73,14 +76,16 @@ def evidence(
     d, m = scatter.shape[-1], np.asarray(n, float) - 1
     own = np.linalg.eigvalsh(np.asarray(scatter, float)[m >= 1]).clip(0)
     m, c = m[m >= 1], strength - d - 1
-    return float((strength / 2 * d * np.log(c) - (strength + m) / 2 * np.log(c + own).sum(1) + _log_gamma((strength + m) / 2, d) - _log_gamma(strength / 2, d)).sum())
+    said = strength / 2 * d * np.log(c) - (strength + m) / 2 * np.log(c + own).sum(1)
+    return float((said + _log_gamma((strength + m) / 2, d) - _log_gamma(strength / 2, d)).sum())
 
+# %% ../nbs/04a_gaussian.ipynb #19239eed
 def prior_strength(scatter:np.ndarray, n:np.ndarray)->float:
     "The prior strength that the data make likeliest; the largest if all classes share one covariance."
-    d = scatter.shape[-1]
-    some = np.flatnonzero(np.asarray(n) > 1)[:20_000]
-    scores = [evidence(scatter[some], np.asarray(n)[some], d + s) for s in STRENGTHS] if len(some) else [0.]
-    return float(d + STRENGTHS[int(np.argmax(scores))]) if len(some) else float(d + STRENGTHS[-1])
+    d, n = scatter.shape[-1], np.asarray(n)
+    some = np.flatnonzero(n > 1)[:20_000]
+    if not len(some): return float(d + STRENGTHS[-1])
+    return float(d + max(STRENGTHS, key=lambda s: evidence(scatter[some], n[some], d + s)))
 
 # %% ../nbs/04a_gaussian.ipynb #ed025873
 def monomials(
@@ -90,6 +95,7 @@ def monomials(
     i, j = torch.triu_indices(x.shape[1], x.shape[1])
     return torch.cat([torch.ones(len(x), 1), x, x[:, i] * x[:, j]], 1)
 
+# %% ../nbs/04a_gaussian.ipynb #ddc30359
 @dataclass(eq=False)
 class Law:
     "Densities of classes, each a mixture of `parts` Gaussians or t distributions."
@@ -110,9 +116,11 @@ class Law:
         inverse = torch.cholesky_inverse(root)
         i, j = torch.triu_indices(d, d)
         pull = (inverse @ mean[..., None])[..., 0]
-        weights = torch.cat([(pull * mean).sum(1, keepdim=True), -2 * pull, inverse[:, i, j] * torch.where(i == j, 1., 2.)], 1).T.contiguous()
+        squares = inverse[:, i, j] * torch.where(i == j, 1., 2.)
+        weights = torch.cat([(pull * mean).sum(1, keepdim=True), -2 * pull, squares], 1).T.contiguous()
         start = log_share - root.diagonal(dim1=1, dim2=2).log().sum(1) - d / 2 * np.log(2 * np.pi)
-        if freedom is not None: start = start + torch.lgamma((freedom + d) / 2) - torch.lgamma(freedom / 2) - d / 2 * torch.log(freedom / 2)
+        if freedom is None: return cls(weights, start, None, parts)
+        start = start + torch.lgamma((freedom + d) / 2) - torch.lgamma(freedom / 2) - d / 2 * torch.log(freedom / 2)
         return cls(weights, start, freedom, parts)
 
     def scores(self, x:torch.Tensor)->torch.Tensor:
@@ -122,6 +130,20 @@ class Law:
         else: s.clamp_min_(0).div_(self.freedom).log1p_().mul_(-(self.freedom + x.shape[1]) / 2)
         s += self.start
         return s if self.parts == 1 else torch.logsumexp(s.view(len(x), -1, self.parts), 2)
+
+# %% ../nbs/04a_gaussian.ipynb #8bd75e7b
+def _em_step(x, real, first, common, strength):
+    "Count, mean and scatter of both parts as `first` shares the rows between them, and how they share them next."
+    belongs, d = torch.stack([first, 1 - first], 1) * real[:, None], x.shape[2]
+    n = belongs.sum(2)
+    m = torch.bmm(belongs, x) / (n + 1e-3)[..., None]
+    apart = x[:, None] - m[:, :, None]
+    s = apart.transpose(2, 3) @ (apart * belongs[..., None])
+    root = torch.linalg.cholesky(((strength - d - 1) * common + s) / (strength - d - 1 + n)[..., None, None])
+    flat = torch.linalg.solve_triangular(root, torch.eye(d).expand_as(root), upper=False)
+    log_p = torch.log(n + 1)[..., None] - root.diagonal(dim1=2, dim2=3).log().sum(2)[..., None]
+    log_p = log_p - .5 * (apart @ flat.transpose(2, 3)).square_().sum(3)
+    return n, m, s, torch.sigmoid(log_p[:, 0] - log_p[:, 1])
 
 # %% ../nbs/04a_gaussian.ipynb #56db2afb
 def two_parts(
@@ -138,19 +160,9 @@ def two_parts(
     for _ in range(passes):
         for block, (classes, x, real) in enumerate(rows):
             x = x - mean[classes][:, None]
-            first = share.get(block, None)
-            first = torch.sigmoid(3 * (x @ axis[classes][..., None])[..., 0]) if first is None else first.float()
-            for _ in range(steps):
-                belongs = torch.stack([first, 1 - first], 1) * real[:, None]
-                n = belongs.sum(2)
-                m = torch.bmm(belongs, x) / (n + 1e-3)[..., None]
-                apart = x[:, None] - m[:, :, None]
-                s = apart.transpose(2, 3) @ (apart * belongs[..., None])
-                cov = ((strength - d - 1) * common + s) / (strength - d - 1 + n)[..., None, None]
-                root = torch.linalg.cholesky(cov)
-                flat = torch.linalg.solve_triangular(root, eye.expand_as(root), upper=False)
-                log_p = torch.log(n + 1)[..., None] - root.diagonal(dim1=2, dim2=3).log().sum(2)[..., None] - .5 * (apart @ flat.transpose(2, 3)).square_().sum(3)
-                first = torch.sigmoid(log_p[:, 0] - log_p[:, 1])
+            if block in share: first = share[block].float()
+            else: first = torch.sigmoid(3 * (x @ axis[classes][..., None])[..., 0])
+            for _ in range(steps): n, m, s, first = _em_step(x, real, first, common, strength)
             share[block], N[classes], M[classes], S[classes] = first.half(), n, m + mean[classes][:, None], s
         common = S.sum((0, 1)) / (N.sum() - 2 * k).clamp_min(d) + 1e-4 * eye
     return N, M, S, common
@@ -166,19 +178,22 @@ class _Space:
         within = scatter.sum(0) / (n.sum() - some.sum()).clamp_min(1) + 1e-6 * torch.eye(d)
         within += 1e-3 * within.diagonal().mean() * torch.eye(d)
         flat = torch.linalg.inv(torch.linalg.cholesky(within))
-        between = torch.cov(mean[some].T).reshape(d, d) - within * (1 / n[some]).mean() if some.sum() > 1 else torch.eye(d)
+        between = torch.eye(d)
+        if some.sum() > 1: between = torch.cov(mean[some].T).reshape(d, d) - within * (1 / n[some]).mean()
         value, axes = torch.linalg.eigh(flat @ between @ flat.T)
         self.turn, self.between = axes.T @ flat, value.clamp_min(.01)
     def __call__(self, x): return (x - self.middle) @ self.turn.T
 
+# %% ../nbs/04a_gaussian.ipynb #dc4d960c
 def _one_part(n, mean, scatter, between, strength):
     "Centre, scale and degrees of freedom of the predictive t of every class; Gaussians of one covariance without `strength`."
-    d = mean.shape[1]
-    centre, unsure = mean * (n[:, None] * between / (n[:, None] * between + 1)), torch.diag_embed(between / (n[:, None] * between + 1))
+    d, spread = mean.shape[1], n[:, None] * between
+    centre, unsure = mean * (spread / (spread + 1)), torch.diag_embed(between / (spread + 1))
     if strength is None: return centre, torch.eye(d) + unsure, None
     freedom = strength + (n - 1).clamp_min(0) - d + 1
     return centre, ((strength - d - 1) * torch.eye(d) + scatter) / freedom[:, None, None] + unsure, freedom
 
+# %% ../nbs/04a_gaussian.ipynb #cee858cd
 def _mixture(rows, n, mean, scatter):
     "The law of two parts per class, and its prior strength."
     d = mean.shape[1]
@@ -190,6 +205,21 @@ def _mixture(rows, n, mean, scatter):
     scale = ((strength - d - 1) * common + S) / freedom[:, None, None] * (1 + 1 / (N + 1))[:, None, None]
     share = torch.log(N + 1) - torch.log(n + 2).repeat_interleave(2) + torch.log(n + .5).repeat_interleave(2)
     return Law.of(share, M, scale, freedom, 2), strength
+
+# %% ../nbs/04a_gaussian.ipynb #2594bd63
+def _law(kind, rows, n, mean, scatter, between):
+    "The law of one kind, and its prior strength."
+    if kind == 'two': return _mixture(rows, n, mean, scatter)
+    strength = prior_strength(scatter.numpy(), n.numpy()) if kind == 'own' else None
+    centre, scale, freedom = _one_part(n, mean, scatter, between, strength)
+    return Law.of(torch.log(n + .5), centre, scale, freedom), strength
+
+# %% ../nbs/04a_gaussian.ipynb #f12bd9ad
+def _checked_rows(x, y, k):
+    if not len(x): raise InputError('there are no rows to learn from. Give at least one.')
+    bad = ~np.isfinite(x).all(1)
+    if bad.any(): raise InputError(f'row {int(bad.argmax()) + 1} of x is not finite. Fill gaps first.')
+    return Rows(x, y, int(y.max()) + 1 if k is None else k)
 
 # %% ../nbs/04a_gaussian.ipynb #52183e0e
 @dataclass(eq=False)
@@ -204,22 +234,18 @@ class Gaussian(BaseEstimator):
     )->Gaussian:
         "Learn the law of every class."
         if self.kind not in (*KINDS, 'auto'): raise InputError(f"kind is {self.kind!r}. Choose auto, {', '.join(KINDS)}.")
-        x, y = np.asarray(x, 'float32'), np.asarray(y)
-        if not len(x): raise InputError('there are no rows to learn from. Give at least one.')
-        if not np.isfinite(x).all(): raise InputError(f'row {int((~np.isfinite(x)).any(1).argmax()) + 1} of x is not finite. Fill gaps first.')
-        rows = Rows(x, y, int(y.max()) + 1 if k is None else k)
+        rows = _checked_rows(np.asarray(x, 'float32'), np.asarray(y), k)
         n, mean, scatter = moments(rows)
-        self.space_ = _Space(n, mean, scatter)
-        mean, scatter = torch.where(n[:, None] > 0, self.space_(mean), 0.), self.space_.turn @ scatter @ self.space_.turn.T
-        rows.x = self.space_(rows.x)
-        wanted = KINDS if self.kind == 'auto' and valid is not None and len(valid[1]) else ['own' if self.kind == 'auto' else self.kind]
-        self.loss_, best = {}, None
-        for kind in wanted:
-            law, strength = _law(kind, rows, n, mean, scatter, self.space_.between)
-            self.law_, self.kind_, self.strength_ = law, kind, strength
-            if len(wanted) > 1: self.loss_[kind] = float(-self._true(*valid, most=2000)[1].mean())
-            if best is None or self.loss_.get(kind, 0) < self.loss_[best[1]]: best = law, kind, strength
-        self.law_, self.kind_, self.strength_ = best
+        self.space_ = space = _Space(n, mean, scatter)
+        mean, scatter = torch.where(n[:, None] > 0, space(mean), 0.), space.turn @ scatter @ space.turn.T
+        rows.x = space(rows.x)
+        chosen = self.kind == 'auto' and valid is not None and len(valid[1])
+        self.loss_, found = {}, {}
+        for kind in KINDS if chosen else ['own' if self.kind == 'auto' else self.kind]:
+            found[kind] = self.law_, _ = _law(kind, rows, n, mean, scatter, space.between)
+            self.loss_[kind] = float(-self._true(*valid, most=2000)[1].mean()) if chosen else 0.
+        self.kind_ = min(found, key=self.loss_.get)
+        self.law_, self.strength_ = found[self.kind_]
         return self
 
     def _scored(self, x, size=256):
@@ -228,7 +254,8 @@ class Gaussian(BaseEstimator):
         for i in range(0, len(x), size): yield i, self.law_.scores(x[i:i + size])
 
     def _true(self, x, y, most=None):
-        some = np.arange(len(y)) if most is None or len(y) <= most else np.random.default_rng(0).permutation(len(y))[:most]
+        if most is None or len(y) <= most: some = np.arange(len(y))
+        else: some = np.random.default_rng(0).permutation(len(y))[:most]
         x, y, rank, log_p = np.asarray(x)[some], torch.from_numpy(np.asarray(y)[some]), [], []
         for i, s in self._scored(x):
             own = s.gather(1, y[i:i + len(s), None])
@@ -244,13 +271,6 @@ class Gaussian(BaseEstimator):
         "Probability of every class, rows × classes."
         return np.concatenate([s.softmax(1).numpy() for _, s in self._scored(x)])
 
-def _law(kind, rows, n, mean, scatter, between):
-    "The law of one kind, and its prior strength."
-    if kind == 'two': return _mixture(rows, n, mean, scatter)
-    strength = prior_strength(scatter.numpy(), n.numpy()) if kind == 'own' else None
-    centre, scale, freedom = _one_part(n, mean, scatter, between, strength)
-    return Law.of(torch.log(n + .5), centre, scale, freedom), strength
-
 # %% ../nbs/04a_gaussian.ipynb #9ffef1e9
 @dataclass(eq=False)
 class FeatureScale(BaseEstimator):
@@ -260,7 +280,8 @@ class FeatureScale(BaseEstimator):
     def fit(self, x:np.ndarray, y=None)->FeatureScale:
         "Learn which columns to stretch, and the scale."
         x = np.asarray(x, 'float64')
-        with np.errstate(invalid='ignore'): self.stretch_ = np.array([len(u := np.unique(c[~np.isnan(c)])) > 20 and u[0] >= 0 and u[-1] <= 1 for c in x.T], bool)
+        seen = [np.unique(c[~np.isnan(c)]) for c in x.T]
+        self.stretch_ = np.array([len(u) > 20 and u[0] >= 0 and u[-1] <= 1 for u in seen], bool)
         self.scale_ = Standardize().fit(self._stretched(x))
         return self
 
@@ -298,7 +319,8 @@ class GaussianEncoder(BaseEstimator):
     def predict_proba(self, t:Tables, ids=None)->pd.DataFrame:
         "Probability of every class, tracks × classes."
         p = self.model_.predict_proba(self._inputs(t, ids))
-        return pd.DataFrame(tempered(np.log(p + 1e-12), self.temperature_), pd.Index(t.audio().index if ids is None else ids, name='track_id'), self.classes_)
+        rows = pd.Index(t.audio().index if ids is None else ids, name='track_id')
+        return pd.DataFrame(tempered(np.log(p + 1e-12), self.temperature_), rows, self.classes_)
 
     def predict(self, t:Tables, ids=None)->pd.Series:
         "The likeliest class of every track."
