@@ -6,6 +6,7 @@
 from __future__ import annotations
 import warnings
 from dataclasses import dataclass
+from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import torch
@@ -20,11 +21,12 @@ from .gaussian import FeatureScale, Gaussian
 from .matching import recordings
 from .preprocess import Split
 from .tables import AUDIO, InputError, Tables, credits_of, main_artists
-from .track_embeddings import Training, features_of, learning_sides, main_classes, temperature, tempered, train_net
+from .track_embeddings import (Training, features_of, learning_sides, main_classes, temperature, tempered,
+                                       train_net)
 
 # %% auto #0
-__all__ = ['TWELVE', 'FEW', 'MANY', 'guess_usual', 'guess_nearest', 'company', 'known_for', 'forest_tuned', 'pool_weights',
-           'Blend']
+__all__ = ['TWELVE', 'FEW', 'MANY', 'MEMBERS', 'guess_usual', 'guess_nearest', 'company', 'known_for', 'forest_tuned',
+           'pool_weights', 'Blend']
 
 # %% ../nbs/04b_blend.ipynb #2fb49f9d
 def guess_usual(
@@ -39,6 +41,7 @@ def guess_usual(
     own = count[artist_new]
     return (own + fallback) / (own.sum(1, keepdims=True) + 1)
 
+# %% ../nbs/04b_blend.ipynb #f09f27e0
 def guess_nearest(
     x:np.ndarray, y:np.ndarray, x_new:np.ndarray, # Scaled features
     k:int, # How many classes
@@ -87,58 +90,63 @@ def known_for(
 # %% ../nbs/04b_blend.ipynb #e7346a22
 FEW, MANY = 30, 300 # Classes up to which boosting stands for extremely random trees; above which trees are grown on random codes
 
+class _Sides(NamedTuple):
+    "What a member learns from and chooses by."
+    x:np.ndarray; y:np.ndarray # Training inputs and class numbers
+    xv:np.ndarray; yv:np.ndarray # Validation
+    k:int # How many classes
+    own:int # So many columns are the track's own measures
+
+    def joined(self): return self._replace(x=np.concatenate([self.x, self.xv]), y=np.concatenate([self.y, self.yv]))
+
 class _Member:
     "Scores of rows, and what the validation side chose."
     def __init__(self, scores, chosen=None): self.scores, self.chosen = scores, chosen
     def __call__(self, x): return self.scores(x)
 
-def _net_member(x, y, xv, yv, k, seed, nets, width, chosen):
-    "Mean log-probabilities of nets of two hidden layers; `chosen` are their numbers of epochs."
-    scale = FeatureScale().fit(x)
-    inputs = [torch.from_numpy(scale.transform(a)) for a in (x, xv)]
-    hot = [torch.from_numpy(b) for b in (y, yv)]
-    wide = [width, 64] if k > MANY else [width, width]
-    make = lambda: nn.Sequential(nn.Linear(x.shape[1], wide[0]), nn.ReLU(), nn.Dropout(.2), nn.Linear(wide[0], wide[1]), nn.ReLU(), nn.Dropout(.2), nn.Linear(wide[1], k))
-    how = lambda i: Training(lr=3e-3, batch=512 if len(x) > 5000 else 128, max_epochs=chosen[i] if chosen else 80, patience=80 if chosen else 7, seed=seed * 100 + i)
-    side = 0 if chosen else 1
-    fitted, histories = zip(*[train_net(make, F.cross_entropy, inputs[0], hot[0], inputs[side], hot[side], how(i)) for i in range(nets)])
+# %% ../nbs/04b_blend.ipynb #fcea4acf
+def _two_layers(n_in, wide, k):
+    layers = []
+    for a, b in zip((n_in, wide[0]), wide): layers += [nn.Linear(a, b), nn.ReLU(), nn.Dropout(.2)]
+    return nn.Sequential(*layers, nn.Linear(wide[1], k))
+
+def _training(blend, n_rows, i, chosen):
+    epochs, patience = (chosen[i], chosen[i]) if chosen else (80, 7)
+    batch = 512 if n_rows > 5000 else 128
+    return Training(lr=3e-3, batch=batch, max_epochs=epochs, patience=patience, seed=blend.seed * 100 + i)
+
+# %% ../nbs/04b_blend.ipynb #04439359
+def _net_member(blend, s, chosen):
+    "Mean log-probabilities of nets of two hidden layers."
+    scale, width = FeatureScale().fit(s.x), max(0 if blend.target == 'genre' else 256, blend.width)
+    rows = [torch.from_numpy(a) for a in (scale.transform(s.x), s.y, scale.transform(s.xv), s.yv)]
+    if chosen: rows[2:] = rows[:2] # There is no other side to look at
+    make = lambda: _two_layers(s.x.shape[1], [width, 64 if s.k > MANY else width], s.k)
+    trained = [train_net(make, F.cross_entropy, *rows, _training(blend, len(s.x), i, chosen)) for i in range(blend.nets)]
     @torch.no_grad()
     def scores(x):
-        z = torch.from_numpy(scale.transform(x))
-        return np.concatenate([torch.stack([net(part).log_softmax(1) for net in fitted]).mean(0).numpy() for part in z.split(8192)])
-    return _Member(scores, [int(h.valid.idxmin()) + 1 for h in histories])
+        parts = torch.from_numpy(scale.transform(x)).split(8192)
+        return np.concatenate([torch.stack([net(part).log_softmax(1) for net, _ in trained]).mean(0).numpy() for part in parts])
+    return _Member(scores, [int(h.valid.idxmin()) + 1 for _, h in trained])
 
-def _boosting_member(x, y, xv, yv, k, seed, chosen, rounds=120):
-    "Boosted trees, cut off after the round that validation likes best, or `chosen`."
-    from sklearn.ensemble import HistGradientBoostingClassifier
-    model = HistGradientBoostingClassifier(learning_rate=.07, max_iter=chosen or rounds, max_leaf_nodes=20, min_samples_leaf=15, l2_regularization=1., max_features=.5, early_stopping=False, random_state=seed).fit(x[:, some := np.isfinite(x).any(0)], y)
-    staged = lambda x: (np.log(_all_classes(p, model.classes_, k)) for p in model.staged_predict_proba(x[:, some])) # columns without a value say nothing
-    best = chosen or int(np.argmin([-s[np.arange(len(yv)), yv].mean() for s in staged(xv)])) + 1
-    def scores(x):
-        for i, s in enumerate(staged(x), 1):
-            if i == best: return s
-    return _Member(scores, best)
-
+# %% ../nbs/04b_blend.ipynb #4d352a6c
 def _all_classes(p, classes, k):
+    "Probabilities of the classes seen, as those of all."
     full = np.zeros((len(p), k))
     full[:, classes] = p
     return full.clip(1e-3)
 
-def _forest_member(x, y, k, seed, extra, trees=100):
-    "A forest or extremely random trees; for many classes grown on random codes, with the classes of each leaf counted afterwards."
-    from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor, RandomForestClassifier, RandomForestRegressor
-    options = dict(n_estimators=trees, min_samples_leaf=3 if extra else 2, max_features=.5 if extra else 'sqrt', random_state=seed, n_jobs=1)
-    middle = np.nan_to_num(np.nanmean(x, 0)) if len(x) else 0.
-    fill = lambda x: np.where(np.isfinite(x), x, middle)
-    if k <= MANY:
-        model = (ExtraTreesClassifier if extra else RandomForestClassifier)(**options).fit(fill(x), y)
-        return _Member(lambda x: np.log(_all_classes(model.predict_proba(fill(x)), model.classes_, k)))
-    code = np.random.default_rng([seed, 6]).choice([-1., 1.], (k, 16))
-    model = (ExtraTreesRegressor if extra else RandomForestRegressor)(**options | dict(max_features=.5)).fit(fill(x), code[y])
-    shares = [_leaf_shares(leaf, y, tree.tree_.node_count, k) for leaf, tree in zip(model.apply(fill(x)).T, model.estimators_)]
-    prior = .003 * np.bincount(y, minlength=k) / len(y) + 1e-6
-    return _Member(lambda x: np.log(sum(s[leaf] for leaf, s in zip(model.apply(fill(x)).T, shares)).toarray() / trees + prior))
+def _boosting_member(blend, s, chosen, rounds=120):
+    "Boosted trees."
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    some = np.isfinite(s.x).any(0)
+    model = HistGradientBoostingClassifier(learning_rate=.07, max_iter=chosen or rounds, max_leaf_nodes=20, min_samples_leaf=15,
+        l2_regularization=1., max_features=.5, early_stopping=False, random_state=blend.seed).fit(s.x[:, some], s.y)
+    staged = lambda x: (np.log(_all_classes(p, model.classes_, s.k)) for p in model.staged_predict_proba(x[:, some]))
+    best = chosen or int(np.argmin([-z[np.arange(len(s.yv)), s.yv].mean() for z in staged(s.xv)])) + 1
+    return _Member(lambda x: next(z for i, z in enumerate(staged(x), 1) if i == best), best)
 
+# %% ../nbs/04b_blend.ipynb #55e72d36
 def _leaf_shares(leaf, y, nodes, k):
     "Share of each class in every leaf of a tree: sparse, nodes × classes."
     count = csr_array((np.ones(len(y)), (leaf, y)), shape=(nodes, k))
@@ -146,27 +154,62 @@ def _leaf_shares(leaf, y, nodes, k):
     count.data /= np.repeat(np.bincount(leaf, minlength=nodes), np.diff(count.indptr))
     return count
 
-def _gaussian_member(x, y, xv, yv, k, own, chosen):
-    "Bell curves over the track's own measures, of the kind that validation likes best, or `chosen`."
-    scale = FeatureScale().fit(x[:, :own])
-    inputs = lambda x: scale.transform(x[:, :own])
-    model = Gaussian(chosen or 'auto').fit(inputs(x), y, k, (inputs(xv), yv))
+def _on_codes(trees, x, y, k, seed):
+    "Log-probabilities of many classes by trees that predict 16 random numbers."
+    model = trees.fit(x, np.random.default_rng([seed, 6]).choice([-1., 1.], (k, 16))[y])
+    grown = zip(model.apply(x).T, model.estimators_)
+    shares = [_leaf_shares(leaf, y, tree.tree_.node_count, k) for leaf, tree in grown]
+    prior = .003 * np.bincount(y, minlength=k) / len(y) + 1e-6
+    mean = lambda x: sum(share[leaf] for leaf, share in zip(model.apply(x).T, shares)).toarray() / len(shares)
+    return lambda x: np.log(mean(x) + prior)
+
+# %% ../nbs/04b_blend.ipynb #a716fdb1
+def _filling(x):
+    "Fills gaps with the means of these rows."
+    middle = np.nan_to_num(np.nanmean(x, 0)) if len(x) else 0.
+    return lambda x: np.where(np.isfinite(x), x, middle)
+
+def _forest(x, y, k, seed, extra=False, trees=100):
+    "Log-probabilities by a forest or by extremely random trees."
+    from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor, RandomForestClassifier, RandomForestRegressor
+    options = dict(n_estimators=trees, min_samples_leaf=3 if extra else 2, max_features=.5, random_state=seed, n_jobs=1)
+    fill = _filling(x)
+    if k > MANY:
+        score = _on_codes((ExtraTreesRegressor if extra else RandomForestRegressor)(**options), fill(x), y, k, seed)
+        return lambda x: score(fill(x))
+    kind = ExtraTreesClassifier if extra else RandomForestClassifier
+    model = kind(**options | ({} if extra else {'max_features': 'sqrt'})).fit(fill(x), y)
+    return lambda x: np.log(_all_classes(model.predict_proba(fill(x)), model.classes_, k))
+
+def _forest_member(blend, s, chosen): return _Member(_forest(s.x, s.y, s.k, blend.seed))
+def _extra_member(blend, s, chosen): return _Member(_forest(s.x, s.y, s.k, blend.seed, extra=True))
+
+# %% ../nbs/04b_blend.ipynb #de12f91f
+def _gaussian_member(blend, s, chosen):
+    "Bell curves, of the kind that validation likes best."
+    scale = FeatureScale().fit(s.x[:, :s.own])
+    inputs = lambda x: scale.transform(x[:, :s.own])
+    model = Gaussian(chosen or 'auto').fit(inputs(s.x), s.y, s.k, (inputs(s.xv), s.yv))
     return _Member(lambda x: np.log(model.predict_proba(inputs(x)) + 1e-9), model.kind_)
 
+MEMBERS = {'nets': _net_member, 'boosting': _boosting_member, 'forest': _forest_member, 'extra': _extra_member, 'gaussian': _gaussian_member}
+
+# %% ../nbs/04b_blend.ipynb #41bc09fe
 def forest_tuned(
     x:np.ndarray, y:np.ndarray, x_valid:np.ndarray, y_valid:np.ndarray, # Inputs and class numbers
     k:int, seed:int=0, trees:int=150
 ): # Function of inputs that gives probabilities
-    "The rival: a random forest whose leaf size and number of features validation chooses, on random codes for many classes."
+    "A random forest whose leaf size and number of features validation chooses; on random codes for many classes."
     from sklearn.ensemble import RandomForestClassifier
     if k > MANY:
-        member = _forest_member(x, y, k, seed, False, trees)
-        heat = temperature(member(x_valid), y_valid)
-        return lambda x: tempered(member(x), heat)
-    fill = lambda x: np.where(np.isfinite(x), x, np.nan_to_num(np.nanmean(x, 0)))
-    make = lambda leaf, share, n: RandomForestClassifier(n, min_samples_leaf=leaf, max_features=share, random_state=seed, n_jobs=1).fit(fill(x), y)
-    right = {g: (lambda m: (m.classes_[m.predict_proba(fill(x_valid)).argmax(1)] == y_valid).mean())(make(*g, trees // 5)) for g in [(1, 'sqrt'), (4, 'sqrt'), (4, .6)]}
-    model = make(*max(right, key=right.get), trees)
+        score = _forest(x, y, k, seed, trees=trees)
+        heat = temperature(score(x_valid), y_valid)
+        return lambda x: tempered(score(x), heat)
+    fill = _filling(x)
+    def grown(leaf, share, n):
+        return RandomForestClassifier(n, min_samples_leaf=leaf, max_features=share, random_state=seed, n_jobs=1).fit(fill(x), y)
+    right = {g: grown(*g, trees // 5).score(fill(x_valid), y_valid) for g in [(1, 'sqrt'), (4, 'sqrt'), (4, .6)]}
+    model = grown(*max(right, key=right.get), trees)
     return lambda x: _all_classes(model.predict_proba(fill(x)), model.classes_, k)
 
 # %% ../nbs/04b_blend.ipynb #f15e261f
@@ -178,10 +221,7 @@ def pool_weights(
     "Weights for a logarithmic pool, from validation rows."
     m, rows = len(scores), np.arange(len(y))
     def loss(w):
-        s = np.tensordot(w, scores, 1)
-        s = s - s.max(1, keepdims=True)
-        p = np.exp(s)
-        p /= p.sum(1, keepdims=True)
+        p = tempered(np.tensordot(w, scores, 1))
         slope = [(np.einsum('rk,rk->r', p, a) - a[rows, y]).mean() for a in scores]
         return -np.log(p[rows, y].clip(1e-12)).mean(), np.array(slope)
     w = minimize(loss, np.full(m, 1 / m), jac=True, bounds=[(0, 5)] * m, method='L-BFGS-B').x
@@ -213,12 +253,14 @@ class Blend(BaseEstimator):
         check_is_fitted(self)
         index = features_of(t, ids).index
         x = _inputs(self, t, index)
-        return pd.DataFrame(tempered(sum(w * m(x) for w, m in zip(self.weights_, self.models_.values()) if w), self.temperature_), index, self.classes_)
+        score = sum(w * m(x) for w, m in zip(self.weights_, self.models_.values()) if w)
+        return pd.DataFrame(tempered(score, self.temperature_), index, self.classes_)
 
     def predict(self, t:Tables, ids=None)->pd.Series:
         "The likeliest class of every track."
         return self.predict_proba(t, ids).idxmax(axis=1)
 
+# %% ../nbs/04b_blend.ipynb #45e799a1
 def _credited(t, ids, e):
     "Mean vector of each track's credited artists, and whether any is known."
     c = credits_of(t)[['track_id', 'artist_id']]
@@ -229,24 +271,27 @@ def _credited(t, ids, e):
     np.add.at(total, row, vectors[known])
     return np.hstack([total / np.maximum(n, 1)[:, None], (n > 0)[:, None]])
 
+# %% ../nbs/04b_blend.ipynb #b6df9ba2
+def _measures(t, features):
+    "The track's own measures, float64; a gap is NaN."
+    x = features_of(t)
+    if missing := [c for c in features if c not in x]: raise InputError(f'the tables have no {missing}. Choose other features.')
+    x = x[list(features)].astype('float64')
+    odd = np.isinf(x.to_numpy()).any(1)
+    if odd.any(): raise InputError(f'{x.index[odd][0]!r} has an infinite feature. Correct it or leave it empty.')
+    return x
+
 def _inputs(self, t, ids, train=False):
-    "Inputs of tracks: own measures, then company, artist vectors, known genres, as far as wanted."
-    x, best = features_of(t), recordings(t)
-    missing = [c for c in self.features if c not in x]
-    if missing: raise InputError(f'the tables have no {missing}. Choose other features.')
-    x = x[list(self.features)].astype('float64')
-    if np.isinf(x.to_numpy()).any(): raise InputError(f'{x.index[np.isinf(x.to_numpy()).any(1)][0]!r} has an infinite feature. Correct it or leave it empty.')
-    blocks, home, who = [x.loc[ids].to_numpy()], best[ids].to_numpy(), main_artists(t)
+    "Inputs of tracks: own measures, then company, artist vectors, known genres."
+    x, best = _measures(t, self.features), recordings(t)
+    blocks = [x.loc[ids].to_numpy()]
     if self.company_:
         alone = x[x.index.isin(best)]
-        blocks.append(company(alone, who.reindex(alone.index)).loc[home].to_numpy())
+        blocks.append(company(alone, main_artists(t).reindex(alone.index)).loc[best[ids].to_numpy()].to_numpy())
     if self.vectors_: blocks.append(_credited(t, ids, self.artists))
-    if self.labels_:
-        (y, codes), homes = self.memory_, _homes(t)
-        fold = np.random.default_rng([self.seed, 7]).integers(0, 5, len(y))
-        blocks += [known_for(y, codes[k], len(self.classes_), None if train else known.get_indexer(homes[k].reindex(ids)), fold) for k, known in self.known_.items()]
-    return np.hstack(blocks)
+    return np.hstack(blocks + (_remembered(self, t, ids, train) if self.labels_ else []))
 
+# %% ../nbs/04b_blend.ipynb #aba11360
 def _homes(t): return {'artist': main_artists(t), 'album': t.tracks.set_index('track_id').album_id}
 
 def _remember(self, t, ids, y):
@@ -255,37 +300,55 @@ def _remember(self, t, ids, y):
     self.known_ = {k: pd.Index(home.dropna().unique()) for k, home in homes.items() if home.notna().any()}
     self.memory_ = y, {k: known.get_indexer(homes[k]) for k, known in self.known_.items()}
 
-def _fit_blend(self, t, cut):
+def _remembered(self, t, ids, train):
+    "What artist and album are known for; a training row is not told the labels of its own fold."
+    (y, codes), homes, k = self.memory_, _homes(t), len(self.classes_)
+    fold = np.random.default_rng([self.seed, 7]).integers(0, 5, len(y))
+    at = lambda home, known: None if train else known.get_indexer(homes[home].reindex(ids))
+    return [known_for(y, codes[home], k, at(home, known), fold) for home, known in self.known_.items()]
+
+# %% ../nbs/04b_blend.ipynb #287e299a
+def _check_blend(self):
+    "What was asked for must make sense; the members asked for."
     if self.target not in ('genre', 'artist'): raise InputError(f'target is {self.target!r}. Choose genre or artist.')
     if self.labels not in ('auto', 'yes', 'no'): raise InputError(f'labels is {self.labels!r}. Choose auto, yes or no.')
-    t, self.classes_, self.split_, sides = learning_sides(t, self.target, self.min_tracks, cut, self.seed)
-    if not len(sides[1]): raise InputError('the validation side is empty, and nothing can be weighed. Give a split with one.')
-    genre, k = self.target == 'genre', len(self.classes_)
-    y, yv = (main_classes(t, s, self.target, self.classes_) for s in sides)
-    if (y == y[0]).all(): raise InputError(f'all tracks of the training side are {self.classes_[y[0]]!r}. Give a split with at least 2 classes.')
+    if unknown := set(self.members or ()) - set(MEMBERS): raise InputError(f'{sorted(unknown)} are no members. Choose {", ".join(MEMBERS)}.')
+    return self.members
+
+def _check_sides(self, y, yv):
+    if not len(yv): raise InputError('the validation side is empty, and nothing can be weighed. Give a split with one.')
+    if (y == y[0]).all():
+        raise InputError(f'all tracks of the training side are {self.classes_[y[0]]!r}. Give a split with at least 2 classes.')
+
+def _choose_inputs(self):
+    genre = self.target == 'genre'
     self.company_, self.vectors_ = self.company and genre, self.artists is not None and len(self.artists) > 0 and genre
     self.labels_ = genre and (self.labels == 'yes' or self.labels == 'auto' and self.split_.by != 'artist')
+
+# %% ../nbs/04b_blend.ipynb #ca609174
+def _learn(self, s, names):
+    "Members, their weights, and the temperature of the whole."
+    self.models_ = {m: MEMBERS[m](self, s, None) for m in names}
+    scores = np.stack([m(s.xv) for m in self.models_.values()])
+    self.weights_ = pool_weights(scores, s.yv)
+    self.temperature_ = temperature(np.tensordot(self.weights_, scores, 1), s.yv)
+    if not self.labels_ and len(s.y) <= self.refit:
+        self.models_ = {m: MEMBERS[m](self, s.joined(), f.chosen) for m, f in self.models_.items()}
+
+# %% ../nbs/04b_blend.ipynb #822b96bf
+def _fit_blend(self, t, cut):
+    names = _check_blend(self)
+    t, self.classes_, self.split_, sides = learning_sides(t, self.target, self.min_tracks, cut, self.seed)
+    y, yv = (main_classes(t, side, self.target, self.classes_) for side in sides)
+    _check_sides(self, y, yv)
+    _choose_inputs(self)
     if self.labels_: _remember(self, t, sides[0], y)
-    x, xv = _inputs(self, t, sides[0], train=True), _inputs(self, t, sides[1])
-    own = len(self.features)
-    if not np.isfinite(x[:, :own]).any(): raise InputError(f'no track of the training side has any of {", ".join(self.features)}. Give tables with audio features.')
-    make = _members(self, k, own)
-    names = self.members or [m for m in make if m != ('boosting' if k > FEW else 'extra')]
-    if unknown := set(names) - set(make): raise InputError(f'{sorted(unknown)} are no members. Choose {", ".join(make)}.')
+    s = _Sides(_inputs(self, t, sides[0], train=True), y, _inputs(self, t, sides[1]), yv, len(self.classes_), len(self.features))
+    if not np.isfinite(s.x[:, :s.own]).any():
+        raise InputError(f'no track of the training side has any of {", ".join(self.features)}. Give tables with audio features.')
     with warnings.catch_warnings():
         warnings.simplefilter('ignore', RuntimeWarning) # a column without any value has no mean
         warnings.filterwarnings('ignore', 'The number of unique classes') # many artists with few tracks are wanted
-        self.models_ = {m: make[m](x, y, xv, yv, None) for m in names}
-        scores = np.stack([m(xv) for m in self.models_.values()])
-        self.weights_ = pool_weights(scores, yv)
-        self.temperature_ = temperature(np.tensordot(self.weights_, scores, 1), yv)
-        if self.labels_: _remember(self, t, np.concatenate(sides), np.concatenate([y, yv])) # nothing is left to choose by the validation side's labels
-        elif len(y) <= self.refit: self.models_ = {m: make[m](np.concatenate([x, xv]), np.concatenate([y, yv]), xv, yv, f.chosen) for m, f in self.models_.items()}
+        _learn(self, s, names or [m for m in MEMBERS if m != ('boosting' if s.k > FEW else 'extra')])
+    if self.labels_: _remember(self, t, np.concatenate(sides), np.concatenate([y, yv]))
     return self
-
-def _members(self, k, own):
-    "How each member is made of training and validation rows and, to learn again, of what it chose the first time."
-    width = self.width if self.target == 'genre' else max(256, self.width)
-    return {'nets': lambda x, y, xv, yv, chosen: _net_member(x, y, xv, yv, k, self.seed, self.nets, width, chosen), 'boosting': lambda x, y, xv, yv, chosen: _boosting_member(x, y, xv, yv, k, self.seed, chosen),
-            'forest': lambda x, y, xv, yv, chosen: _forest_member(x, y, k, self.seed, False), 'extra': lambda x, y, xv, yv, chosen: _forest_member(x, y, k, self.seed, True),
-            'gaussian': lambda x, y, xv, yv, chosen: _gaussian_member(x, y, xv, yv, k, own, chosen)}
