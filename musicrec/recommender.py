@@ -19,7 +19,8 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 from torch import nn
-from .additive import Forest, Kernel, LikeRates, Ranks, Spread, doubt, fit_logistic, halves, learn_scales, totals, variance, weigh, without_group
+from .additive import (Forest, Kernel, LikeRates, Ranks, Spread, doubt, fit_logistic, halves, learn_scales,
+                               totals, variance, weigh, without_group)
 from .artist2vec import Embeddings, artist_genres, infer_artists, load_arrays, save_arrays, unit
 from .matching import recordings
 from .preprocess import AUDIO, Split, merge_duplicates, split
@@ -28,9 +29,16 @@ from .tables import InputError, NotFoundError, Tables, credits_of, input_error, 
 from .track_embeddings import TrackEncoder, Training, train_net
 
 # %% auto #0
-__all__ = ['MEASURES', 'LANDMARKS', 'WIDTH', 'SAMPLE', 'LABELS', 'PARTS', 'COLUMNS', 'STRENGTH', 'CORNERS', 'catalogue', 'shares',
+__all__ = ['MEASURES', 'LANDMARKS', 'WIDTH', 'PARTS', 'SAMPLE', 'LABELS', 'COLUMNS', 'STRENGTH', 'CORNERS', 'catalogue', 'shares',
            'artist_vectors', 'PaperNet', 'measures', 'Recommender', 'Newcomer', 'data_hash', 'save_recommender',
            'load_recommender']
+
+# %% ../nbs/05_recommender.ipynb #fb7ccdfb
+def _in_one(keys, texts):
+    "The texts of each key, joined by `|`."
+    found = {}
+    for k, x in zip(keys, texts): found[k] = f'{found[k]}|{x}' if k in found else x
+    return pd.Series(found, dtype='str')
 
 # %% ../nbs/05_recommender.ipynb #b606d950
 def catalogue(
@@ -38,29 +46,26 @@ def catalogue(
 )->pd.DataFrame: # `track_id, title, artist, artist_ids` (joined by `|`, main artist first), `genres` (joined by `|`), `popularity`; sorted by id
     "The recordings that can be recommended."
     named, filed = credits_of(t), t.track_genres.drop_duplicates(['track_id', 'genre']).sort_values(['track_id', 'genre'])
-    credits, genres = _in_one(named.track_id, named.artist_id), _in_one(filed.track_id, filed.genre)
     frame = track_names(t).loc[t.audio().index].sort_index()
-    popularity = t.tracks.set_index('track_id').popularity.reindex(frame.index)
-    frame = frame.assign(artist_ids=frame.index.map(credits).astype('str'), genres=frame.index.map(genres).astype('str'), popularity=popularity.to_numpy())
+    many = {'artist_ids': _in_one(named.track_id, named.artist_id), 'genres': _in_one(filed.track_id, filed.genre)}
+    frame = frame.assign(**{name: frame.index.map(cells).astype('str') for name, cells in many.items()})
+    frame['popularity'] = t.tracks.set_index('track_id').popularity.reindex(frame.index).to_numpy()
     return frame.fillna({'artist_ids': '', 'genres': '', 'title': '', 'artist': ''}).reset_index()
 
-def _in_one(keys, texts):
-    "The texts of each key, joined by `|`."
-    found = {}
-    for k, x in zip(keys, texts): found[k] = f'{found[k]}|{x}' if k in found else x
-    return pd.Series(found, dtype='str')
-
+# %% ../nbs/05_recommender.ipynb #2ff492b8
 def shares(
     cells:Iterable[str], # Ids joined by `|`
     columns:pd.Index # Ids, one per column
 )->csr_array: # Rows sum to one, less if some ids have no column
     "Which ids each cell names, in equal shares."
     lists = [c.split('|') if c else [] for c in cells]
-    row, share = (np.repeat(v, [len(l) for l in lists]) for v in (np.arange(len(lists)), [1 / max(len(l), 1) for l in lists]))
+    lengths = [len(l) for l in lists]
+    row, share = np.repeat(np.arange(len(lists)), lengths), np.repeat([1 / max(n, 1) for n in lengths], lengths)
     column = columns.get_indexer([i for l in lists for i in l])
     keep = column >= 0
     return csr_array((share[keep], (row[keep], column[keep])), shape=(len(lists), len(columns)))
 
+# %% ../nbs/05_recommender.ipynb #e2ccec29
 def artist_vectors(
     e:Embeddings,
     artist_ids:Iterable[str], # Joined by `|`, main artist first
@@ -83,7 +88,8 @@ class PaperNet(nn.Module):
         super().__init__()
         self.artists = nn.Embedding.from_pretrained(torch.from_numpy(artists), freeze=True)
         self.tracks = nn.Embedding.from_pretrained(torch.from_numpy(tracks), freeze=True)
-        self.first, self.second, self.last = nn.Linear(artists.shape[1] + tracks.shape[1], hidden), nn.Linear(hidden, hidden), nn.Linear(hidden, 1)
+        self.first = nn.Linear(artists.shape[1] + tracks.shape[1], hidden)
+        self.second, self.last = nn.Linear(hidden, hidden), nn.Linear(hidden, 1)
 
     def forward(self, rows:torch.Tensor)->torch.Tensor:
         "Scores (before the sigmoid) of tracks by row number."
@@ -98,7 +104,8 @@ def measures(
 )->np.ndarray: # float64, tracks × `MEASURES`; gaps are NaN
     "All measures of each track, gaps as NaN."
     x = t.audio().loc[ids].reindex(columns=list(MEASURES)).astype('float64').to_numpy()
-    if np.isinf(x).any(): raise InputError(f'{ids[int(np.isinf(x).any(1).argmax())]!r} has an infinite measure. Correct it or leave it empty.')
+    odd = np.isinf(x).any(1)
+    if odd.any(): raise InputError(f'{ids[int(odd.argmax())]!r} has an infinite measure. Correct it or leave it empty.')
     return x
 
 # %% ../nbs/05_recommender.ipynb #24e872ed
@@ -168,32 +175,43 @@ class Recommender(BaseEstimator):
 
 # %% ../nbs/05_recommender.ipynb #0c384057
 def _check(self):
-    if self.method not in ('additive', 'paper'): raise InputError(f"method is {self.method!r}. Choose 'additive' or 'paper'.")
-    if self.artist_from not in ('credits', 'predicted'): raise InputError(f"artist_from is {self.artist_from!r}. Choose 'credits' or 'predicted'.")
+    for name, known in {'method': ('additive', 'paper'), 'artist_from': ('credits', 'predicted')}.items():
+        if (given := getattr(self, name)) not in known:
+            raise InputError(f'{name} is {given!r}. Choose {known[0]!r} or {known[1]!r}.')
     if not 0 <= self.negatives < np.inf: raise InputError(f'negatives is {self.negatives}. Give 0 or more tracks per like.')
 
+# %% ../nbs/05_recommender.ipynb #fb7aa93b
 def _labels(self, t, listener):
     "Likes and dislikes of tracks with features, by track id: those given, else what plays say."
     told = t.preferences if (t.preferences.listener_id == listener).any() else labels(t)
     mine = told[told.listener_id == listener].drop_duplicates('track_id').set_index('track_id')
-    if mine.empty: raise NotFoundError(f'{listener!r} has no likes or dislikes in these tables. Listeners here: {", ".join(t.preferences.listener_id.unique()[:5]) or "none"}.')
+    if mine.empty:
+        there = ', '.join(t.preferences.listener_id.unique()[:5]) or 'none'
+        raise NotFoundError(f'{listener!r} has no likes or dislikes in these tables. Listeners here: {there}.')
     mine = mine[mine.index.isin(t.audio().index) & mine.label.notna().to_numpy()].sort_index()
-    return mine.assign(label=mine.label.astype(int), weight=mine.weight.fillna(1).clip(lower=0).astype(float))[['label', 'weight']]
+    weight = mine.weight.fillna(1).clip(lower=0).astype(float)
+    return mine.assign(label=mine.label.astype(int), weight=weight)[['label', 'weight']]
 
+# %% ../nbs/05_recommender.ipynb #47339fea
 def _draw_negatives(self, mine, free):
     "The labels, and weak dislikes: `negatives` per like among tracks never met, each with .3 of a like's weight."
     n = min(int(round(self.negatives * (mine.label == 1).sum())), len(free))
     drawn = np.sort(np.random.default_rng([self.seed, 7]).permutation(np.asarray(free, object))[:n])
-    return pd.concat([mine, pd.DataFrame({'label': 0, 'weight': .3}, index=pd.Index(drawn, name='track_id', dtype=mine.index.dtype))]).sort_index()
+    drawn = pd.Index(drawn, name='track_id', dtype=mine.index.dtype)
+    return pd.concat([mine, pd.DataFrame({'label': 0, 'weight': .3}, index=drawn)]).sort_index()
 
+# %% ../nbs/05_recommender.ipynb #1f647877
 def _training(self, t, listener, cut):
     "Labels to learn from, and those among them for early stopping (the paper's net alone stops early)."
     mine = _labels(self, t, listener)
     known = set(mine.index) | set(t.listens.track_id[(t.listens.listener_id == listener).to_numpy()])
     if cut is not None: mine = mine[mine.index.isin([*cut.train, *cut.valid])]
     hidden = [] if cut is None else cut.test
-    if self.negatives: mine = _draw_negatives(self, mine, [i for i in self.catalogue_.track_id if i not in known and i not in set(hidden)])
-    if mine.label.nunique() < 2: raise InputError(f'{listener!r} has {len(mine)} labels of one kind to learn from. Give at least one like and one dislike of tracks with features, or let dislikes be drawn with negatives=1.')
+    met = known | set(hidden)
+    if self.negatives: mine = _draw_negatives(self, mine, [i for i in self.catalogue_.track_id if i not in met])
+    if mine.label.nunique() < 2:
+        raise InputError(f'{listener!r} has {len(mine)} labels of one kind to learn from. Give at least one like and one '
+                         'dislike of tracks with features, or let dislikes be drawn with negatives=1.')
     if cut is None and self.method == 'paper' and len(mine) >= 20: cut = split(t, seed=0, among=mine.index, valid=.2, test=0)
     return mine, known, mine.index.isin([] if cut is None else cut.valid), hidden
 
@@ -202,7 +220,8 @@ def _fit(self, t, listener, cut):
     _check(self)
     best, t = recordings(t), merge_duplicates(t)
     self.catalogue_, self.listener_ = catalogue(t), listener
-    if not len(self.catalogue_): raise InputError('no track has audio features, so none can be recommended. Add features first.')
+    if not len(self.catalogue_):
+        raise InputError('no track has audio features, so none can be recommended. Add features first.')
     self.same_ = best[(best.index != best) & best.isin(self.catalogue_.track_id)].to_dict() # further ids of a recording
     mine, known, valid, hidden = _training(self, t, listener, cut) if listener is not None else (None, set(), None, [])
     _look_up(self, t, hidden)
@@ -212,11 +231,14 @@ def _fit(self, t, listener, cut):
     self.open_ = ~self.known_ # what a saved model may hold: tracks unknown to the listener, or liked
     self.open_[self.liked_] = True
     _newcomer_space(self)
-    if mine is not None: (_fit_additive if self.method == 'additive' else _fit_paper)(self, t, rows, mine.label.to_numpy(), mine.weight.to_numpy(), valid)
+    if mine is None: return self
+    learn = _fit_additive if self.method == 'additive' else _fit_paper
+    learn(self, t, rows, mine.label.to_numpy(), mine.weight.to_numpy(), valid)
     return self
 
+# %% ../nbs/05_recommender.ipynb #4ab86999
 def _look_up(self, t, hidden=None):
-    "What each row of the catalogue looks like to the model; measures are ranked among tracks that are not hidden, or as before."
+    "What the model sees of each row of the catalogue; measures are ranked among tracks not hidden, or as before."
     c = self.catalogue_
     self.names_ = t.artists.set_index('artist_id').name.dropna().to_dict() # of artists, by id
     known = self.artists if self.artists is not None and len(self.artists) else Embeddings([], np.zeros((0, 1)))
@@ -229,6 +251,7 @@ def _look_up(self, t, hidden=None):
     if hidden is not None: self.ranks_ = Ranks.of(x[~c.track_id.isin(hidden).to_numpy()])
     self.audio_x_ = self.ranks_(x)
 
+# %% ../nbs/05_recommender.ipynb #f324400e
 def _index(self):
     c = self.catalogue_
     self.row_ = pd.Series(np.arange(len(c)), index=c.track_id)
@@ -236,6 +259,7 @@ def _index(self):
     self.share_ = shares(c.artist_ids, self.by_) # tracks × artists
     self.of_ = self.share_.T.tocsr()
 
+# %% ../nbs/05_recommender.ipynb #39323c66
 def _predicted(self, t):
     "The vector expected of a track's artist, by a net that guesses her from audio."
     if not len(self.artists_): return self.artist_x_
@@ -251,79 +275,117 @@ def _artist_inputs(self, t):
     "Of each track's artists: learned vectors, those inferred where none is learned, whether one is learned, genres."
     c, e = self.catalogue_, self.artists_
     x = self.artist_x_ if self.artist_from == 'predicted' or not self.listed else artist_vectors(e.learned(), c.artist_ids)
-    has, kinds = x.any(axis=1), self.maps_.setdefault('genres', pd.Index(sorted({g for s in c.genres for g in s.split('|') if g})))
-    of_artist = (self.of_ @ shares(c.genres, kinds)).toarray() / np.maximum(np.asarray(self.share_.sum(axis=0)).ravel(), 1e-9)[:, None]
+    has = x.any(axis=1)
+    inferred = np.where(has[:, None], 0, self.artist_x_)
+    return x.astype(float), inferred.astype(float), has, self.share_ @ _genres_of_artists(self, t)
+
+def _genres_of_artists(self, t):
+    "Shares of the genres that artists' tracks are filed under, and of those told of the artists themselves."
+    cells, n = self.catalogue_.genres, np.asarray(self.share_.sum(axis=0)).ravel()[:, None]
+    kinds = self.maps_.setdefault('genres', pd.Index(sorted({g for s in cells for g in s.split('|') if g})))
     told = artist_genres(t).reindex(self.by_).fillna(0)
     told = told.reindex(columns=self.maps_.setdefault('told', told.columns), fill_value=0).to_numpy(float)
-    return x.astype(float), np.where(has[:, None], 0, self.artist_x_).astype(float), has, self.share_ @ np.hstack([of_artist, told / np.maximum(told.sum(1, keepdims=True), 1)])
+    filed = (self.of_ @ shares(cells, kinds)).toarray() / np.maximum(n, 1e-9)
+    return np.hstack([filed, told / np.maximum(told.sum(1, keepdims=True), 1)])
 
+# %% ../nbs/05_recommender.ipynb #f8e10377
 def _blocks(self, t, rows=None):
-    "Inputs of every track by part and kind, whose linear functions are as bent as the labels allow; what is learned on the way is kept in `maps_`."
+    "Inputs of every track by part and kind, as bent as the labels (of `rows`, while learning) allow."
     if rows is not None: self.maps_ = {}
-    maps, (x, inferred, has, genre) = self.maps_, _artist_inputs(self, t)
-    u, audio, track, d = unit(x), self.audio_x_, self.track_x_.astype(float), self.audio_x_.shape[1]
-    if rows is not None:
-        if has[rows].any(): maps['near'] = Kernel.make(u[rows][has[rows]], LANDMARKS, self.seed, WIDTH)
-        maps['listed'] = self.listed and 0 < has[rows].mean() < 1
-        maps['kernel'] = Kernel.make(audio[rows], LANDMARKS, self.seed, 1 / d)
-        maps['track'] = track.mean(0), np.maximum(track.std(0), 1e-9) * np.sqrt(track.shape[1])
-    b = {('artist', 'vector'): u, ('artist', 'inferred'): unit(inferred), ('artist', 'genre'): genre}
-    if 'near' in maps: b['artist', 'near'] = maps['near'](u) * has[:, None]
+    (x, inferred, has, genre), audio, track = _artist_inputs(self, t), self.audio_x_, self.track_x_.astype(float)
+    if rows is not None: _learn_maps(self, rows, unit(x), has, track)
+    maps, d = self.maps_, audio.shape[1]
+    b = {('artist', 'vector'): unit(x), ('artist', 'inferred'): unit(inferred), ('artist', 'genre'): genre}
+    if 'near' in maps: b['artist', 'near'] = maps['near'](unit(x)) * has[:, None]
     if maps['listed']: b['artist', 'listed'] = 2. * has[:, None] - 1
-    b |= {('audio', 'linear'): audio / np.sqrt(d), ('audio', 'square'): (audio**2 - 1) / np.sqrt(2 * d), ('audio', 'kernel'): maps['kernel'](audio), ('audio', 'track'): (track - maps['track'][0]) / maps['track'][1]}
+    b['audio', 'linear'], b['audio', 'square'] = audio / np.sqrt(d), (audio**2 - 1) / np.sqrt(2 * d)
+    b['audio', 'kernel'], b['audio', 'track'] = maps['kernel'](audio), (track - maps['track'][0]) / maps['track'][1]
     z = ((self.catalogue_.popularity.fillna(50) - 50) / 30).to_numpy()
     b['popularity', 'popularity'] = np.stack([z, z**2], 1)
     return b
 
+# %% ../nbs/05_recommender.ipynb #be0ef002
+def _learn_maps(self, rows, units, has, track):
+    "Landmarks and scales, from the tracks that are learned from."
+    maps, audio = self.maps_, self.audio_x_
+    if has[rows].any(): maps['near'] = Kernel.make(units[rows][has[rows]], LANDMARKS, self.seed, WIDTH)
+    maps['listed'] = self.listed and 0 < has[rows].mean() < 1
+    maps['kernel'] = Kernel.make(audio[rows], LANDMARKS, self.seed, 1 / audio.shape[1])
+    maps['track'] = track.mean(0), np.maximum(track.std(0), 1e-9) * np.sqrt(track.shape[1])
+
+# %% ../nbs/05_recommender.ipynb #7b022f80
 def _main(self): return self.catalogue_.artist_ids.str.split('|').str[0].to_numpy(object)
 
 def _units(self):
-    "The vector of each track's main artist, at length one; zeros where there is none, or where vectors are predicted for tracks."
+    "The vector of each track's main artist, at length one; zeros where there is none or vectors are predicted."
     return unit(self.artists_.take(_main(self))[0].astype(float)) * (self.artist_from == 'credits')
 
+# %% ../nbs/05_recommender.ipynb #038d63c7
 def _standing(self):
-    "How long each track's artist vectors are, the longer the better known: as ranks among learned ones, or among inferred ones."
+    "How long each track's artist vectors are, the longer the better known: ranks among learned or inferred ones."
     e, length = self.artists_, np.linalg.norm(self.artists_.vectors, axis=1)[:, None]
     kinds = [e.inferred, ~e.inferred]
     if 'lengths' not in self.maps_: self.maps_['lengths'] = [Ranks.of(length[k]) for k in kinds]
-    rank = pd.Series(np.select(kinds, [r(length)[:, 0] for r in self.maps_['lengths']], 0.), e.ids).reindex(self.by_).fillna(0)
+    ranks = np.select(kinds, [r(length)[:, 0] for r in self.maps_['lengths']], 0.)
+    rank = pd.Series(ranks, e.ids).reindex(self.by_).fillna(0)
     return (self.share_ @ rank.to_numpy())[:, None] * (self.artist_from == 'credits')
 
+# %% ../nbs/05_recommender.ipynb #902d23d7
 def _seen_by_trees(self, t, hidden=0.):
-    "What each forest sees: measures; artist vectors, how well known the artists are, and how often they and their neighbours were liked, but for what is `hidden`."
+    "What each forest sees, by part; like rates but for the labels that are `hidden`."
     x, _, has, _ = _artist_inputs(self, t)
+    vector = [_lengths(x), has[:, None]] if self.listed else [unit(x)]
     rates = self.rates_(_main(self), _units(self), hidden)
-    return {'artist': np.hstack([_lengths(x), has[:, None]] * self.listed + [unit(x)] * (not self.listed) + [_standing(self), rates]), 'audio': self.audio_x_}
+    return {'artist': np.hstack([*vector, _standing(self), rates]), 'audio': self.audio_x_}
 
 # %% ../nbs/05_recommender.ipynb #e1218624
-SAMPLE, LABELS, PARTS = 400, 100, ['base', 'artist', 'audio', 'popularity'] # Labels by which kernels are weighed, and from which forests are grown
+PARTS = ['base', 'artist', 'audio', 'popularity']
+SAMPLE, LABELS = 400, 100 # Labels by which kernels are weighed, and from which forests are grown
 
 def _fit_additive(self, t, rows, y, weight, valid):
     blocks = {k: v for k, v in _blocks(self, t, rows).items() if v[rows].any()}
     self.judged_ = self.by_[np.asarray(self.share_[rows].sum(axis=0)).ravel() > 0]
-    own, at = self.share_[:, self.by_.get_indexer(self.judged_)], np.sort(np.random.default_rng([self.seed, 8]).permutation(len(rows))[:SAMPLE])
-    some = rows[at]
     with threadpool_limits(1):
-        grams = [b[some] @ b[some].T for b in blocks.values()] + [(own[some] @ own[some].T).toarray(), np.ones((len(some),) * 2)]
-        scale = learn_scales(np.array(grams), y[at], weight[at])
-        self.scales_ = pd.Series(scale, index=pd.MultiIndex.from_tuples([*blocks, ('artist', 'own'), ('base', 'base')], names=['part', 'kind']), name='scale')
+        _weigh_kernels(self, blocks, rows, y, weight)
         x, own, part = _inputs(self, blocks)
         self.weights_ = fit_logistic(x[rows], own[rows], y, weight)
         f = _sums(self, x, own, part).to_numpy()[rows].sum(1)
         self.spread_ = Spread.of(x[rows], own[rows], weight * expit(f) * expit(-f))
         roots = self.spread_(x, own)
-    self.trees_, self.volumes_, held = {}, pd.DataFrame({'shift': 0., 'process': 1.}, ['strangers', 'known']), {}
-    if self.forests and len(y) >= LABELS and np.bincount(y).min() >= 10: held, known = _grow(self, t, rows, y, weight, f, tuple(r[rows] for r in roots))
-    said, loud = _said(self, t)
-    for p, h in held.items(): said[p][rows], loud.iloc[rows] = h, self.volumes_.to_numpy()[known.astype(int)]
+    said, loud = _hear_trees(self, t, rows, y, weight, f, roots)
     sure = doubt(roots) * loud.process.to_numpy()
     parts = _voices(self, x, own, part, sure, said, loud)
     self.middle_parts_ = parts.iloc[rows].mean() * [0, 1, 1, 1]
     self.parts_ = _centred(self, parts)
+    _find_pullers(self, x, y, weight, f, roots)
+    self.pulls_ = {p: _strongest(self, x, own, part, sure, p, self.liked_) for p in ('artist', 'audio')}
+
+# %% ../nbs/05_recommender.ipynb #5328610a
+def _weigh_kernels(self, blocks, rows, y, weight):
+    at = np.sort(np.random.default_rng([self.seed, 8]).permutation(len(rows))[:SAMPLE])
+    some, own = rows[at], self.share_[:, self.by_.get_indexer(self.judged_)]
+    grams = [b[some] @ b[some].T for b in blocks.values()]
+    grams += [(own[some] @ own[some].T).toarray(), np.ones((len(some),) * 2)]
+    kinds = pd.MultiIndex.from_tuples([*blocks, ('artist', 'own'), ('base', 'base')], names=['part', 'kind'])
+    self.scales_ = pd.Series(learn_scales(np.array(grams), y[at], weight[at]), index=kinds, name='scale')
+
+# %% ../nbs/05_recommender.ipynb #abecdec7
+def _hear_trees(self, t, rows, y, weight, f, roots):
+    "Grow trees if there are labels enough; what they say of every track, and how loud each voice speaks there."
+    self.trees_, held = {}, {}
+    self.volumes_ = pd.DataFrame({'shift': 0., 'process': 1.}, ['strangers', 'known'])
+    if self.forests and len(y) >= LABELS and np.bincount(y).min() >= 10:
+        held, known = _grow(self, t, rows, y, weight, f, tuple(r[rows] for r in roots))
+    said, loud = _said(self, t)
+    for p, h in held.items(): # Of a labelled track, what they say without its own label
+        said[p][rows], loud.iloc[rows] = h, self.volumes_.to_numpy()[known.astype(int)]
+    return said, loud
+
+def _find_pullers(self, x, y, weight, f, roots):
+    "What is kept of likes, for reasons: how hard each pulls, and where."
     bend, liked = weight * expit(f) * expit(-f), tuple(r[self.liked_] for r in roots)
     pull = (weight * expit(-f))[y == 1] / (1 - bend[y == 1] * variance(liked))
     self.pullers_ = pull, *liked, x.mean(0)
-    self.pulls_ = {p: _strongest(self, x, own, part, sure, p, self.liked_) for p in ('artist', 'audio')}
 
 # %% ../nbs/05_recommender.ipynb #88ecd2e5
 def _seen_of_labelled(self, t, rows, hidden):
@@ -334,45 +396,57 @@ def _seen_of_labelled(self, t, rows, hidden):
 
 def _known(seen): return seen['artist'][:, -3] > 0 # whether any label of the artist is told
 
+# %% ../nbs/05_recommender.ipynb #46f12fef
 def _grow(self, t, rows, y, weight, f, roots):
-    "Grow a forest per part, and weigh all voices, once for artists without a label and once for those with some; what forests say of labelled tracks, and whose artists have other labels."
+    "Grow a forest per part, and weigh all voices; what forests say of labelled tracks, and whose artists have other labels."
     main = _main(self)[rows]
     artist = np.unique(np.where(main != '', main, np.arange(len(rows)).astype(str)).astype(str), return_inverse=True)[1]
     half = halves(artist, self.seed)
     self.rates_ = LikeRates.of(main, _units(self)[rows], y, weight)
     told, strange = (_seen_of_labelled(self, t, rows, hidden) for hidden in (totals(half, y, weight), np.inf))
     self.trees_, said = _voices_without(told, told, y, weight, half, f, roots, self.seed)
-    shift, loud = weigh(_voices_without(told, strange, y, weight, artist, f, roots, self.seed)[1], y, weight)
+    _, apart = _voices_without(told, strange, y, weight, artist, f, roots, self.seed)
     known = _known(told)
-    of_known = weigh(said[:, known], y[known], weight[known], loud) if known.any() else (shift, loud)
-    self.volumes_ = pd.DataFrame([[shift, *loud], [of_known[0], *of_known[1]]], ['strangers', 'known'], ['shift', 'process', *self.trees_])
+    self.volumes_ = _volumes(said[:, known], apart, y, weight, known, self.trees_)
     return dict(zip(self.trees_, said[1:])), known
 
+def _volumes(said, apart, y, weight, known, trees):
+    "How loud each voice speaks of strangers and of known artists, the latter drawn towards the former where there are few."
+    shift, loud = weigh(apart, y, weight)
+    of_known = weigh(said, y[known], weight[known], loud) if known.any() else (shift, loud)
+    return pd.DataFrame([[shift, *loud], [of_known[0], *of_known[1]]], ['strangers', 'known'], ['shift', 'process', *trees])
+
+# %% ../nbs/05_recommender.ipynb #a17b7119
 def _voices_without(told, asked, y, weight, groups, f, roots, seed):
-    "Forests grown on what is told of labelled tracks, and what each voice says of them, as they are asked, without the labels of their group."
+    "Forests grown on what is told of labelled tracks, and what each voice says of them without the labels of their group."
     grown = {p: Forest.grow(x, y, weight, groups, seed) for p, x in told.items() if x.any()}
-    return {p: forest for p, (forest, _) in grown.items()}, np.stack([without_group(f, roots, y, weight, groups), *(forest.without(asked[p], hand) for p, (forest, hand) in grown.items())])
+    said = [forest.without(asked[p], hand) for p, (forest, hand) in grown.items()]
+    return {p: forest for p, (forest, _) in grown.items()}, np.stack([without_group(f, roots, y, weight, groups), *said])
 
 # %% ../nbs/05_recommender.ipynb #c41af3d8
 def _inputs(self, blocks):
     "All inputs scaled: dense ones, single artists, and the part of each dense column."
-    own = self.share_[:, np.maximum(self.by_.get_indexer(self.judged_), 0)] * (self.by_.get_indexer(self.judged_) >= 0) if len(self.by_) else csr_array((len(self.catalogue_), len(self.judged_)))
-    cols = [*blocks.values(), np.ones((len(self.catalogue_), 1))]
+    at, n = self.by_.get_indexer(self.judged_), len(self.catalogue_)
+    own = self.share_[:, np.maximum(at, 0)] * (at >= 0) if len(self.by_) else csr_array((n, len(at)))
+    cols = [*blocks.values(), np.ones((n, 1))]
     scale = np.sqrt([self.scales_[k] for k in [*blocks, ('base', 'base')]])
     x = np.hstack([b * s for b, s in zip(cols, scale)]).astype('float32')
     part = np.repeat([k for k, _ in [*blocks, ('base', 'base')]], [b.shape[1] for b in cols])
     return x, csr_array(own * np.sqrt(self.scales_['artist', 'own'])), part
 
+# %% ../nbs/05_recommender.ipynb #af3bc3e9
 def _sums(self, x, own, part):
     d = x.shape[1]
     parts = pd.DataFrame({p: x[:, part == p].astype(float) @ self.weights_[:d][part == p] for p in PARTS})
     return parts.assign(artist=parts.artist + own @ self.weights_[d:])
 
+# %% ../nbs/05_recommender.ipynb #ebda4688
 def _said(self, t):
     "What forests say of every track, and how loud each voice speaks there."
     seen = _seen_by_trees(self, t) if self.trees_ else {}
     known = _known(seen) if seen else np.zeros(len(self.catalogue_), bool)
-    return {p: forest(seen[p]) for p, forest in self.trees_.items()}, self.volumes_.iloc[known.astype(int)].reset_index(drop=True)
+    said = {p: forest(seen[p]) for p, forest in self.trees_.items()}
+    return said, self.volumes_.iloc[known.astype(int)].reset_index(drop=True)
 
 def _voices(self, x, own, part, sure, said, loud):
     "The parts of both voices together: the process, as sure as it is, and trees, each as loud as it may speak."
@@ -387,30 +461,36 @@ def _fit_paper(self, t, rows, y, weight, valid):
     at, y = torch.tensor(rows), torch.tensor(y.astype('float32'))
     valid = np.flatnonzero(valid if valid.any() else np.ones(len(rows), bool))
     train = np.setdiff1d(np.arange(len(rows)), valid) if len(valid) < len(rows) else valid
-    if len(set(y[train].tolist())) < 2: raise InputError('the training side has labels of one kind only. Give more likes and dislikes, or another split.')
-    self.net_, self.history_ = train_net(lambda: PaperNet(self.artist_x_, self.track_x_), F.binary_cross_entropy_with_logits, at[train], y[train], at[valid], y[valid], Training(lr=1e-3, batch=64, seed=self.seed))
+    if len(set(y[train].tolist())) < 2:
+        raise InputError('the training side has labels of one kind only. Give more likes and dislikes, or another split.')
+    make, sides = lambda: PaperNet(self.artist_x_, self.track_x_), (at[train], y[train], at[valid], y[valid])
+    how = Training(lr=1e-3, batch=64, seed=self.seed)
+    self.net_, self.history_ = train_net(make, F.binary_cross_entropy_with_logits, *sides, how)
     with torch.no_grad(): self.logits_ = self.net_(torch.arange(len(self.catalogue_))).numpy().astype('float64')
 
 # %% ../nbs/05_recommender.ipynb #ef8cb52b
 def _best(scores, k):
-    "The `k` best rows and their scores, equal scores in order of row; rows at −∞ are left out. Most rows are passed over in chunks whose best is not good enough."
-    whole = len(scores) // 256 * 256
+    "The `k` best rows and their scores, equal scores in order of row; rows at −∞ are left out."
+    whole = len(scores) // 256 * 256 # Most rows are passed over in chunks whose best is not good enough
     chunks = scores[:whole].reshape(-1, 256).max(1) if whole // 256 > k else None
     rows = np.flatnonzero(scores >= np.partition(chunks, -k)[-k]) if chunks is not None else np.arange(len(scores))
     rows = rows[scores[rows] > -np.inf]
     rows = rows[np.argsort(-scores[rows], kind='stable')[:k]]
     return rows, scores[rows]
 
+# %% ../nbs/05_recommender.ipynb #d819fb73
 def _pick(self, scores, k, diversity, max_per_artist, seed):
     "Rows of the tracks to recommend, best first; equal scores in order of id."
-    if seed is not None: scores = scores + np.random.default_rng([seed, 9]).gumbel(0, .5, len(scores)) # like drawing with chances that grow with the odds of a like
+    if seed is not None: scores = scores + np.random.default_rng([seed, 9]).gumbel(0, .5, len(scores))
     if not diversity and max_per_artist is None: return _best(scores, k)[0]
     order = np.argsort(-scores, kind='stable')[:np.isfinite(scores).sum()]
     if max_per_artist is not None:
         main = pd.Series(_main(self)[order])
         order = order[((main.groupby(main).cumcount() < max_per_artist) | (main == '')).to_numpy()]
-    return order[:k] if not diversity else _spread(scores, unit(self.space_[order[:max(10 * k, 200)]]), order, k, diversity)
+    if not diversity: return order[:k]
+    return _spread(scores, unit(self.space_[order[:max(10 * k, 200)]]), order, k, diversity)
 
+# %% ../nbs/05_recommender.ipynb #b2f76396
 def _spread(scores, units, order, k, diversity):
     "Greedily the best of what is left, less so the more it is like something chosen (maximal marginal relevance)."
     pool = order[:len(units)]
@@ -429,32 +509,43 @@ COLUMNS = ['track_id', 'title', 'artist', 'score', 'rank', 'because']
 
 def _logits(self):
     check_is_fitted(self, 'catalogue_')
-    if self.listener_ is None: raise InputError('this recommender was fitted without a listener. Name what a newcomer likes with liked=[…], or fit with a listener.')
+    if self.listener_ is None:
+        raise InputError('this recommender was fitted without a listener. Name what a newcomer likes with liked=[…], '
+                         'or fit with a listener.')
     return self.logits_ if self.method == 'paper' else self.parts_.sum(axis=1).to_numpy()
 
 def _rows(self, ids):
     check_is_fitted(self, 'catalogue_')
     rows = self.row_.reindex([self.same_.get(i, i) for i in ids]).set_axis(ids)
-    if rows.isna().any(): raise NotFoundError(f'{rows.index[rows.isna()][0]!r} is not in the catalogue. Use `Tables.find` to look a track up.')
+    lost = rows.index[rows.isna()]
+    if len(lost): raise NotFoundError(f'{lost[0]!r} is not in the catalogue. Use `Tables.find` to look a track up.')
     return rows.to_numpy(int)
 
+# %% ../nbs/05_recommender.ipynb #499e0d11
 def _check_request(k, diversity, max_per_artist, seed):
     whole = lambda v: isinstance(v, (int, np.integer)) and not isinstance(v, bool)
     if not whole(k) or k < 1: raise InputError(f'k is {k!r}. Ask for at least 1 track.')
-    if not isinstance(diversity, (int, float)) or not 0 <= diversity <= 1: raise InputError(f'diversity is {diversity!r}. Give a number from 0 to 1.')
-    if max_per_artist is not None and (not whole(max_per_artist) or max_per_artist < 1): raise InputError(f'max_per_artist is {max_per_artist!r}. Allow at least 1 track.')
-    if seed is not None and (not whole(seed) or seed < 0): raise InputError(f'seed is {seed!r}. Give a whole number, or None for the best tracks.')
+    if not isinstance(diversity, (int, float)) or not 0 <= diversity <= 1:
+        raise InputError(f'diversity is {diversity!r}. Give a number from 0 to 1.')
+    if max_per_artist is not None and (not whole(max_per_artist) or max_per_artist < 1):
+        raise InputError(f'max_per_artist is {max_per_artist!r}. Allow at least 1 track.')
+    if seed is not None and (not whole(seed) or seed < 0):
+        raise InputError(f'seed is {seed!r}. Give a whole number, or None for the best tracks.')
 
+# %% ../nbs/05_recommender.ipynb #af9e31ec
 def _allowed(self, artists, genres):
     "Which tracks are by one of the artists and filed under one of the genres."
-    allowed = np.ones(len(self.catalogue_), bool)
-    for ids, cells, what in [(_named(artists, 'artists'), self.catalogue_.artist_ids, 'artist'), (_named(genres, 'genres'), self.catalogue_.genres, 'genre')]:
-        if ids is None: continue
-        here = {i for c in cells.unique() for i in c.split('|') if i}
-        if lost := [i for i in ids if i not in here]: raise NotFoundError(f'no track of the catalogue has the {what} {lost[0]!r}. There are: {", ".join(sorted(here)[:5]) or "none"}.')
+    allowed, c = np.ones(len(self.catalogue_), bool), self.catalogue_
+    for given, cells, what in [(artists, c.artist_ids, 'artist'), (genres, c.genres, 'genre')]:
+        if (ids := _named(given, f'{what}s')) is None: continue
+        here = {i for cell in cells.unique() for i in cell.split('|') if i}
+        if lost := [i for i in ids if i not in here]:
+            some = ', '.join(sorted(here)[:5]) or 'none'
+            raise NotFoundError(f'no track of the catalogue has the {what} {lost[0]!r}. There are: {some}.')
         allowed &= shares(cells, pd.Index(ids)).sum(axis=1) > 0
     return allowed
 
+# %% ../nbs/05_recommender.ipynb #f117c588
 def _recommend(self, k, liked, disliked, exclude_known, diversity, max_per_artist, artists, genres, seed):
     check_is_fitted(self, 'catalogue_')
     _check_request(k, diversity, max_per_artist, seed)
@@ -467,8 +558,9 @@ def _recommend(self, k, liked, disliked, exclude_known, diversity, max_per_artis
     rows = _pick(self, scores, k, diversity, max_per_artist, seed)
     exact = scores[rows] if who is None else who.parts(rows).sum(1)
     if not diversity: rows, exact = rows[(o := np.lexsort((rows, -exact)))], exact[o]
+    because = _because(self, rows) if who is None else who.because(rows)
     top = self.catalogue_.iloc[rows][['track_id', 'title', 'artist']].reset_index(drop=True)
-    return top.assign(score=expit(exact).astype(float), rank=np.arange(1, len(rows) + 1), because=_because(self, rows) if who is None else who.because(rows))[COLUMNS]
+    return top.assign(score=expit(exact).astype(float), rank=np.arange(1, len(rows) + 1), because=because)[COLUMNS]
 
 # %% ../nbs/05_recommender.ipynb #c8d903a7
 def _strongest(self, x, own, part, sure, which, own_rows, n=5):
@@ -491,29 +583,36 @@ def _strongest(self, x, own, part, sure, which, own_rows, n=5):
 # %% ../nbs/05_recommender.ipynb #388871b4
 def _because(self, rows):
     "One plain sentence for each row, by liked tracks that pull it."
-    if self.method == 'paper': return Newcomer(self, self.catalogue_.track_id.iloc[self.liked_], None).because(rows) # the net itself gives no reasons
+    if self.method == 'paper': # The net itself gives no reasons
+        return Newcomer(self, self.catalogue_.track_id.iloc[self.liked_], None).because(rows)
     named, found = {'artist': Counter(), 'audio': Counter()}, []
     for r in rows:
         who, like = (_cause(self, p, r, n) for p, n in named.items())
         found.append(_sentence('' if who is None else _who(self, who, r), '' if like is None else _sound(self, like)))
     return found
 
+# %% ../nbs/05_recommender.ipynb #4f3df088
 def _cause(self, part, row, named):
-    "Of the likes that pull a track at least half as much as the strongest, the one whose artist was named least, first by an artist of the track; `None` if none pulls."
+    "The liked track to name: whose artist was named least, first one by an artist of the track; `None` if none pulls."
     who, much = (f[row] for f in self.pulls_[part])
     near = self.liked_[who[(much > 0) & (much >= much[0] / 2)]]
     if not len(near): return None
     artist, hers = self.catalogue_.artist.iloc[near].to_numpy(), set(self.share_[[row]].indices)
-    best = min(range(len(near)), key=lambda i: (named[artist[i]], hers.isdisjoint(self.share_[[near[i]]].indices)))
+    stranger = lambda i: hers.isdisjoint(self.share_[[near[i]]].indices)
+    best = min(range(len(near)), key=lambda i: (named[artist[i]], stranger(i)))
     named[artist[best]] += 1
     return near[best]
 
-def _sentence(artist, sound): return (', and ' if ', ' in artist else ' and ').join(filter(None, [artist, sound])) or 'it suits what you like on the whole'
+# %% ../nbs/05_recommender.ipynb #599e0a1c
+def _sentence(artist, sound):
+    both = filter(None, [artist, sound])
+    return (', and ' if ', ' in artist else ' and ').join(both) or 'it suits what you like on the whole'
 
 def _who(self, liked, row):
     "The liked track's artist, as a reason for another track."
     c = self.catalogue_
-    named, own = c.artist_ids.iat[row].split('|'), [a for a in c.artist_ids.iat[liked].split('|') if a in self.names_]
+    named = c.artist_ids.iat[row].split('|')
+    own = [a for a in c.artist_ids.iat[liked].split('|') if a in self.names_]
     same = [a for a in own if a in named]
     if same: return f'you like {self.names_[same[0]]}'
     return f'you like {self.names_[own[0]]}, a neighbour of {c.artist.iat[row]}' if own and c.artist.iat[row] else ''
@@ -523,33 +622,49 @@ def _sound(self, liked):
     c = self.catalogue_
     return f'it sounds like “{c.title.iat[liked]}”' + (f' by {c.artist.iat[liked]}' if c.artist.iat[liked] else '')
 
+# %% ../nbs/05_recommender.ipynb #91b595f5
 def _explain(self, track_id, liked, disliked):
-    row, newcomer = _rows(self, [track_id])[0], liked is not None or disliked is not None
-    if newcomer: return pd.Series(Newcomer(self, liked, disliked).parts(np.array([row]))[0], PARTS, name=track_id)
+    row = _rows(self, [track_id])[0]
+    if liked is not None or disliked is not None:
+        return pd.Series(Newcomer(self, liked, disliked).parts(np.array([row]))[0], PARTS, name=track_id)
     _logits(self)
-    if self.method == 'paper': raise InputError("the paper's net is no sum of parts, so its score cannot be split. Use method='additive'.")
+    if self.method == 'paper':
+        raise InputError("the paper's net is no sum of parts, so its score cannot be split. Use method='additive'.")
     return self.parts_.iloc[row].rename(track_id)
 
+# %% ../nbs/05_recommender.ipynb #690cf88c
 def _reasons(self, track_id, liked, disliked):
     row = _rows(self, [track_id])[0]
     if liked is not None or disliked is not None: found = Newcomer(self, liked, disliked).reasons(row)
     else:
         _explain(self, track_id, None, None)
-        found = [(self.catalogue_.track_id.iat[self.liked_[i]], part, float(m)) for part, (who, much) in self.pulls_.items() for i, m in zip(who[row], much[row]) if m > 0]
+        found = [(self.catalogue_.track_id.iat[self.liked_[i]], part, float(m)) for part, (who, much) in self.pulls_.items()
+                 for i, m in zip(who[row], much[row]) if m > 0]
     frame = pd.DataFrame(found, columns=['id', 'part', 'pull']).drop_duplicates(['id', 'part'])
-    name = [self.names_.get(i) or ' – '.join(filter(None, self.catalogue_.loc[self.row_[i], ['artist', 'title']])) if i in self.names_ or i in self.row_.index else i for i in frame.id]
-    return frame.assign(name=name).sort_values('pull', key=lambda p: -p.abs(), kind='stable', ignore_index=True)[['id', 'name', 'part', 'pull']]
+    frame = frame.assign(name=[_name(self, i) for i in frame.id])[['id', 'name', 'part', 'pull']]
+    return frame.sort_values('pull', key=lambda p: -p.abs(), kind='stable', ignore_index=True)
+
+def _name(self, i):
+    "The name of an artist, or artist and title of a track."
+    if i in self.names_: return self.names_[i]
+    return ' – '.join(filter(None, self.catalogue_.loc[self.row_[i], ['artist', 'title']])) if i in self.row_.index else i
 
 # %% ../nbs/05_recommender.ipynb #08c65944
-STRENGTH, CORNERS = {'artist': 2.5, 'own': 5., 'audio': 2.}, 64 # Logits per unit of nearness and for an artist of whom everything is liked, and landmarks of the audio kernel (ours)
+STRENGTH = {'artist': 2.5, 'own': 5., 'audio': 2.} # Logits per unit of nearness, and for an artist of whom everything is liked (ours)
+CORNERS = 64 # Landmarks of the audio kernel (ours)
 
 def _newcomer_space(self, corners=None):
-    "Every track as one row, so that what a newcomer thinks of it is a product with her query; centred on the tracks that may be recommended."
+    "Every track as one row, centred on the tracks that may be recommended: a newcomer's scores are a product with her query."
     e, sure = self.artists_, self.open_ if self.open_.any() else ~self.open_
-    c = unit(self.artist_x_) if e.weights is None or self.artist_from == 'predicted' else artist_vectors(Embeddings(e.ids, e.vectors * e.weights[:, None]), self.catalogue_.artist_ids, self.method == 'paper')
-    length = np.linalg.norm(c, axis=1)
-    self.corners_ = corners or (Kernel.make(self.audio_x_[sure], CORNERS, self.seed, 1 / self.audio_x_.shape[1]), length[length > 0].mean() if length.any() else 1.)
-    space = np.hstack([c / self.corners_[1] * STRENGTH['artist'], self.corners_[0](self.audio_x_) * STRENGTH['audio']])
+    if e.weights is None or self.artist_from == 'predicted': c = unit(self.artist_x_)
+    else:
+        weighted = Embeddings(e.ids, e.vectors * e.weights[:, None])
+        c = artist_vectors(weighted, self.catalogue_.artist_ids, self.method == 'paper')
+    length, d = np.linalg.norm(c, axis=1), self.audio_x_.shape[1]
+    usual = length[length > 0].mean() if length.any() else 1.
+    self.corners_ = corners or (Kernel.make(self.audio_x_[sure], CORNERS, self.seed, 1 / d), usual)
+    kernel, usual = self.corners_
+    space = np.hstack([c / usual * STRENGTH['artist'], kernel(self.audio_x_) * STRENGTH['audio']])
     if corners is None: self.middle_ = space[sure].mean(0)
     self.space_ = (space - self.middle_).astype('float32')
 
@@ -559,20 +674,24 @@ def _named(ids, what='ids'):
     if isinstance(ids, str): raise InputError(f'{ids!r} is one text. Give a list of {what}.')
     return None if ids is None else list(dict.fromkeys(ids))
 
+# %% ../nbs/05_recommender.ipynb #6cfe8bae
 class Newcomer:
     "Somebody known by what she named: a query for `space_`, to which every like and dislike adds its share."
     def __init__(self, model, liked, disliked):
         self.model, liked, disliked = model, _named(liked) or [], _named(disliked) or []
-        if both := set(liked) & set(disliked): raise InputError(f'{sorted(map(str, both))[0]!r} is liked and disliked at once. Decide.')
-        if not liked and not disliked: raise InputError('nothing is liked and nothing disliked. Name at least one track or artist.')
+        if both := set(liked) & set(disliked):
+            raise InputError(f'{sorted(map(str, both))[0]!r} is liked and disliked at once. Decide.')
+        if not liked and not disliked:
+            raise InputError('nothing is liked and nothing disliked. Name at least one track or artist.')
         found = [dict.fromkeys(self._find(i) for i in side) for side in (liked, disliked)]
         self.things = [*found[0], *found[1]] # rows of tracks, or ids of artists
         self.share = np.repeat([1 / max(len(found[0]), 1), -1 / max(len(found[1]), 1)], [len(f) for f in found])
         self.rows = [i for i in self.things if not isinstance(i, str)]
         self.each = np.stack([self._look(i) for i in self.things])
         self.query = (self.share @ self.each).astype('float32')
-        self.credits = shares([i if isinstance(i, str) else model.catalogue_.artist_ids.iat[i] for i in self.things], model.by_)
-        self.credits = csr_array(self.credits * np.sign(self.share)[:, None] * STRENGTH['own'] / np.maximum(model.of_ @ model.open_, 1)**.75) # of few tracks, one liked says more
+        named = shares([i if isinstance(i, str) else model.catalogue_.artist_ids.iat[i] for i in self.things], model.by_)
+        much = STRENGTH['own'] / np.maximum(model.of_ @ model.open_, 1)**.75 # of few tracks, one liked says more
+        self.credits = csr_array(named * np.sign(self.share)[:, None] * much)
 
     def _find(self, i):
         "The row of a track, or the id of an artist itself."
@@ -589,20 +708,23 @@ class Newcomer:
         if not isinstance(i, str): artist, rows = m.artist_x_[i:i + 1], np.array([i])
         else:
             at = m.by_.get_indexer([i])[0]
-            artist, rows = m.artists_.take([i])[0], m.of_.indices[m.of_.indptr[at]:m.of_.indptr[at + 1]] if at >= 0 else np.zeros(0, int)
+            artist, rows = m.artists_.take([i])[0], m.of_[[at]].indices if at >= 0 else np.zeros(0, int)
             rows = rows[m.open_[rows]]
-        sound = (m.space_[rows, d:].mean(0) + m.middle_[d:]) / STRENGTH['audio'] if len(rows) else np.zeros(m.space_.shape[1] - d)
-        return np.concatenate([unit(artist.astype(float))[0] if artist.shape[1] == d else np.zeros(d), sound])
+        vector, sound = np.zeros(d), np.zeros(m.space_.shape[1] - d)
+        if artist.shape[1] == d: vector = unit(artist.astype(float))[0]
+        if len(rows): sound = (m.space_[rows, d:].mean(0) + m.middle_[d:]) / STRENGTH['audio']
+        return np.concatenate([vector, sound])
 
     def scores(self)->np.ndarray: # float32, one per track
         "Logits of all tracks."
-        return np.vecdot(self.model.space_, self.query) + self.model.share_ @ np.asarray(self.credits.sum(axis=0)).astype('float32')
+        own = np.asarray(self.credits.sum(axis=0)).astype('float32')
+        return np.vecdot(self.model.space_, self.query) + self.model.share_ @ own
 
     def _pulls(self, rows):
         "Things × rows × parts (artist, audio): what each thing adds to each track's logit."
         d, x = self.model.artist_x_.shape[1], self.model.space_[rows].astype(float)
-        same = (self.credits @ self.model.share_[rows].T).toarray()
-        return np.stack([self.share[:, None] * (self.each[:, :d] @ x[:, :d].T) + same, self.share[:, None] * (self.each[:, d:] @ x[:, d:].T)], 2)
+        same, share = (self.credits @ self.model.share_[rows].T).toarray(), self.share[:, None]
+        return np.stack([share * (self.each[:, :d] @ x[:, :d].T) + same, share * (self.each[:, d:] @ x[:, d:].T)], 2)
 
     def parts(self, rows)->np.ndarray: # float64, rows × `PARTS`
         "The parts of some tracks' logits; base and popularity are none of a newcomer's."
@@ -614,7 +736,13 @@ class Newcomer:
         liked = self.share > 0
         if not liked.any(): return ['far from what you dislike'] * len(rows)
         pulls = self._pulls(rows)[liked]
-        return [_sentence(self._artist(a, r) if x > 0 else '', self._audio(s) if y > 0 and not (a == s and x > 0 and isinstance(self.things[a], str)) else '') for r, a, s, x, y in zip(rows, *pulls.argmax(0).T, *pulls.max(0).T)]
+        return [self._why(*each) for each in zip(rows, *pulls.argmax(0).T, *pulls.max(0).T)]
+
+    def _why(self, row, artist, sound, by_artist, by_sound):
+        "A sentence on the things that pull a row by artist and by sound, as far as they pull; an artist is not named twice."
+        said = by_artist > 0 and artist == sound and isinstance(self.things[artist], str)
+        first = self._artist(artist, row) if by_artist > 0 else ''
+        return _sentence(first, self._audio(sound) if by_sound > 0 and not said else '')
 
     def _artist(self, n, row):
         m, thing = self.model, self.things[n]
@@ -629,7 +757,8 @@ class Newcomer:
     def reasons(self, row)->list[tuple]:
         "Id, part and pull of everything named."
         ids = [i if isinstance(i, str) else self.model.catalogue_.track_id.iat[i] for i in self.things]
-        return [(i, part, float(p)) for i, both in zip(ids, self._pulls(np.array([row]))[:, 0]) for part, p in zip(('artist', 'audio'), both)]
+        pulls = self._pulls(np.array([row]))[:, 0]
+        return [(i, part, float(p)) for i, both in zip(ids, pulls) for part, p in zip(('artist', 'audio'), both)]
 
 # %% ../nbs/05_recommender.ipynb #1a68fded
 def _recommend_many(self, liked, disliked, k, exclude_known):
@@ -650,12 +779,14 @@ def _recommend_many(self, liked, disliked, k, exclude_known):
     who = np.repeat(np.array([n for n, *_ in found], int), [len(rows) for _, rows, _ in found])
     rows, scores = (np.concatenate([f[i] for f in found]) if found else np.zeros(0, int) for i in (1, 2))
     rank = np.concatenate([np.arange(1, len(f[1]) + 1) for f in found]) if found else rows
-    return pd.DataFrame({'listener': np.array(names, object)[who], 'track_id': ids[rows], 'score': expit(scores.astype(float)), 'rank': rank})
+    scores = expit(scores.astype(float))
+    return pd.DataFrame({'listener': np.array(names, object)[who], 'track_id': ids[rows], 'score': scores, 'rank': rank})
 
 # %% ../nbs/05_recommender.ipynb #009039cc
 def _add(self, t):
     check_is_fitted(self, 'catalogue_')
-    if not hasattr(self, 'ranks_') or self.method == 'paper': raise InputError("a loaded model or the paper's net takes no further tracks. Fit method='additive' and add to that.")
+    if not hasattr(self, 'ranks_') or self.method == 'paper':
+        raise InputError("a loaded model or the paper's net takes no further tracks. Fit method='additive' and add to that.")
     t, new, both = merge_duplicates(t), copy.copy(self), copy.copy(self)
     new.maps_ = dict(getattr(self, 'maps_', {}))
     new.catalogue_ = catalogue(t).query('track_id not in @self.row_.index').reset_index(drop=True)
@@ -663,28 +794,41 @@ def _add(self, t):
     _look_up(new, t)
     new.known_, new.open_ = np.zeros(len(new.catalogue_), bool), np.ones(len(new.catalogue_), bool)
     _newcomer_space(new, self.corners_)
-    both.names_ = new.names_ | self.names_
-    fresh = [i for i in new.artists_.ids if i not in self.artists_]
-    both.artists_ = Embeddings(self.artists_.ids + fresh, np.concatenate([self.artists_.vectors, new.artists_.take(fresh)[0]]) if len(self.artists_) else new.artists_.vectors,
-        None if self.artists_.weights is None else np.concatenate([self.artists_.weights, new.artists_.weights[[new.artists_.row(i) for i in fresh]]]), np.concatenate([self.artists_.inferred, np.ones(len(fresh), bool)]))
-    if hasattr(self, 'parts_'):
-        blocks = _blocks(new, t)
-        x, own, part = _inputs(new, {k: blocks[k] for k in self.scales_.index if k in blocks})
-        said, loud = _said(new, t)
-        sure = doubt(self.spread_(x, own)) * loud.process.to_numpy()
-        new.parts_ = _centred(self, _voices(self, x, own, part, sure, said, loud))
-        new.pulls_ = {p: _strongest(self, x, own, part, sure, p, np.zeros(0, int)) for p in ('artist', 'audio')}
+    both.names_, both.artists_ = new.names_ | self.names_, _with_further(self.artists_, new.artists_)
+    if hasattr(self, 'parts_'): _score_further(self, new, t)
     return _joined(both, self, new)
 
+# %% ../nbs/05_recommender.ipynb #9e5a9297
+def _with_further(e, found):
+    "`e` with the artists of `found` that it lacks, marked as inferred."
+    fresh = [i for i in found.ids if i not in e]
+    if not len(e): return Embeddings(fresh, found.vectors, None, np.ones(len(fresh), bool))
+    weights = None if e.weights is None else np.concatenate([e.weights, found.weights[[found.row(i) for i in fresh]]])
+    vectors = np.concatenate([e.vectors, found.take(fresh)[0]])
+    return Embeddings(e.ids + fresh, vectors, weights, np.concatenate([e.inferred, np.ones(len(fresh), bool)]))
+
+# %% ../nbs/05_recommender.ipynb #630affe9
+def _score_further(self, new, t):
+    "The parts and reasons of further tracks, by what is known already."
+    blocks = _blocks(new, t)
+    x, own, part = _inputs(new, {k: blocks[k] for k in self.scales_.index if k in blocks})
+    said, loud = _said(new, t)
+    sure = doubt(self.spread_(x, own)) * loud.process.to_numpy()
+    new.parts_ = _centred(self, _voices(self, x, own, part, sure, said, loud))
+    new.pulls_ = {p: _strongest(self, x, own, part, sure, p, np.zeros(0, int)) for p in ('artist', 'audio')}
+
+# %% ../nbs/05_recommender.ipynb #2e841cac
 def _joined(both, old, new):
     "`both` with the rows of the two catalogues, in order of id."
     c = pd.concat([old.catalogue_, new.catalogue_], ignore_index=True)
     order = np.argsort(c.track_id.to_numpy(object).astype(str), kind='stable')
     both.catalogue_, both.liked_ = c.iloc[order].reset_index(drop=True), np.argsort(order)[old.liked_]
-    for a in ('artist_x_', 'track_x_', 'audio_x_', 'space_', 'known_', 'open_'): setattr(both, a, np.concatenate([getattr(old, a), getattr(new, a)])[order])
+    for a in ('artist_x_', 'track_x_', 'audio_x_', 'space_', 'known_', 'open_'):
+        setattr(both, a, np.concatenate([getattr(old, a), getattr(new, a)])[order])
     if hasattr(old, 'parts_'):
         both.parts_ = pd.concat([old.parts_, new.parts_], ignore_index=True).iloc[order].reset_index(drop=True)
-        both.pulls_ = {p: tuple(np.concatenate([f, g])[order] for f, g in zip(old.pulls_[p], new.pulls_[p])) for p in old.pulls_}
+        joined = lambda p: tuple(np.concatenate([f, g])[order] for f, g in zip(old.pulls_[p], new.pulls_[p]))
+        both.pulls_ = {p: joined(p) for p in old.pulls_}
     _index(both)
     return both
 
@@ -693,36 +837,59 @@ def data_hash(frame:pd.DataFrame)->str:
     "A short hash of a frame's values and order."
     return hashlib.sha256(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes()).hexdigest()[:16]
 
+# %% ../nbs/05_recommender.ipynb #e45bd56e
 def save_recommender(self:Recommender, folder)->Path:
     "Write a fitted recommender as a model folder."
     check_is_fitted(self, 'catalogue_')
-    keep, liked, e = self.open_, self.known_ & self.open_, self.artists_
-    same = {i: j for i, j in self.same_.items() if keep[self.row_[j]]}
-    arrays = {'artist_x': self.artist_x_[keep], 'space': self.space_[keep], 'middle': self.middle_, 'artist_vectors': e.vectors, 'artist_inferred': e.inferred} | ({} if e.weights is None else {'artist_weights': e.weights})
-    if self.listener_ is not None: arrays |= {'logits': _logits(self)[keep]}
-    if hasattr(self, 'parts_'): arrays |= {'parts': self.parts_.to_numpy()[keep]} | {f'{p}_{n}': a[keep] for p, both in self.pulls_.items() for n, a in zip(('who', 'much'), both)}
-    keys = pd.concat([self.catalogue_[keep].assign(kind='track', liked=liked[keep]), pd.DataFrame({'track_id': e.ids, 'kind': 'vector'}),
-                      pd.DataFrame({'track_id': list(self.names_), 'title': list(self.names_.values()), 'kind': 'artist'}),
-                      pd.DataFrame({'track_id': list(same), 'recording': list(same.values()), 'kind': 'same'}).astype('str')], ignore_index=True)
-    config = {'kind': 'Recommender', 'data_hash': data_hash(self.catalogue_), 'method': self.method, 'seed': self.seed, 'listener': self.listener_,
+    config = {'kind': 'Recommender', 'data_hash': data_hash(self.catalogue_), 'method': self.method,
+              'seed': self.seed, 'listener': self.listener_,
               'holds': 'ids of liked tracks, and the scores learned from likes and dislikes; no play history'}
-    return save_arrays(folder, config, arrays, keys)
+    return save_arrays(folder, config, _arrays(self), _keys(self))
 
+# %% ../nbs/05_recommender.ipynb #f2870845
+def _arrays(self):
+    "The numbers of a model, of the tracks that it may hold."
+    keep, e = self.open_, self.artists_
+    arrays = {'artist_x': self.artist_x_[keep], 'space': self.space_[keep], 'middle': self.middle_}
+    arrays |= {'artist_vectors': e.vectors, 'artist_inferred': e.inferred}
+    if e.weights is not None: arrays['artist_weights'] = e.weights
+    if self.listener_ is not None: arrays['logits'] = _logits(self)[keep]
+    if hasattr(self, 'parts_'):
+        arrays['parts'] = self.parts_.to_numpy()[keep]
+        arrays |= {f'{p}_{n}': a[keep] for p, both in self.pulls_.items() for n, a in zip(('who', 'much'), both)}
+    return arrays
+
+def _keys(self):
+    "The texts of a model: tracks, artists with vectors, names, and further ids of recordings."
+    keep = self.open_
+    same = {i: j for i, j in self.same_.items() if keep[self.row_[j]]}
+    tracks = self.catalogue_[keep].assign(kind='track', liked=(self.known_ & keep)[keep])
+    vectors = pd.DataFrame({'track_id': self.artists_.ids, 'kind': 'vector'})
+    names = pd.DataFrame({'track_id': list(self.names_), 'title': list(self.names_.values()), 'kind': 'artist'})
+    further = pd.DataFrame({'track_id': list(same), 'recording': list(same.values()), 'kind': 'same'}).astype('str')
+    return pd.concat([tracks, vectors, names, further], ignore_index=True)
+
+# %% ../nbs/05_recommender.ipynb #36a3af68
 def load_recommender(folder)->Recommender:
     "Read a recommender from a model folder."
     config, arrays, keys = load_arrays(folder, 'Recommender')
     try: return _restore(config, arrays, keys)
-    except (KeyError, IndexError, ValueError, AttributeError) as e: raise input_error(folder, f'holds files that do not belong together ({e})', 'Save the model again.') from e
+    except (KeyError, IndexError, ValueError, AttributeError) as e:
+        raise input_error(folder, f'holds files that do not belong together ({e})', 'Save the model again.') from e
 
+# %% ../nbs/05_recommender.ipynb #b4bdbd37
 def _restore(config, arrays, keys):
     "A fitted recommender of what a model folder holds."
-    artists = Embeddings(keys.track_id[keys.kind == 'vector'], arrays['artist_vectors'], arrays.get('artist_weights'), arrays['artist_inferred'])
+    ids, weights = keys.track_id[keys.kind == 'vector'], arrays.get('artist_weights')
+    artists = Embeddings(ids, arrays['artist_vectors'], weights, arrays['artist_inferred'])
     self = Recommender(artists, None, method=config['method'], seed=config['seed'])
     tracks = keys[keys.kind == 'track'].reset_index(drop=True)
-    if not all(len(arrays[a]) == len(tracks) for a in ('artist_x', 'space', 'logits', 'parts') if a in arrays): raise ValueError(f"{len(tracks)} tracks, {len(arrays['space'])} scores")
+    if not all(len(arrays[a]) == len(tracks) for a in ('artist_x', 'space', 'logits', 'parts') if a in arrays):
+        raise ValueError(f"{len(tracks)} tracks, {len(arrays['space'])} scores")
     self.names_ = keys[keys.kind == 'artist'].set_index('track_id').title.to_dict()
     self.same_ = keys[keys.kind == 'same'].set_index('track_id').recording.to_dict()
-    self.catalogue_, self.artists_, self.listener_ = tracks[['track_id', 'title', 'artist', 'artist_ids', 'genres', 'popularity']], artists, config['listener']
+    self.catalogue_ = tracks[['track_id', 'title', 'artist', 'artist_ids', 'genres', 'popularity']]
+    self.artists_, self.listener_ = artists, config['listener']
     self.known_, self.open_ = tracks.liked.astype(bool).to_numpy(), np.ones(len(tracks), bool)
     self.liked_ = np.flatnonzero(self.known_)
     self.artist_x_, self.space_, self.middle_ = arrays['artist_x'], arrays['space'], arrays['middle']
