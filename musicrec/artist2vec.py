@@ -32,6 +32,31 @@ __all__ = ['KINDS', 'ALIKE', 'FORMAT', 'ROWS', 'BLOCK', 'SOLVED', 'HIDDEN', 'WAT
            'neighbours_agree', 'artist_audio', 'artist_genres', 'artist_inputs', 'infer_artists']
 
 # %% ../nbs/03_artist2vec.ipynb #383b8d36
+def _lists(frame, by, column, plays=None):
+    "Distinct values of `column` for each `by`, sorted, weighted by the logarithm of `plays` or else of their rows; lists of two and more."
+    f = pd.DataFrame({'owner': frame[by], 'id': frame[column],
+                      'source': frame['source'] if 'source' in frame else ''})
+    f['plays'] = pd.to_numeric(plays).fillna(0).clip(lower=0).to_numpy(float) if plays is not None else 1.
+    f = (f.dropna(subset=['owner', 'id']).groupby(['owner', 'id'], sort=True)
+         .agg(source=('source', 'first'), plays=('plays', 'sum' if plays is None else 'max')).reset_index())
+    f['weights'] = np.log1p(f.plays).where(f.groupby('owner').plays.transform('min') > 0, 1.)
+    lists = f.groupby('owner', sort=True).agg(
+        source=('source', lambda x: '|'.join(sorted(set(map(str, x))))),
+        artists=('id', list), weights=('weights', list)).reset_index()
+    return lists[lists.artists.str.len() > 1]
+
+# %% ../nbs/03_artist2vec.ipynb #56a5acfe
+def _similar_lists(near, symmetric):
+    "Every artist with those similar to her."
+    pairs = near[near.artist_id != near.similar_id][['artist_id', 'similar_id', 'source']]
+    if symmetric:
+        pairs = pd.concat(
+            [pairs, pairs.rename(columns={'artist_id': 'similar_id', 'similar_id': 'artist_id'})])
+    own = pairs.drop_duplicates('artist_id').assign(similar_id=lambda d: d.artist_id)
+    return _lists(pd.concat([own, pairs]).drop_duplicates(['artist_id', 'similar_id']), 'artist_id',
+                  'similar_id')
+
+# %% ../nbs/03_artist2vec.ipynb #d6f851b9
 KINDS = ('listeners', 'playlists', 'similar')
 
 def corpora(
@@ -44,39 +69,16 @@ def corpora(
     if unknown := set(kinds) - set(KINDS):
         raise InputError(f'{sorted(unknown)} are no kinds of sentences. Choose {", ".join(KINDS)}.')
     heard = t.listener_artists[~t.listener_artists.listener_id.isin(list(leave_out))]
+    listed = lambda: t.playlist_tracks.merge(t.track_artists[['track_id', 'artist_id']], on='track_id')
     frames = {'listeners': lambda: _lists(heard, 'listener_id', 'artist_id', heard.weight),
-              'playlists': lambda: _lists(
-                  t.playlist_tracks.merge(t.track_artists[['track_id', 'artist_id']], on='track_id'),
-                  'playlist_id', 'artist_id'),
+              'playlists': lambda: _lists(listed(), 'playlist_id', 'artist_id'),
               'similar': lambda: _similar_lists(t.similar_artists, symmetric)}
     found = [frames[k]().assign(kind=k) for k in KINDS if k in kinds]
     found = ([f for f in found if len(f)]
              or [pd.DataFrame(columns=['owner', 'source', 'artists', 'weights', 'kind'])])
     return pd.concat(found, ignore_index=True)[['kind', 'owner', 'source', 'artists', 'weights']]
 
-def _lists(frame, by, column, plays=None):
-    "Distinct values of `column` for each `by`, sorted, weighted by the logarithm of `plays` or else of their rows; lists of two and more."
-    f = pd.DataFrame({'owner': frame[by], 'id': frame[column],
-                      'source': frame['source'] if 'source' in frame else ''})
-    f['plays'] = pd.to_numeric(plays).fillna(0).clip(lower=0).to_numpy(float) if plays is not None else 1.
-    f = (f.dropna(subset=['owner', 'id']).groupby(['owner', 'id'], sort=True)
-         .agg(source=('source', 'first'), plays=('plays', 'sum' if plays is None else 'max')).reset_index())
-    f['weights'] = np.log1p(f.plays).where(f.groupby('owner').plays.transform('min') > 0, 1.)
-    lists = f.groupby('owner', sort=True).agg(
-        source=('source', lambda x: '|'.join(sorted(set(map(str, x))))), artists=('id', list),
-        weights=('weights', list)).reset_index()
-    return lists[lists.artists.str.len() > 1]
-
-def _similar_lists(near, symmetric):
-    "Every artist with those similar to her."
-    pairs = near[near.artist_id != near.similar_id][['artist_id', 'similar_id', 'source']]
-    if symmetric:
-        pairs = pd.concat(
-            [pairs, pairs.rename(columns={'artist_id': 'similar_id', 'similar_id': 'artist_id'})])
-    own = pairs.drop_duplicates('artist_id').assign(similar_id=lambda d: d.artist_id)
-    return _lists(pd.concat([own, pairs]).drop_duplicates(['artist_id', 'similar_id']), 'artist_id',
-                  'similar_id')
-
+# %% ../nbs/03_artist2vec.ipynb #cda709e6
 def sentences(
     t:Tables,
     kinds=KINDS, leave_out=(), symmetric:bool=True # As in `corpora`
@@ -93,6 +95,14 @@ def unit(
     return np.divide(vectors, norms, out=np.zeros_like(vectors), where=norms > 0)
 
 # %% ../nbs/03_artist2vec.ipynb #f356a0be
+def _per_id(values, dtype, ids):
+    values = np.asarray(values, dtype=dtype)
+    if values.shape != (len(ids),) or not np.isfinite(values).all():
+        raise InputError(
+            f'weights have shape {values.shape}. Give one finite number per id, {len(ids)} in all.')
+    return values
+
+# %% ../nbs/03_artist2vec.ipynb #fb1dcefe
 @dataclass(eq=False)
 class Embeddings:
     "Vectors looked up by id."
@@ -174,13 +184,6 @@ class Embeddings:
         "Read what `save` wrote."
         return load_embeddings(folder)
 
-def _per_id(values, dtype, ids):
-    values = np.asarray(values, dtype=dtype)
-    if values.shape != (len(ids),) or not np.isfinite(values).all():
-        raise InputError(
-            f'weights have shape {values.shape}. Give one finite number per id, {len(ids)} in all.')
-    return values
-
 # %% ../nbs/03_artist2vec.ipynb #40ae1184
 def top_rows(
     score:np.ndarray, # One number per row
@@ -191,6 +194,7 @@ def top_rows(
     rows = candidates(score, k, 1e-6)
     return rows[np.lexsort((rows if order is None else order[rows], -score[rows].round(6)))][:k]
 
+# %% ../nbs/03_artist2vec.ipynb #d3a29355
 def nearest(
     e:Embeddings,
     id, # One id, or a list of ids
@@ -207,9 +211,10 @@ def nearest(
     score = np.vecdot(e.units, e.units[row])
     order = [i for i in top_rows(score, k + 1, e.order) if i != row][:k]
     ids = pd.array([e.ids[i] for i in order], dtype='str')
-    return pd.DataFrame(
-        {'id': ids, 'name': ids if names is None else [names.get(i, i) for i in ids], 'score': score[order]})
+    shown = ids if names is None else [names.get(i, i) for i in ids]
+    return pd.DataFrame({'id': ids, 'name': shown, 'score': score[order]})
 
+# %% ../nbs/03_artist2vec.ipynb #fdf70ef3
 ALIKE = 5. # The ridge λ: the smaller, the less do artists add who are like the rest of a profile
 
 def tastes(
@@ -225,9 +230,11 @@ def tastes(
         u = units[[e._row[a] for a in p if a in e]]
         if len(u) <= u.shape[1]:
             taste[i] = np.linalg.solve(u @ u.T + ALIKE * np.eye(len(u)), np.full(len(u), ALIKE + 1)) @ u
-        else: taste[i] = np.linalg.solve(u.T @ u + ALIKE * np.eye(u.shape[1]), (ALIKE + 1) * u.sum(0)) # the same, for long profiles
+        else: # the same, for long profiles
+            taste[i] = np.linalg.solve(u.T @ u + ALIKE * np.eye(u.shape[1]), (ALIKE + 1) * u.sum(0))
     return taste
 
+# %% ../nbs/03_artist2vec.ipynb #be9bc414
 def affinity(
     e:Embeddings,
     profiles:list[list[str]] # Ids of each profile
@@ -261,6 +268,7 @@ def save_arrays(
         keys.to_parquet(new/'keys.parquet', index=False)
     return folder
 
+# %% ../nbs/03_artist2vec.ipynb #310a6216
 def load_arrays(
     folder, # What `save_arrays` wrote
     kind:str # What `config.json` must say it is
@@ -291,6 +299,7 @@ def save_embeddings(e:Embeddings, folder)->Path:
     return save_arrays(folder, {'kind': 'Embeddings'}, arrays,
                        pd.DataFrame({'id': pd.Series(e.ids, dtype='str')}))
 
+# %% ../nbs/03_artist2vec.ipynb #0fb33bd7
 def load_embeddings(folder)->Embeddings:
     "Read embeddings from a model folder."
     _, arrays, keys = load_arrays(folder, 'Embeddings')
@@ -380,6 +389,7 @@ def deal(
     n = -(-len(ids) // longest)
     return [sorted(order[i::n]) for i in range(n)]
 
+# %% ../nbs/03_artist2vec.ipynb #923074e4
 def members(
     lists:list[list[str]],
     weights=None, # One number per list, or a list of numbers for each, one per artist
@@ -395,8 +405,9 @@ def members(
         ids, counts = list(at), np.array(list(at.values()), float)
         for hand in deal(ids, longest):
             if len(hand) < 2: continue
-            rows.append([ids[j] for j in hand]), inside.append(
-                counts[hand] / counts[hand].mean()), outside.append(float(w) if whole else 1.)
+            rows.append([ids[j] for j in hand])
+            inside.append(counts[hand] / counts[hand].mean())
+            outside.append(float(w) if whole else 1.)
     names = sorted(set(chain(*rows)))
     column = pd.Index(names).get_indexer(list(chain(*rows)))
     ends = np.cumsum([0, *map(len, rows)])
@@ -411,6 +422,7 @@ def _each(f, n):
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(pool.map(lambda a: f(a, min(a + ROWS, n)), range(0, n, ROWS)))
 
+# %% ../nbs/03_artist2vec.ipynb #01f8c188
 def ppmi(
     member:csr_array, # Lists × artists, from `members`
     weight:np.ndarray, # One number per list
@@ -444,10 +456,11 @@ def _orthonormal(y):
     for _ in range(2): # the second round repairs what rounding left
         g = y.T.astype('float64') @ y.astype('float64')
         c = cholesky(g + np.eye(len(g)) * g.trace() * 1e-12)
-        y, r = np.ascontiguousarray(
-            solve_triangular(c, y.T.astype('float64'), trans='T').T.astype('float32')), c @ r
+        y = solve_triangular(c, y.T.astype('float64'), trans='T').T
+        y, r = np.ascontiguousarray(y.astype('float32')), c @ r
     return y, r
 
+# %% ../nbs/03_artist2vec.ipynb #c382abdb
 def _krylov(blocks, dim, most, tolerance):
     "The leading eigenpairs of a symmetric matrix that comes in blocks of rows."
     n = sum(b.shape[0] for b in blocks)
@@ -468,6 +481,7 @@ def _krylov(blocks, dim, most, tolerance):
         if np.linalg.norm(rest @ vectors[-BLOCK:], axis=0).max() < tolerance * values[0]: break
     return values, basis[:, :k] @ vectors.astype('float32')
 
+# %% ../nbs/03_artist2vec.ipynb #3e93b98c
 def eigenvectors(
     blocks:list[csr_array], # Blocks of rows of a symmetric matrix, from `ppmi`
     dim:int, # How many
@@ -479,9 +493,8 @@ def eigenvectors(
     k, most = min(dim + 1, n), BLOCK * -(-(3 if pairs > 5_000_000 else 8) * dim // BLOCK)
     with threadpool_limits(1): # threads inside a product would add in another order
         if n <= max(most + BLOCK, 600):
-            values, vectors = (x[..., ::-1][..., :k]
-                               for x in np.linalg.eigh(
-                                   np.concatenate([b.toarray() for b in blocks]).astype('float64')))
+            dense = np.concatenate([b.toarray() for b in blocks]).astype('float64')
+            values, vectors = (x[..., ::-1][..., :k] for x in np.linalg.eigh(dense))
         else: values, vectors = _krylov(blocks, k, most, tolerance)
     floor = noise * max(values[dim], 0) if k > dim else 0
     values, vectors = np.maximum(values[:dim] - floor, 0), vectors[:, :dim]
@@ -499,6 +512,7 @@ def sweeps_for(
     n, pairs = sum(b.shape[0] for b in blocks), sum(b.nnz for b in blocks)
     return min(8, -(-SOLVED // n)) if 4 * dim < n and pairs < n * dim else 0
 
+# %% ../nbs/03_artist2vec.ipynb #792d3489
 def refine(
     blocks:list[csr_array], # From `ppmi`
     vectors:np.ndarray, # From `eigenvectors`
@@ -539,23 +553,50 @@ def hide(
             counts.append(weights[i] if np.ndim(weights[i]) == 0 else np.asarray(weights[i])[keep])
     return left, counts if weights is not None else None, hidden
 
+# %% ../nbs/03_artist2vec.ipynb #96b8b04c
 def brought_back(
     e:Embeddings,
     profiles:list[list[str]], hidden:list[list[str]] # What is left of lists, and what was hidden
 )->float: # Mean NDCG@10
     "How well `affinity` finds what is hidden of some lists."
-    at, turn = {a: i for i, a in enumerate(e.ids)}, lambda i: (
-        zlib.crc32('\x1f'.join(sorted(profiles[i])).encode()), sorted(profiles[i]))
+    at = {a: i for i, a in enumerate(e.ids)}
+    turn = lambda i: (zlib.crc32('\x1f'.join(sorted(profiles[i])).encode()), sorted(profiles[i]))
     some = sorted((i for i, h in enumerate(hidden) if h), key=turn)[:WATCHED]
-    pairs = lambda lists: csr_array(
-        (np.ones(sum(map(len, lists))), ([k for k, l in enumerate(lists) for _ in l],
-                                         [at[a] for l in lists for a in l])), shape=(len(some), len(at)))
+    rows = lambda lists: [k for k, l in enumerate(lists) for _ in l]
+    columns = lambda lists: [at[a] for l in lists for a in l]
+    pairs = lambda lists: csr_array((np.ones(sum(map(len, lists))), (rows(lists), columns(lists))),
+                                    shape=(len(some), len(at)))
     here = [[sorted({a for a in lists[i] if a in at}) for i in some] for lists in (profiles, hidden)]
     found = (rank_scores(e.affinity(here[0]), pairs(here[1]), pairs(here[0]), ['ndcg@10'])['ndcg@10'] if some
              else np.zeros(0))
     return float(np.nanmean(found)) if np.isfinite(found).any() else 0.
 
 # %% ../nbs/03_artist2vec.ipynb #b49a6fa9
+def _check_sentences(sentences):
+    lists = []
+    if sentences is None: raise InputError('there are no sentences. Give lists of artist ids.')
+    for i, s in enumerate(sentences):
+        if s is None or isinstance(s, str) or not all(isinstance(a, str) for a in s):
+            raise InputError(
+                f'sentence {i + 1} is no list of artist ids: {str(s)[:60]!r}. Give lists of text ids.')
+        lists.append(list(s))
+    if not any(len(set(s)) > 1 for s in lists):
+        raise InputError(f'none of {len(lists)} sentences has two artists. Give lists of artists that '
+                         'belong together.')
+    return lists
+
+# %% ../nbs/03_artist2vec.ipynb #6c999001
+def _check_weights(weights, lists):
+    try: weights = [float(w) if np.ndim(w) == 0 else np.asarray(w, float) for w in weights]
+    except (TypeError, ValueError): weights = []
+    fits = (len(weights) == len(lists)
+            and all(np.ndim(w) == 0 or w.shape == (len(s),) for w, s in zip(weights, lists)))
+    if not fits or not all(np.isfinite(w).all() and np.min(w, initial=0) >= 0 for w in weights):
+        raise InputError(f'the weights do not fit the {len(lists)} sentences. Give each sentence one '
+                         'finite number of 0 or more, or a list with one for each of its artists.')
+    return weights
+
+# %% ../nbs/03_artist2vec.ipynb #dc67318c
 @dataclass(eq=False)
 class Artist2Vec(BaseEstimator):
     "Artist vectors from lists of artists."
@@ -625,39 +666,17 @@ class Artist2Vec(BaseEstimator):
         plain, refined = (brought_back(self._embeddings(names, pairs, s), left, hidden) for s in (0, sweeps))
         return refined > plain
 
-def _check_weights(weights, lists):
-    try: weights = [float(w) if np.ndim(w) == 0 else np.asarray(w, float) for w in weights]
-    except (TypeError, ValueError): weights = []
-    fits = (len(weights) == len(lists)
-            and all(np.ndim(w) == 0 or w.shape == (len(s),) for w, s in zip(weights, lists)))
-    if not fits or not all(np.isfinite(w).all() and np.min(w, initial=0) >= 0 for w in weights):
-        raise InputError(f'the weights do not fit the {len(lists)} sentences. Give each sentence one '
-                         'finite number of 0 or more, or a list with one for each of its artists.')
-    return weights
-
-def _check_sentences(sentences):
-    lists = []
-    if sentences is None: raise InputError('there are no sentences. Give lists of artist ids.')
-    for i, s in enumerate(sentences):
-        if s is None or isinstance(s, str) or not all(isinstance(a, str) for a in s):
-            raise InputError(
-                f'sentence {i + 1} is no list of artist ids: {str(s)[:60]!r}. Give lists of text ids.')
-        lists.append(list(s))
-    if not any(len(set(s)) > 1 for s in lists):
-        raise InputError(f'none of {len(lists)} sentences has two artists. Give lists of artists that '
-                         'belong together.')
-    return lists
-
 # %% ../nbs/03_artist2vec.ipynb #87336636
 def main_genre_of_artists(
     t:Tables
 )->pd.Series: # Genre, indexed by `artist_id`
     "The genre most of an artist's tracks have, ties by name."
-    n = t.track_artists[['track_id', 'artist_id']].merge(t.track_genres[['track_id', 'genre']],
-                                                         on='track_id').groupby(['artist_id', 'genre']).size().rename('n').reset_index()
+    both = t.track_artists[['track_id', 'artist_id']].merge(t.track_genres[['track_id', 'genre']], on='track_id')
+    n = both.groupby(['artist_id', 'genre']).size().rename('n').reset_index()
     return (n.sort_values(['artist_id', 'n', 'genre'], ascending=[True, False, True])
             .drop_duplicates('artist_id').set_index('artist_id').genre)
 
+# %% ../nbs/03_artist2vec.ipynb #0e8179da
 def agreement(
     e:Embeddings,
     labels:pd.Series, # Labels of each id that has some, several joined by `|`
@@ -665,8 +684,8 @@ def agreement(
 )->pd.Series: # 0 to 1, by id
     "Share of the `k` nearest labelled neighbours with which an id shares a label."
     known = [i for i in e.ids if i in labels.index]
-    x, y, same = unit(e.take(known)[0]), csr_array(
-        labels[known].astype('str').str.get_dummies('|').to_numpy('int32')), []
+    x, same = unit(e.take(known)[0]), []
+    y = csr_array(labels[known].astype('str').str.get_dummies('|').to_numpy('int32'))
     for i in range(0, len(x), 1000):
         score = x[i:i + 1000] @ x.T
         score[np.arange(len(score)), i + np.arange(len(score))] = -np.inf
@@ -674,6 +693,7 @@ def agreement(
         same.append(np.mean([y[i:i + 1000].multiply(y[column]).sum(axis=1) > 0 for column in near.T], axis=0))
     return pd.Series(np.concatenate(same), known)
 
+# %% ../nbs/03_artist2vec.ipynb #a02a1b59
 def neighbours_agree(
     e:Embeddings,
     labels:pd.Series, k:int=10 # As in `agreement`
@@ -690,6 +710,7 @@ def artist_audio(
     return (t.track_artists[['track_id', 'artist_id']].merge(x, left_on='track_id', right_index=True)
             .drop(columns='track_id').groupby('artist_id', sort=True).mean())
 
+# %% ../nbs/03_artist2vec.ipynb #b8fa5612
 def artist_genres(
     t:Tables,
     most:int=300, # Genres, the commonest
@@ -701,6 +722,7 @@ def artist_genres(
     often = given.sum().sort_index().sort_values(ascending=False, kind='stable')
     return given[often.index[often >= least][:most]]
 
+# %% ../nbs/03_artist2vec.ipynb #f927108d
 def artist_inputs(
     t:Tables,
     known:Iterable[str] # Artists by whom features are scaled
@@ -716,6 +738,16 @@ def artist_inputs(
     return pd.concat({k: v for k, v in sides.items() if len(v)},
                      axis=1).fillna(0).astype('float32').sort_index() if len(audio) or len(genres) else pd.DataFrame()
 
+# %% ../nbs/03_artist2vec.ipynb #4bbe8eaf
+def _weights_by_length(e, vectors):
+    "The power of its length that weighs a vector in `e`, applied to other vectors."
+    length, own = (np.linalg.norm(v.astype('float64'), axis=1) for v in (vectors, e.vectors))
+    fine = (own > 0) & (e.weights > 0)
+    if fine.sum() < 3 or np.ptp(np.log(own[fine])) < 1e-9: return np.full(len(vectors), np.median(e.weights))
+    slope, start = np.polyfit(np.log(own[fine]), np.log(e.weights[fine]), 1)
+    return np.exp(start) * np.maximum(length, np.quantile(own[fine], .01))**slope
+
+# %% ../nbs/03_artist2vec.ipynb #066ad26d
 def infer_artists(
     e:Embeddings,
     t:Tables, # With audio features or genres of known and unknown artists
@@ -736,11 +768,3 @@ def infer_artists(
     weights = None if e.weights is None else np.concatenate([e.weights, _weights_by_length(learned, vectors)])
     return Embeddings(e.ids + new, np.concatenate([e.vectors, vectors]), weights,
                       np.concatenate([e.inferred, np.ones(len(new), bool)]))
-
-def _weights_by_length(e, vectors):
-    "The power of its length that weighs a vector in `e`, applied to other vectors."
-    length, own = (np.linalg.norm(v.astype('float64'), axis=1) for v in (vectors, e.vectors))
-    fine = (own > 0) & (e.weights > 0)
-    if fine.sum() < 3 or np.ptp(np.log(own[fine])) < 1e-9: return np.full(len(vectors), np.median(e.weights))
-    slope, start = np.polyfit(np.log(own[fine]), np.log(e.weights[fine]), 1)
-    return np.exp(start) * np.maximum(length, np.quantile(own[fine], .01))**slope

@@ -271,6 +271,6 @@ def _added(both, t, to):
 def by_name(t:Tables)->Tables:
     "`t` with each artist's folded name for her id, where she has one."
     to = t.artists.set_index('artist_id').name.dropna().map(fold).to_dict()
-    frames = {k: _renamed(f, to, ['artist'])[0].drop_duplicates(list(TABLES[k].key)) for k,
-              f in t.frames().items()}
+    frames = {k: _renamed(f, to, ['artist'])[0].drop_duplicates(list(TABLES[k].key))
+              for k, f in t.frames().items()}
     return _added(Tables(t.notes, **frames), t, to)

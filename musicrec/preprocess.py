@@ -30,6 +30,7 @@ def _numbers(x):
     if x.ndim != 2: raise InputError(f'x has shape {x.shape}. Give a matrix, one row per track.')
     return x
 
+# %% ../nbs/02_preprocess.ipynb #2ebd1768
 def audio_matrix(
     tracks:pd.DataFrame|Tables # One row per track, or tables
 )->np.ndarray: # float32, one row per track, columns in `AUDIO` order; missing values are NaN
@@ -40,6 +41,14 @@ def audio_matrix(
     return _numbers(tracks[list(AUDIO)]).astype('float32')
 
 # %% ../nbs/02_preprocess.ipynb #2595bac3
+def _finite(x):
+    x = _numbers(x)
+    if np.isinf(x).any():
+        raise InputError(f'row {int(np.isinf(x).any(1).argmax()) + 1} of x is infinite. Correct it or '
+                         'leave it empty.')
+    return x
+
+# %% ../nbs/02_preprocess.ipynb #fbc49f79
 @dataclass(eq=False)
 class Standardize(BaseEstimator):
     "Each column centred and scaled to unit variance by the training rows."
@@ -64,13 +73,6 @@ class Standardize(BaseEstimator):
                              'Give the same columns.')
         return np.nan_to_num((x - self.mean_) / self.scale_).astype('float32')
 
-def _finite(x):
-    x = _numbers(x)
-    if np.isinf(x).any():
-        raise InputError(f'row {int(np.isinf(x).any(1).argmax()) + 1} of x is infinite. Correct it or '
-                         'leave it empty.')
-    return x
-
 # %% ../nbs/02_preprocess.ipynb #43908447
 def merge_duplicates(
     t:Tables
@@ -87,10 +89,10 @@ def merge_duplicates(
     votes = t.preferences.assign(track_id=t.preferences.track_id.map(best)).dropna(subset='track_id')
     share = votes.groupby(['listener_id', 'track_id']).label.transform('mean')
     votes = votes.assign(label=(share > .5).astype('Int64'))[(share != .5).to_numpy()]
+    kept = lambda frame: frame[frame.track_id.map(best) == frame.track_id]
     return t.replace(
-        tracks=t.tracks[t.tracks.track_id.isin(best)].pipe(lambda d: d[d.track_id.map(best) == d.track_id]),
-        track_artists=moved(t.track_artists[t.track_artists.track_id.map(best) == t.track_artists.track_id],
-                            'track_id', 'artist_id'),
+        tracks=kept(t.tracks[t.tracks.track_id.isin(best)]),
+        track_artists=moved(kept(t.track_artists), 'track_id', 'artist_id'),
         audio_features=moved(t.audio_features, 'track_id', 'source'),
         track_genres=moved(t.track_genres, 'track_id', 'genre', 'source'),
         playlist_tracks=moved(t.playlist_tracks, 'playlist_id', 'position'),
@@ -99,17 +101,19 @@ def merge_duplicates(
         listens=t.listens.assign(track_id=t.listens.track_id.map(best).fillna(t.listens.track_id)))
 
 # %% ../nbs/02_preprocess.ipynb #527d6759
+def _main_genre(frame):
+    n = frame.groupby(['track_id', 'genre']).size().rename('n').reset_index()
+    return (n.sort_values(['track_id', 'n', 'genre'], ascending=[True, False, True])
+            .drop_duplicates('track_id').set_index('track_id').genre)
+
+# %% ../nbs/02_preprocess.ipynb #f8f06cbf
 def main_genre(
     t:Tables
 )->pd.Series: # Genre, indexed by `track_id`
     "The most frequent genre of each track that has one, ties by name."
     return _main_genre(t.track_genres)
 
-def _main_genre(frame):
-    n = frame.groupby(['track_id', 'genre']).size().rename('n').reset_index()
-    return (n.sort_values(['track_id', 'n', 'genre'], ascending=[True, False, True])
-            .drop_duplicates('track_id').set_index('track_id').genre)
-
+# %% ../nbs/02_preprocess.ipynb #b65756de
 def label_matrix(
     t:Tables,
     ids, # Track ids, one row each
@@ -129,13 +133,13 @@ def label_matrix(
         raise InputError(f'{names[names.duplicated()][0]!r} is twice among classes. Give each label once.')
     columns = names.get_indexer(frame[column])
     keep = columns >= 0
-    return csr_array((np.ones(keep.sum(), 'float32'),
-                      (rows.get_indexer(frame.track_id)[keep], columns[keep])),
-                     shape=(len(rows), len(classes))), classes
+    at = rows.get_indexer(frame.track_id)[keep], columns[keep]
+    return csr_array((np.ones(keep.sum(), 'float32'), at), shape=(len(rows), len(classes))), classes
 
 # %% ../nbs/02_preprocess.ipynb #34eb5969
 BY = ('track', 'artist', 'album', 'playlist', 'time')
 
+# %% ../nbs/02_preprocess.ipynb #b8dec909
 @dataclass(frozen=True, eq=False)
 class Split:
     "Track ids of three disjoint sides, one id per recording."
@@ -147,29 +151,28 @@ class Split:
     dropped:int=0 # Tracks left out of train or valid because they share a group with another side, or because their date is unclear
     merged:int=0 # Further ids of recordings that are in
     def __repr__(self):
-        return f'Split(by={self.by!r}, train={len(self.train)}, valid={len(self.valid)}, test={len(self.test)}, dropped={self.dropped}, merged={self.merged})'
+        return (f'Split(by={self.by!r}, train={len(self.train)}, valid={len(self.valid)}, '
+                f'test={len(self.test)}, dropped={self.dropped}, merged={self.merged})')
 
 # %% ../nbs/02_preprocess.ipynb #ccdf4216
 def _albums(t):
     "An album for each track that has one: equal ids, or equal folded names and main artists, are one album."
     artist = t.tracks.track_id.map(main_artists(t))
-    named = (t.tracks.album_name.map(fold, na_action='ignore')
-             .astype('str') + '|' + artist.astype('str')).to_numpy(object, na_value=None)
+    title = t.tracks.album_name.map(fold, na_action='ignore').astype('str')
+    named = (title + '|' + artist.astype('str')).to_numpy(object, na_value=None)
     label = t.tracks.album_id.fillna(pd.Series(named, t.tracks.index).astype('str'))
     both = np.flatnonzero(t.tracks.album_id.notna() & pd.notna(named))
-    # ids and names
-    codes, labels = pd.factorize(np.concatenate([t.tracks.album_id.to_numpy(object, na_value=None), named]),
-                                 sort=True)
-    n = len(t.tracks)
-    part = connected_components(
-        coo_array((np.ones(len(both)), (codes[both], codes[both + n])), shape=(len(labels),) * 2),
-        directed=False)[1]
+    ids_and_names = np.concatenate([t.tracks.album_id.to_numpy(object, na_value=None), named])
+    codes, labels = pd.factorize(ids_and_names, sort=True)
+    links = codes[both], codes[both + len(t.tracks)]
+    part = connected_components(coo_array((np.ones(len(both)), links), shape=(len(labels),) * 2),
+                                directed=False)[1]
     place = pd.Index(labels).get_indexer(label.to_numpy(object, na_value=None))
-    frame = pd.DataFrame({'track_id': t.tracks.track_id, 'group': label,
-                          'part': np.where(place >= 0, part[place] if len(part) else -1,
-                                           -1)}).dropna(subset='group')
+    part = np.where(place >= 0, part[place] if len(part) else -1, -1)
+    frame = pd.DataFrame({'track_id': t.tracks.track_id, 'group': label, 'part': part}).dropna(subset='group')
     return frame.assign(group=frame.groupby('part').group.transform('min'))[['track_id', 'group']]
 
+# %% ../nbs/02_preprocess.ipynb #a001b9b9
 def track_groups(
     t:Tables,
     by:str # `track`, `artist`, `album` or `playlist`
@@ -187,8 +190,8 @@ def track_groups(
         raise InputError(f'these tables have no {by} to split by. Split by track, or give a file with a '
                          'column for it.')
     groups = groups.set_axis(['track_id', 'group'], axis=1)
-    return pd.concat([groups[groups.track_id.isin(ids.track_id)],
-                      (alone := ids[~ids.track_id.isin(groups.track_id)]).assign(group=alone.track_id)],
+    alone = ids[~ids.track_id.isin(groups.track_id)]
+    return pd.concat([groups[groups.track_id.isin(ids.track_id)], alone.assign(group=alone.track_id)],
                      ignore_index=True)
 
 # %% ../nbs/02_preprocess.ipynb #3d4bcb5a
@@ -204,6 +207,7 @@ def _sides(sizes, shares, rng):
         room[side[g]] -= sizes[g]
     return side
 
+# %% ../nbs/02_preprocess.ipynb #ab11ef41
 def _even_sides(classes, shares, rng):
     "A side for each track: tracks stand in random order within their class, and every stretch of the row has each side's share."
     n, rest = len(classes), shares[1] + shares[2]
@@ -213,8 +217,10 @@ def _even_sides(classes, shares, rng):
     side[order[np.argsort(rng.permutation(classes.max() + 1)[classes[order]], kind='stable')]] = place
     return side
 
+# %% ../nbs/02_preprocess.ipynb #a74ed75c
 def _balanced_sides(groups, classes, shares, rng):
-    "A side for each group: groups with the larger half of the tracks are drawn by the shares alone, each of the others goes where the classes of its tracks are most wanted."
+    """A side for each group: groups with the larger half of the tracks are drawn by the shares alone,
+    each of the others goes where the classes of its tracks are most wanted."""
     counts, sizes = coo_array((np.ones(len(groups)), (groups, classes))).tocsr(), np.bincount(groups)
     open_ = np.flatnonzero(np.array(shares) > 0)
     due, order = np.outer(np.array(shares)[open_], counts.sum(0)), rng.permutation(len(sizes))
@@ -225,8 +231,8 @@ def _balanced_sides(groups, classes, shares, rng):
     drawn = drawn[np.lexsort((sizes[drawn], counts[drawn].argmax(1)))]
     at = np.searchsorted(np.cumsum(np.array(shares)[open_])[:-1],
                          (rng.random() + (5**.5 - 1) / 2 * np.arange(len(drawn))) % 1, side='right')
-    have, side = np.stack(
-        [counts[drawn[at == i]].sum(0) for i in range(len(open_))]), np.empty(len(sizes), int)
+    have = np.stack([counts[drawn[at == i]].sum(0) for i in range(len(open_))])
+    side = np.empty(len(sizes), int)
     side[drawn] = open_[at]
     for g in rest:
         cut = slice(*counts.indptr[g:g + 2])
@@ -248,6 +254,20 @@ def _dates(t, best):
     days = pd.DataFrame({'first': first.astype('datetime64[s]'), 'last': last.astype('datetime64[s]')})
     return days.groupby(best.loc[t.tracks.track_id].to_numpy()).min()
 
+# %% ../nbs/02_preprocess.ipynb #af4fded5
+def _time_leaks(dated):
+    "Tracks without a date, and those that may be older than one on an earlier side."
+    undated, newest = dated[dated['first'].isna()], pd.NaT
+    rows = [('time', i, f'{s}, without a date')
+            for i, s in undated[['track_id', 'side']].itertuples(index=False)]
+    for name in ('train', 'valid', 'test'):
+        own = dated[dated.side == name]
+        rows += [('time', i, f'{name}, though an earlier side may be newer')
+                 for i in own.track_id[own['first'] <= newest]]
+        newest = max((d for d in (newest, own['last'].max()) if not pd.isna(d)), default=pd.NaT)
+    return rows
+
+# %% ../nbs/02_preprocess.ipynb #ce82dd36
 def leaks(
     t:Tables,
     train, valid, test, # Track ids
@@ -264,26 +284,18 @@ def leaks(
     keys = [('recording', side.assign(group=side.recording))]
     if by not in ('track', 'time'):
         groups = track_groups(t, by)
-        keys.append((
-            by, side.merge(
-                groups.assign(recording=groups.track_id.map(best))[['recording', 'group']].drop_duplicates(),
-                on='recording')))
+        groups = groups.assign(recording=groups.track_id.map(best))[['recording', 'group']].drop_duplicates()
+        keys.append((by, side.merge(groups, on='recording')))
     for what, both in keys:
         both = both[['group', 'side']].drop_duplicates()
         on = (both[both.duplicated('group', keep=False)].groupby('group')
               .side.agg(lambda s: ' and '.join(sorted(s))))
         rows += [(what, g, s) for g, s in on.items()]
     if by == 'time':
-        dated, newest = side.merge(_dates(t, best), left_on='recording', right_index=True, how='left'), pd.NaT
-        rows += [('time', i, f'{s}, without a date') for i,
-                 s in dated[dated['first'].isna()][['track_id', 'side']].itertuples(index=False)]
-        for name in ('train', 'valid', 'test'):
-            own = dated[dated.side == name]
-            rows += [('time', i, f'{name}, though an earlier side may be newer')
-                     for i in own.track_id[own['first'] <= newest]]
-            newest = max((d for d in (newest, own['last'].max()) if not pd.isna(d)), default=pd.NaT)
+        rows += _time_leaks(side.merge(_dates(t, best), left_on='recording', right_index=True, how='left'))
     return pd.DataFrame(rows, columns=['what', 'group', 'sides'])
 
+# %% ../nbs/02_preprocess.ipynb #8366f3c0
 def check_split(t:Tables, s:Split, best:pd.Series|None=None)->Split:
     "The split itself if nothing leaks, else a `LeakError` that names the first leak."
     found = leaks(t, s.train, s.valid, s.test, s.by, best)
@@ -291,6 +303,28 @@ def check_split(t:Tables, s:Split, best:pd.Series|None=None)->Split:
         what, group, sides = found.iloc[0]
         raise LeakError(f'{len(found)} leaks: {what} {group!r} is in {sides}. Let `split` draw the sides.')
     return s
+
+# %% ../nbs/02_preprocess.ipynb #2f7cd032
+def _time_sides(first, last, shares):
+    "A side for each row by its first and last day, the newest for the test; -1 where that is missing or too coarse."
+    left = ~np.isnat(first)
+    side, n = np.full(len(left), -1), left.sum()
+    if not n:
+        raise InputError('these tables have no time to split by. Give a file with release dates, or '
+                         'split by track.')
+    for i in (2, 1):
+        if not shares[i] or not left.any(): continue
+        dates, before = np.unique(np.sort(first[left]), return_index=True)
+        # one date stays whole, so shares are met as near as dates allow
+        start = dates[np.abs(left.sum() - before - shares[i] * n).argmin()]
+        side[left & (first >= start)] = i
+        left &= last < start
+    side[left] = 0
+    if empty := [name for i, name in enumerate(('train', 'valid', 'test'))
+                 if shares[i] and not (side == i).any()]:
+        raise InputError(
+            f'the release dates leave nothing for {empty[0]}. Give other shares, or split by track.')
+    return side
 
 # %% ../nbs/02_preprocess.ipynb #ac1d4e08
 class _Draw:
@@ -306,8 +340,8 @@ class _Draw:
             raise InputError(f'{best.nunique()} recordings cannot be cut into three sides. Give at least 3.')
         self.merged = len(best) - best.nunique()
         groups = track_groups(t, 'track' if by == 'time' else by)
-        own, groups = groups.track_id.isin(best).to_numpy(), groups.assign(
-            track_id=groups.track_id.map(self.best))
+        own = groups.track_id.isin(best).to_numpy()
+        groups = groups.assign(track_id=groups.track_id.map(self.best))
         # the home of the id that stands for all comes first
         groups = pd.concat([groups[own], groups[~own]]).drop_duplicates()
         self.groups = groups[groups.track_id.isin(best)]
@@ -323,9 +357,8 @@ class _Draw:
     def even_sides(self, shares, seed, classes):
         "A side for each track, drawn by home groups so that each side has its share of every class."
         if classes is None:
-            label = _main_genre(self.t.track_genres.assign(
-                track_id=self.t.track_genres.track_id.map(self.best)).drop_duplicates(
-                    ['track_id', 'genre', 'source']))
+            genres = self.t.track_genres.assign(track_id=self.t.track_genres.track_id.map(self.best))
+            label = _main_genre(genres.drop_duplicates(['track_id', 'genre', 'source']))
         else: label = pd.Series(classes).dropna().groupby(self.best).first()
         codes = pd.factorize(label.reindex(self.ids).to_numpy(object), use_na_sentinel=False)[0]
         if codes.max() == 0: return self.sides(shares, seed)
@@ -336,24 +369,7 @@ class _Draw:
     def time_sides(self, shares):
         "A side for each track, the newest for the test; -1 where the date is missing, or too coarse to say."
         days = _dates(self.t, self.best).reindex(self.ids)
-        first, last, left = days['first'].to_numpy(), days['last'].to_numpy(), days['first'].notna().to_numpy().copy()
-        side, n = np.full(len(left), -1), left.sum()
-        if not n:
-            raise InputError('these tables have no time to split by. Give a file with release dates, or '
-                             'split by track.')
-        for i in (2, 1):
-            if not shares[i] or not left.any(): continue
-            dates, before = np.unique(np.sort(first[left]), return_index=True)
-            # one date stays whole, so shares are met as near as dates allow
-            start = dates[np.abs(left.sum() - before - shares[i] * n).argmin()]
-            side[left & (first >= start)] = i
-            left &= last < start
-        side[left] = 0
-        if empty := [name for i, name in enumerate(('train', 'valid', 'test'))
-                     if shares[i] and not (side == i).any()]:
-            raise InputError(
-                f'the release dates leave nothing for {empty[0]}. Give other shares, or split by track.')
-        return side
+        return _time_sides(days['first'].to_numpy(), days['last'].to_numpy(), shares)
 
     def split(self, side, seed):
         "The split of sides 0, 1, 2: the test keeps everything, validation gives way to it, training to both."

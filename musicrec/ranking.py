@@ -35,6 +35,7 @@ def core(
         pairs = pairs[~few]
     return pairs.sort_values(['listener_id', 'artist_id'], ignore_index=True)
 
+# %% ../nbs/03a_ranking.ipynb #4c71a4d6
 @dataclass(eq=False)
 class HeldOut:
     "What listeners play, cut in two: to learn from, and to find again."
@@ -43,6 +44,7 @@ class HeldOut:
     train:csr_array # Listeners × items: plays, more than 0
     test:csr_array # The same for what was hidden
 
+# %% ../nbs/03a_ranking.ipynb #5da21f7e
 def hold_out(
     pairs:pd.DataFrame, # `listener_id, artist_id, weight`, each pair once
     share:float=.2, # What is hidden of each listener, at least one artist
@@ -75,6 +77,7 @@ def popularity(
     "The most heard for everyone."
     return np.tile(np.asarray(_ones(x).sum(axis=0), float), (x.shape[0], 1))
 
+# %% ../nbs/03a_ranking.ipynb #d70ada88
 def item_knn(x:csr_array)->np.ndarray:
     "The sum of an item's cosines with a listener's items, each item seen as the set of its listeners."
     one = _ones(x)
@@ -83,6 +86,7 @@ def item_knn(x:csr_array)->np.ndarray:
     np.fill_diagonal(near, 0)
     return one @ near
 
+# %% ../nbs/03a_ranking.ipynb #5c6a3fbe
 def ease(
     x:csr_array,
     penalty:float=75. # On the diagonal of the Gram matrix
@@ -98,23 +102,24 @@ def ease(
     np.fill_diagonal(weights, 0)
     return one @ weights
 
-PENALTIES = (10., 25., 50., 75., 100., 150., 250., 500., 1000.)
-
+# %% ../nbs/03a_ranking.ipynb #18fb5f8d
 def inner(cut:HeldOut, seed:int=0)->HeldOut:
     "The training part, cut again: for choosing settings without a look at the test part."
     coo = cut.train.tocoo()
     name = lambda names, at: np.array(names, object)[at]
-    frame = pd.DataFrame(
-        {'listener_id': name(cut.listeners, coo.row), 'artist_id': name(cut.items, coo.col),
-         'weight': coo.data})
+    frame = pd.DataFrame({'listener_id': name(cut.listeners, coo.row),
+                          'artist_id': name(cut.items, coo.col), 'weight': coo.data})
     return hold_out(frame, seed=seed + 1000)
+
+# %% ../nbs/03a_ranking.ipynb #5234e573
+PENALTIES = (10., 25., 50., 75., 100., 150., 250., 500., 1000.)
 
 def tuned_ease(cut:HeldOut, seed:int=0)->np.ndarray:
     "EASE with the penalty that finds most of a further hidden fifth (NDCG@10)."
     part, score = inner(cut, seed), []
     for p in PENALTIES:
-        score.append(
-            np.nanmean(rank_scores(ease(part.train, p), part.test, part.train, ['ndcg@10'])['ndcg@10']))
+        found = rank_scores(ease(part.train, p), part.test, part.train, ['ndcg@10'])
+        score.append(np.nanmean(found['ndcg@10']))
         if score[-1] < .97 * max(score): break # past the best
     return ease(cut.train, PENALTIES[int(np.argmax(score))])
 
@@ -125,6 +130,7 @@ def lists_of(cut:HeldOut)->tuple[list[list[str]],list[list[float]]]:
     ids = [[cut.items[j] for j in cut.train.indices[a:b]] for a, b in zip(ends, ends[1:])]
     return ids, [np.log1p(cut.train.data[a:b]).tolist() for a, b in zip(ends, ends[1:])]
 
+# %% ../nbs/03a_ranking.ipynb #54c2ad18
 def vector_scores(
     e:Embeddings,
     cut:HeldOut
@@ -134,13 +140,16 @@ def vector_scores(
     score = e.affinity(lists_of(cut)[0])
     return np.where(rows >= 0, score[:, rows], score.min() - 1)
 
+# %% ../nbs/03a_ranking.ipynb #46878ddf
 def _default(cut, seed):
     lists, plays = lists_of(cut)
     return vector_scores(Artist2Vec().fit(lists, plays).embeddings_, cut)
 
+# %% ../nbs/03a_ranking.ipynb #c9e37f81
 def _paper(cut, seed):
     return vector_scores(Artist2Vec('paper', seed=seed).fit(lists_of(cut)[0]).embeddings_, cut)
 
+# %% ../nbs/03a_ranking.ipynb #f91435ce
 RANKERS = {'default': _default, 'paper': _paper, 'popularity': lambda cut, seed: popularity(cut.train),
            'item_knn': lambda cut, seed: item_knn(cut.train), 'ease': tuned_ease}
 
@@ -153,6 +162,7 @@ def judged(
     top = best(np.where(cut.train.toarray() > 0, -np.inf, score), 20)
     return rank_scores(score, cut.test, cut.train) | {'novelty': novelty(top, _ones(cut.train).sum(axis=0))}
 
+# %% ../nbs/03a_ranking.ipynb #819b5855
 def rank_listeners(
     pairs:pd.DataFrame, # `listener_id, artist_id, weight`
     methods:Iterable[str]=tuple(RANKERS), # Names in `RANKERS`, or a mapping from name to a function of cut and seed
@@ -173,6 +183,7 @@ def rank_listeners(
             runs[m].append(judged(f(cut, seed), cut))
     return runs
 
+# %% ../nbs/03a_ranking.ipynb #3282a861
 def ranking_rows(
     runs:dict[str,list[dict]], # From `rank_listeners`
     metrics:Iterable[str]=('ndcg@10', 'ndcg@20', 'recall@10', 'recall@20', 'coverage@20', 'novelty')
@@ -182,9 +193,9 @@ def ranking_rows(
     for m, r in runs.items():
         for name in metrics:
             values = np.array([x[name] for x in r])
-            rows.append(
-                (m, name, *((values.mean(), values.min(), values.max()) if values.ndim == 1
-                            else paired(values, np.zeros_like(values), n=400)), len(r)))
+            mean_and_range = ((values.mean(), values.min(), values.max()) if values.ndim == 1
+                              else paired(values, np.zeros_like(values), n=400))
+            rows.append((m, name, *mean_and_range, len(r)))
     return pd.DataFrame(rows, columns=['method', 'metric', 'value', 'low', 'high', 'seeds'])
 
 # %% ../nbs/03a_ranking.ipynb #6097758e
@@ -196,6 +207,7 @@ class HeldLinks:
     known:csr_array # Artists × artists, symmetric: links left
     hidden:csr_array # Links removed
 
+# %% ../nbs/03a_ranking.ipynb #2a142fe3
 def hold_out_links(
     near:pd.DataFrame, # `artist_id, similar_id`
     share:float=.2, seed:int=0
@@ -212,6 +224,7 @@ def hold_out_links(
     left = near[~gone[at]].groupby('artist_id', sort=True).similar_id.agg(list)
     return HeldLinks(items, [[i, *js] for i, js in left.items()], both(~gone), both(gone))
 
+# %% ../nbs/03a_ranking.ipynb #8d45268b
 def link_scores(
     score, # Function of a block of rows that gives rows × artists
     cut:HeldLinks,
@@ -227,11 +240,13 @@ def link_scores(
         found.append([RANKING[m][0](hit, n, k) for m in ('recall@20', 'ndcg@20')])
     return tuple(np.concatenate(x) for x in zip(*found))
 
+# %% ../nbs/03a_ranking.ipynb #070b0c61
 def resource_allocation(cut:HeldLinks):
     "Common neighbours, each worth one over the number of its own."
     spread = cut.known @ diags_array(1 / np.maximum(cut.known.sum(axis=0), 1))
     return lambda rows: (spread[rows] @ cut.known).toarray()
 
+# %% ../nbs/03a_ranking.ipynb #4e005a4b
 def three_steps(cut:HeldLinks):
     "Paths of two and of three steps, each artist's links divided by the root of how many she has."
     fair = diags_array(np.maximum(cut.known.sum(axis=0), 1)**-.5)
@@ -239,12 +254,15 @@ def three_steps(cut:HeldLinks):
     two = (step @ step).tocsr()
     return lambda rows: (two[rows] + two[rows] @ step).toarray()
 
+# %% ../nbs/03a_ranking.ipynb #29508199
 def cosine_scores(e:Embeddings, items:list[str]):
     "Scores by cosine, zero for artists without a vector."
     units = unit(e.take(items)[0])
     return lambda rows: units[rows] @ units.T
 
+# %% ../nbs/03a_ranking.ipynb #48b3928e
 def symmetric_lists(cut:HeldLinks)->list[list[str]]:
     "Every artist with all that are linked to her, either way."
-    return [[cut.items[i], *(cut.items[j] for j in cut.known.indices[a:b])] for i,
-            (a, b) in enumerate(zip(cut.known.indptr, cut.known.indptr[1:])) if b > a]
+    ends = cut.known.indptr
+    return [[cut.items[i], *(cut.items[j] for j in cut.known.indices[a:b])]
+            for i, (a, b) in enumerate(zip(ends, ends[1:])) if b > a]

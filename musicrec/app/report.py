@@ -40,8 +40,8 @@ def html_table(
     head = ''.join(f'<th scope="col"{css[c]}>{text(c)}</th>' for c in frame)
     rows = zip(frame.itertuples(index=False), simulated if len(simulated) else [False] * len(frame))
     body = ''.join(f'<tr{" class=simulated" if sim else ""}>'
-                   + ''.join(f'<td{css[c]}>{text(v)}</td>' for c, v in zip(frame, r)) + '</tr>' for r,
-                   sim in rows)
+                   + ''.join(f'<td{css[c]}>{text(v)}</td>' for c, v in zip(frame, r)) + '</tr>'
+                   for r, sim in rows)
     return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 # %% ../../nbs/app/report.ipynb #64c458f4

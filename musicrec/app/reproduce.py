@@ -106,8 +106,8 @@ def _record(t, data, seed, scored, simulated, who):
                                                        & (d.task == NAMES['likes']))
     return {'schema': 1, 'made_by': 'musicrec reproduce', 'task': 'reproduce', 'by': 'track',
             'data': str(data), 'seed': seed, 'n': len(t.tracks), 'vectors_from': [],
-            'classes': {task: s[0]['paper'][0][1].shape[1] for task,
-                        s in scored.items() if not isinstance(s, str)},
+            'classes': {task: s[0]['paper'][0][1].shape[1]
+                        for task, s in scored.items() if not isinstance(s, str)},
             'not_run': {task: s for task, s in scored.items() if isinstance(s, str)},
             'best_auc': _best(t, who) if simulated else None, 'roc': _bands(scored),
             'rows': _plain(pd.concat(rows)[['task', 'method', 'metric', 'value', 'low', 'high', 'seeds']]
@@ -175,8 +175,8 @@ def _note(record, simulated):
 def write_report(record:dict, recommendations:pd.DataFrame, folder:Path, simulated:bool)->Path:
     "Write `report.html` from a run's record and figures."
     table = table_beside(record)
-    missing = ''.join(f'<p>{text(NAMES[t])} was not run: {text(why)}</p>' for t,
-                      why in record['not_run'].items())
+    missing = ''.join(f'<p>{text(NAMES[t])} was not run: {text(why)}</p>'
+                      for t, why in record['not_run'].items())
     scores = pd.DataFrame(record['rows']).rename(columns={'seeds': 'runs'})
     mark = ' (simulated listening)' if simulated else ''
     sections = [("The paper's table and ours",
@@ -241,8 +241,8 @@ def _run(data, folder, seed, quick, say):
     encoders = {target: _encoder(t, target, seed, 30 if quick else 200) for target in ('artist', 'genre')}
     for number, (target, encoder) in enumerate(encoders.items(), 2):
         _save(_draw_encoder(encoder, target + 's'), folder, number)
-    done('track embeddings', ', '.join(f'{target}: {len(e.classes_)} classes' for target,
-                                       e in encoders.items() if not isinstance(e, str)) + '; figures 2, 3')
+    done('track embeddings', ', '.join(f'{target}: {len(e.classes_)} classes'
+                                       for target, e in encoders.items() if not isinstance(e, str)) + '; figures 2, 3')
     recommendations = _recommend(t, who, artists, encoders, seed, folder)
     done('recommender', f'{len(recommendations)} recommendations for {who!r}; figure 4')
     return _evaluate(t, data, seed, quick, artists, recommendations, simulated, who, folder, done, say)

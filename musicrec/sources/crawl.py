@@ -429,8 +429,8 @@ def similar_to(c, jobs):
             done.jobs += [Job('similar', make_id(c[name].namespace, 'artist', k), j.depth + 1) for k in found]
         if n >= (c.plan.min_similar if c.plan.fill else 1): break
     done.states[j.key] = ('done' if n >= c.plan.min_similar else 'few' if n else 'missing', {'n': n})
-    done.jobs += [Job(stage, j.key, j.depth) for stage,
-                  want in (('tracks', True), ('identify', c.plan.features), ('genres', c.plan.genres))
+    done.jobs += [Job(stage, j.key, j.depth)
+                  for stage, want in (('tracks', True), ('identify', c.plan.features), ('genres', c.plan.genres))
                   if want]
     return done
 

@@ -142,8 +142,8 @@ def redact(
 )->str: # Safe to store and to print
     "`url` with the values of secret parameters taken out."
     parts = urlsplit(url)
-    query = [(k, '***' if k.lower() in _SECRET else v) for k,
-             v in parse_qsl(parts.query, keep_blank_values=True)]
+    query = [(k, '***' if k.lower() in _SECRET else v)
+             for k, v in parse_qsl(parts.query, keep_blank_values=True)]
     return urlunsplit(parts._replace(query=urlencode(query, safe='*:,/'),
                                      netloc=parts.netloc.rpartition('@')[2]))
 

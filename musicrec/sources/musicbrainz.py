@@ -57,8 +57,8 @@ class MusicBrainz:
                  for r in u.get('relations') or [] if r.get('artist') and not r.get('ended'))
         found = {}
         for url, mbid in links: found.setdefault(address.get(url), set()).add(mbid)
-        return {i: Match(min(m), 'mb_url', 1. if len(m) == 1 else .5, len(m) > 1) for i,
-                m in found.items() if i}
+        return {i: Match(min(m), 'mb_url', 1. if len(m) == 1 else .5, len(m) > 1)
+                for i, m in found.items() if i}
 
     def by_name(self, name:str)->Match:
         "The only artist of that folded name."

@@ -32,8 +32,8 @@ def link_id(
 )->str|None:
     "The track id in links, ours before Spotify's before MusicBrainz'."
     links = [l for l in map(text_of, links) if l]
-    return next((made.format(m[1].lower() if link is _RECORDING else m[1]) for link,
-                 made in _LINKS for l in links if (m := link.search(l))), None)
+    return next((made.format(m[1].lower() if link is _RECORDING else m[1])
+                 for link, made in _LINKS for l in links if (m := link.search(l))), None)
 
 # %% ../../nbs/sources/playlist_files.ipynb #827ed9dd
 def _ms(value, unit=1):
@@ -59,8 +59,8 @@ def _named(blob, title):
 # %% ../../nbs/sources/playlist_files.ipynb #9c168063
 def _playlist(entries, title, blob, listener, strict):
     "Tables of entries that have `id`, `title`, `artist`, `album`, `ms`."
-    cells = {ours: texts(e.get(theirs) for e in entries) for ours,
-             theirs in (('track_id', 'id'), ('title', 'title'), ('artist', 'artist'),
+    cells = {ours: texts(e.get(theirs) for e in entries)
+             for ours, theirs in (('track_id', 'id'), ('title', 'title'), ('artist', 'artist'),
                         ('album_name', 'album'))}
     frame = pd.DataFrame(cells | {'duration_ms': pd.Series([e.get('ms') for e in entries], dtype='Int64')})
     frame['track_id'] = frame.track_id.fillna(

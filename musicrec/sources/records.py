@@ -46,8 +46,8 @@ class Rows(defaultdict):
 
     def tables(self)->Tables:
         "The rows as frames; the first of several with one key counts."
-        frames = {name: pd.DataFrame(rows).drop_duplicates(list(TABLES[name].key)) for name,
-                  rows in self.items() if rows}
+        frames = {name: pd.DataFrame(rows).drop_duplicates(list(TABLES[name].key))
+                  for name, rows in self.items() if rows}
         return Tables([f'{self.source}: left out {n:,} {what}' for what, n in sorted(self.skipped.items())],
                       **frames)
 

@@ -228,8 +228,8 @@ def _artist_table(frame, left, where, strict):
     left['rows without an id'] += int(ids.isna().sum())
     about = {'name': texts(_text(frame[columns['name']])).to_numpy()} if 'name' in columns else {}
     values = _measure(frame, n_fans=columns.get('n_fans'), popularity=columns.get('popularity'))
-    artists = _artists(ids, **about, **{c: (v.round() if c == 'n_fans' else v).to_numpy() for c,
-                                        v in values.items()}).dropna(subset='artist_id')
+    artists = _artists(ids, **about, **{c: (v.round() if c == 'n_fans' else v).to_numpy()
+                                        for c, v in values.items()}).dropna(subset='artist_id')
     if 'genres' in columns:
         cells = frame[columns['genres']]
         artists['genres'] = artists.artist_id.map(_join_genres(ids, cells)).astype('str')

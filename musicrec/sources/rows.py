@@ -168,8 +168,8 @@ def credit_tables(
     credits['position'] = credits.groupby(level=0).cumcount()
     given = (pd.Series(None, index=range(len(track_id)), dtype='object') if ids is None
              else ids.reset_index(drop=True))
-    given = [known[p] if isinstance(known, list) and p < len(known) else None for known,
-             p in zip(given.reindex(credits.index), credits.position)]
+    given = [known[p] if isinstance(known, list) and p < len(known) else None
+             for known, p in zip(given.reindex(credits.index), credits.position)]
     credits['artist_id'] = _complete(credits.name.map(fold),
                                      pd.Series(given, index=credits.index, dtype='object'))
     credits = credits.drop_duplicates(['track_id', 'artist_id'])

@@ -95,8 +95,8 @@ def _list(value): return value if isinstance(value, list) else []
 def _listed(rows, *names):
     "Rows of a library or a playlist as a frame of tracks; what has no name is left out."
     rows = [r for r in rows if isinstance(r, dict)]
-    cells = {c: texts([r.get(theirs) for r in rows]) for c,
-             theirs in zip(('title', 'artist', 'album_name', 'track_id'), names)}
+    cells = {c: texts([r.get(theirs) for r in rows])
+             for c, theirs in zip(('title', 'artist', 'album_name', 'track_id'), names)}
     frame = pd.DataFrame(cells)
     return _named(frame[frame.title.notna()].reset_index(drop=True))
 

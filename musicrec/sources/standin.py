@@ -745,8 +745,8 @@ def fm_similar(s, req):
     rows = [{'name': b.name, 'mbid': b.mbid if b.n % 3 else '', 'match': '1' if k == 0
              else f'{1 - .04 * k:.6f}', 'url': f'https://www.last.fm/music/{quote(b.name)}',
              'streamable': '0',
-             'image': [{'#text': '', 'size': 'small'}]} for k,
-            b in enumerate(a.similar[:req.number('limit', 100)])]
+             'image': [{'#text': '', 'size': 'small'}]}
+            for k, b in enumerate(a.similar[:req.number('limit', 100)])]
     return 200, {'similarartists': {'artist': rows, '@attr': {'artist': a.name}}}
 
 def fm_recent(s, req):
@@ -814,8 +814,8 @@ def _(s, req):
     found = [a for a in s.world.artists if name in a.name.lower()
              or a.name.lower() in name][:req.number('limit', 25)]
     return 200, {'created': '2026-11-23T00:00:00Z', 'count': len(found), 'offset': 0,
-                 'artists': [{'id': a.mbid, 'score': 100 - k, 'name': a.name, 'sort-name': a.name} for k,
-                             a in enumerate(found)]}
+                 'artists': [{'id': a.mbid, 'score': 100 - k, 'name': a.name, 'sort-name': a.name}
+                             for k, a in enumerate(found)]}
 
 @route('musicbrainz', r'artist/[0-9a-f-]+/?', 'inc fmt')
 def _(s, req):
