@@ -37,6 +37,10 @@ class Ranks:
         return out
 
 # %% ../nbs/base/additive.ipynb #dda07e39
+def _gauss(a, b, gamma):
+    return np.exp(-gamma * np.maximum((a**2).sum(1)[:, None] + (b**2).sum(1) - 2 * a @ b.T, 0))
+
+# %% ../nbs/base/additive.ipynb #e79cf6e8
 @dataclass(eq=False)
 class Kernel:
     "Gaussian kernel features: closeness to landmark rows, whitened (Nyström)."
@@ -53,9 +57,6 @@ class Kernel:
 
     def __call__(self, x:np.ndarray)->np.ndarray: return _gauss(x, self.landmarks, self.gamma) @ self.whiten
 
-def _gauss(a, b, gamma):
-    return np.exp(-gamma * np.maximum((a**2).sum(1)[:, None] + (b**2).sum(1) - 2 * a @ b.T, 0))
-
 # %% ../nbs/base/additive.ipynb #34c58327
 def halves(
     artists:np.ndarray, # Main artist of each labelled row, by number
@@ -68,6 +69,7 @@ def halves(
     half[order] = np.arange(len(artists)) % 2 # in turns within each artist
     return np.unique(2 * artists + half, return_inverse=True)[1]
 
+# %% ../nbs/base/additive.ipynb #1a8b6906
 def totals(
     groups:np.ndarray, # Group of each row
     y:np.ndarray, weight:np.ndarray
@@ -77,6 +79,11 @@ def totals(
     return np.stack([np.bincount(at, w) for w in (weight * y, weight)], 1)[at]
 
 # %% ../nbs/base/additive.ipynb #ec057f1a
+def _odds(told):
+    likes, rest = told[:, 0], np.maximum(told[:, 1] - told[:, 0], 0)
+    return np.stack([np.log((likes + .5) / (rest + .5)), np.log1p(likes + rest)], 1)
+
+# %% ../nbs/base/additive.ipynb #9f0b5de2
 NEARNESS = 10. # By how much neighbours count more the nearer they are
 
 @dataclass(eq=False)
@@ -103,9 +110,8 @@ class LikeRates:
         row = np.searchsorted(self.artists, some).clip(max=len(self.artists) - 1)
         same = self.artists[row] == some
         vectors = units[first] * (some != '')[:, None]
-        near = np.concatenate(
-            [self._near(vectors[a:a + 4096], row[a:a + 4096], same[a:a + 4096])
-             for a in range(0, len(some), 4096)])
+        parts = [slice(a, a + 4096) for a in range(0, len(some), 4096)]
+        near = np.concatenate([self._near(vectors[s], row[s], same[s]) for s in parts])
         own = np.where((same & (some != ''))[at, None], np.maximum(self.told[row[at]] - hidden, 0), 0)
         return np.hstack([_odds(own), _odds(near[at])])
 
@@ -114,13 +120,16 @@ class LikeRates:
         closeness[np.flatnonzero(same), row[same]] = 0
         return closeness @ self.told
 
-def _odds(told):
-    likes, rest = told[:, 0], np.maximum(told[:, 1] - told[:, 0], 0)
-    return np.stack([np.log((likes + .5) / (rest + .5)), np.log1p(likes + rest)], 1)
-
 # %% ../nbs/base/additive.ipynb #4e0a77d1
 HANDS, TREES = 10, 20 # Shares of the groups, and trees grown without each
 
+# %% ../nbs/base/additive.ipynb #9e5bf1c1
+def _voted(hands, x):
+    n = TREES * len(hands)
+    return (logit((TREES * sum((m.predict_proba(x)[:, 1] for m in hands), np.zeros(len(x))) + .5) / (n + 1))
+            if len(x) else np.zeros(0))
+
+# %% ../nbs/base/additive.ipynb #06d1aa2d
 @dataclass(eq=False)
 class Forest:
     "Extremely random trees, each grown without a share of the groups, so that of every row some know nothing."
@@ -138,9 +147,8 @@ class Forest:
         group = np.unique(groups, return_inverse=True)[1]
         hand = np.random.default_rng([seed, 6]).permutation(np.arange(group.max() + 1) % HANDS)[group]
         used = {h: (hand != h) & (weight > 0) for h in range(HANDS)}
-        make = lambda h, u: ExtraTreesClassifier(TREES, min_samples_leaf=2,
-                                                 random_state=h).fit(
-                                                     x[u].astype('float32'), y[u], sample_weight=weight[u])
+        trees = lambda h: ExtraTreesClassifier(TREES, min_samples_leaf=2, random_state=h)
+        make = lambda h, u: trees(h).fit(x[u].astype('float32'), y[u], sample_weight=weight[u])
         return cls({h: make(h, u) for h, u in used.items() if len(set(y[u])) > 1}), hand
 
     def __call__(self, x:np.ndarray)->np.ndarray: # Logit of like of each row
@@ -151,11 +159,6 @@ class Forest:
         out = np.zeros(len(x))
         for h, model in self.hands.items(): out[hand == h] = _voted([model], x[hand == h].astype('float32'))
         return out
-
-def _voted(hands, x):
-    n = TREES * len(hands)
-    return (logit((TREES * sum((m.predict_proba(x)[:, 1] for m in hands), np.zeros(len(x))) + .5) / (n + 1))
-            if len(x) else np.zeros(0))
 
 # %% ../nbs/base/additive.ipynb #145a1b53
 def mode(
@@ -176,6 +179,7 @@ def mode(
         if np.abs(f - before).max() < 1e-3: break
     return f, a, c
 
+# %% ../nbs/base/additive.ipynb #6902269b
 def evidence(
     log_scale:np.ndarray, # One number per kernel
     kernels:np.ndarray, # Kernels × labelled × labelled
@@ -189,8 +193,8 @@ def evidence(
     p = expit(f)
     v = np.maximum(weight * p * (1 - p), 1e-9)
     s = np.sqrt(v)
-    value = (-.5 * a @ f - (weight * np.logaddexp(0, np.where(y == 1, -f, f))).sum() - np.log(np.diag(c))
-             .sum() - .5 * ((log_scale / spread)**2).sum())
+    value = (-.5 * a @ f - (weight * np.logaddexp(0, np.where(y == 1, -f, f))).sum()
+             - np.log(np.diag(c)).sum() - .5 * ((log_scale / spread)**2).sum())
     z, u = (solve_triangular(c, m, lower=True, check_finite=False) for m in (np.diag(s), s[:, None] * k))
     r, bend, pull = z.T @ z, -.5 * (np.diag(k) - (u**2).sum(0)) * (1 - 2 * p) * v, weight * (y - p)
     steps = kernels @ pull
@@ -198,6 +202,7 @@ def evidence(
                 + (steps - (steps @ r) @ k) @ bend)
     return -value, -(gradient * scale - log_scale / spread**2)
 
+# %% ../nbs/base/additive.ipynb #22735ad0
 def learn_scales(kernels:np.ndarray, y:np.ndarray, weight:np.ndarray, steps:int=12)->np.ndarray: # One per kernel, above 0
     "How much each kernel counts, by the evidence."
     return np.exp(minimize(evidence, np.zeros(len(kernels)), args=(kernels, y, weight), jac=True,
@@ -214,8 +219,8 @@ def fit_logistic(
     def loss(w):
         z = x @ w[:d] + own @ w[d:]
         off = weight * (expit(z) - y)
-        return ((weight * np.logaddexp(0, np.where(y == 1, -z, z))).sum()
-                + .5 * w @ w, np.concatenate([x.T @ off, own.T @ off]) + w)
+        value = (weight * np.logaddexp(0, np.where(y == 1, -z, z))).sum() + .5 * w @ w
+        return value, np.concatenate([x.T @ off, own.T @ off]) + w
     return minimize(loss, np.zeros(d + own.shape[1]), jac=True, method='L-BFGS-B',
                     options={'maxiter': 1000, 'gtol': 1e-6, 'ftol': 1e-15, 'maxcor': 20}).x
 
@@ -242,14 +247,16 @@ class Spread:
 
     def __call__(self, x:np.ndarray, own:csr_array)->tuple[np.ndarray,csr_array]: # Dense and sparse
         "Roots of the variance of each row's logit."
-        return solve_triangular(self.root, (x - own @ self.shared).T, lower=True,
-                                check_finite=False).T, csr_array(own * np.sqrt(self.free))
+        dense = solve_triangular(self.root, (x - own @ self.shared).T, lower=True, check_finite=False).T
+        return dense, csr_array(own * np.sqrt(self.free))
 
+# %% ../nbs/base/additive.ipynb #9d71c43f
 def variance(roots)->np.ndarray:
     "The variance of each logit."
     dense, sparse = roots
     return (dense**2).sum(1) + np.asarray((sparse * sparse).sum(axis=1)).ravel()
 
+# %% ../nbs/base/additive.ipynb #306fc63d
 def doubt(roots)->np.ndarray: # From 1, sure, towards 0
     "The factor by which variance draws a logit in (MacKay 1992)."
     return 1 / np.sqrt(1 + np.pi / 8 * variance(roots))
@@ -267,12 +274,12 @@ def without_group(
     dense, sparse = roots
     order = np.argsort(groups, kind='stable')
     shared = csr_array(sparse @ sparse.T)[order]
-    for i, some in zip(
-        *(np.split(x, np.cumsum(np.bincount(groups))[:-1]) for x in (order, np.arange(len(f))))):
+    ends = np.cumsum(np.bincount(groups))[:-1]
+    for i, some in zip(*(np.split(x, ends) for x in (order, np.arange(len(f))))):
         a = dense[i] @ dense[i].T + shared[some[0]:some[-1] + 1].toarray()[:, i]
         a = np.linalg.solve((np.eye(len(i)) - bend[i][:, None] * a).T, a.T).T
-        held[i] = (f[i] - a @ (weight[i] * (y[i] - p[i]))) / np.sqrt(
-            1 + np.pi / 8 * np.maximum(np.diag(a), 0))
+        factor = np.sqrt(1 + np.pi / 8 * np.maximum(np.diag(a), 0))
+        held[i] = (f[i] - a @ (weight[i] * (y[i] - p[i]))) / factor
     return held
 
 # %% ../nbs/base/additive.ipynb #0df17d2a

@@ -19,6 +19,7 @@ __all__ = ['NEAR', 'NAMESPACES', 'CONFIDENCE', 'SECONDS', 'recordings', 'read_ov
 # %% ../nbs/base/matching.ipynb #4ea80de8
 NEAR = dict.fromkeys(AUDIO, .001) | {'loudness': .05, 'tempo': .05} # Steps within which a feature counts as equal
 
+# %% ../nbs/base/matching.ipynb #2687c8de
 def _pairs(keys):
     "Neighbouring rows with equal keys, as two arrays of row numbers; missing keys match nothing."
     codes = pd.factorize(keys)[0]
@@ -26,6 +27,7 @@ def _pairs(keys):
     same = (codes[order][1:] == codes[order][:-1]) & (codes[order][1:] >= 0)
     return order[:-1][same], order[1:][same]
 
+# %% ../nbs/base/matching.ipynb #97b74df5
 def _joined(*columns):
     "One key of several columns; missing where any of them is."
     frame = pd.DataFrame(dict(enumerate(columns)))
@@ -43,6 +45,27 @@ def _near_pairs(features, same):
              else np.empty((0, 2), int))
     return rows[first][pairs].T
 
+# %% ../nbs/base/matching.ipynb #4241b2ff
+def _recordings(t):
+    "Link equal keys, and let the most popular id of every connected group stand for it."
+    tracks = t.tracks.set_index('track_id')
+    name = t.artists.set_index('artist_id').name.map(fold, na_action='ignore')
+    artist = tracks.index.map(main_artists(t).map(name)).to_series(index=tracks.index)
+    title = tracks.title.map(fold_title, na_action='ignore')
+    features = t.audio().reindex(tracks.index)
+    pairs = [_pairs(tracks.isrc), _pairs(_joined(artist, title))]
+    pairs += [p for same in (artist, title)
+              for p in (_pairs(_joined(*(features[c] for c in AUDIO), same)), _near_pairs(features, same))]
+    left, right = (np.concatenate(side) for side in zip(*pairs))
+    graph = coo_array((np.ones(len(left)), (left, right)), shape=(len(tracks),) * 2)
+    group = connected_components(graph, directed=False)[1]
+    best = pd.DataFrame({'group': group, 'popularity': -tracks.popularity.fillna(-1).to_numpy(),
+                         'track_id': tracks.index.to_numpy()})
+    best = (best.sort_values(['group', 'popularity', 'track_id']).drop_duplicates('group')
+            .set_index('group').track_id)
+    return pd.Series(best.loc[group].to_numpy(), index=tracks.index, name='recording')
+
+# %% ../nbs/base/matching.ipynb #bfe6a6f3
 def recordings(
     t:Tables
 )->pd.Series: # The representative track_id of every track, indexed by `track_id` in the order of `tracks`
@@ -52,37 +75,20 @@ def recordings(
         t._recordings = memo = used, _recordings(t)
     return memo[1].copy()
 
-def _recordings(t):
-    "Link equal keys, and let the most popular id of every connected group stand for it."
-    tracks = t.tracks.set_index('track_id')
-    artist = tracks.index.map(
-        main_artists(t).map(
-            t.artists.set_index('artist_id').name.map(fold,
-                                                      na_action='ignore'))).to_series(index=tracks.index)
-    title = tracks.title.map(fold_title, na_action='ignore')
-    features = t.audio().reindex(tracks.index)
-    pairs = [_pairs(tracks.isrc), _pairs(_joined(artist, title))]
-    pairs += [p for same in (artist, title)
-              for p in (_pairs(_joined(*(features[c] for c in AUDIO), same)), _near_pairs(features, same))]
-    left, right = (np.concatenate(side) for side in zip(*pairs))
-    group = connected_components(coo_array((np.ones(len(left)), (left, right)), shape=(len(tracks),) * 2),
-                                 directed=False)[1]
-    best = pd.DataFrame({'group': group, 'popularity': -tracks.popularity.fillna(-1).to_numpy(),
-                         'track_id': tracks.index.to_numpy()})
-    best = (best.sort_values(['group', 'popularity', 'track_id']).drop_duplicates('group').set_index('group')
-            .track_id)
-    return pd.Series(best.loc[group].to_numpy(), index=tracks.index, name='recording')
-
 # %% ../nbs/base/matching.ipynb #1f8f9499
 NAMESPACES = ('spotify', 'mb', 'deezer', 'lastfm', 'hetrec', 'file', 'row', 'name') # Best known first; others stand before `file`
+
+# %% ../nbs/base/matching.ipynb #d0f83e36
 CONFIDENCE = {'override': 1., 'given': 1., 'mb_url': 1., 'isrc': .95, 'name': .9, 'name alone': .7} # By method
 SECONDS = 3 # Between durations of what may be one recording
 
+# %% ../nbs/base/matching.ipynb #e5cf7074
 def _rank(ids):
     "How well known the namespace of each id is; less is better."
     places = {n: i for i, n in enumerate(NAMESPACES)}
     return ids.astype('str').str.split(':', n=1).str[0].map(places).fillna(places['file'] - .5)
 
+# %% ../nbs/base/matching.ipynb #35d401f6
 def _links(pairs, method):
     "One row per `from_id`: to the only best-ranked `to_id`, or to none if there are several."
     pairs = pairs.drop_duplicates()
@@ -96,24 +102,25 @@ def _links(pairs, method):
 # %% ../nbs/base/matching.ipynb #ac731de7
 def _by_isrc(t):
     "Artists of tracks with equal ISRCs; under different names twice is needed."
-    tracks = t.tracks[['track_id', 'isrc']].dropna().assign(
-        artist_id=lambda d: d.track_id.map(main_artists(t))).dropna().drop_duplicates(['isrc', 'artist_id'])
+    tracks = t.tracks[['track_id', 'isrc']].dropna()
+    tracks = tracks.assign(artist_id=tracks.track_id.map(main_artists(t)))
+    tracks = tracks.dropna().drop_duplicates(['isrc', 'artist_id'])
     pairs = tracks.merge(tracks, on='isrc', suffixes=('', '_to'))
     pairs = pairs[_rank(pairs.artist_id_to) < _rank(pairs.artist_id)]
     pairs = (pairs.groupby(['artist_id', 'artist_id_to']).size().rename('n').reset_index()
              .set_axis(['from_id', 'to_id', 'n'], axis=1))
     name = t.artists.set_index('artist_id').name.map(fold, na_action='ignore')
-    return _links(pairs[(pairs.n > 1) | (
-        pairs.from_id.map(name) == pairs.to_id.map(name)).to_numpy()].drop(columns='n'), 'isrc')
+    same = (pairs.from_id.map(name) == pairs.to_id.map(name)).to_numpy()
+    return _links(pairs[(pairs.n > 1) | same].drop(columns='n'), 'isrc')
 
+# %% ../nbs/base/matching.ipynb #1bc41c4f
 def _by_name(artists):
     "Artists with equal folded names."
-    a = pd.DataFrame(
-        {'from_id': artists.artist_id, 'name': artists.name.map(fold, na_action='ignore')}).dropna()
+    a = pd.DataFrame({'from_id': artists.artist_id, 'name': artists.name.map(fold, na_action='ignore')}).dropna()
     if _rank(a.from_id).nunique() < 2:
         return _links(pd.DataFrame({'from_id': [], 'to_id': []}, dtype='str'), 'name')
-    best = a[_rank(a.from_id) == _rank(a.from_id).groupby(a.name).transform('min')].rename(
-        columns={'from_id': 'to_id'})
+    best = a[_rank(a.from_id) == _rank(a.from_id).groupby(a.name).transform('min')]
+    best = best.rename(columns={'from_id': 'to_id'})
     return _links(a.merge(best, on='name')[['from_id', 'to_id']], 'name')
 
 # %% ../nbs/base/matching.ipynb #78119aab
@@ -125,6 +132,7 @@ def _track_names(t, artist_of):
                          'seconds': t.tracks.duration_ms.astype('float64') / 1000,
                          'popularity': t.tracks.popularity.fillna(-1)}).dropna(subset=['artist', 'title'])
 
+# %% ../nbs/base/matching.ipynb #1a0fdb66
 def _by_title(names):
     "Tracks with equal artist and title; of several that fit, the nearest in time, then the most popular."
     names = names.assign(rank=_rank(names.id))
@@ -134,14 +142,19 @@ def _by_title(names):
     pairs = names[names['rank'] > first].merge(names[names['rank'] < names['rank'].max()],
                                                on=['artist', 'title'], suffixes=('', '_to'))
     apart = (pairs.seconds - pairs.seconds_to).abs()
-    pairs = pairs.assign(unknown=apart.isna(),
-                         popularity_to=-pairs.popularity_to)[(pairs.rank_to < pairs['rank'])
-                                                             & ~(apart > SECONDS)]
+    fits = (pairs.rank_to < pairs['rank']) & ~(apart > SECONDS)
+    pairs = pairs.assign(unknown=apart.isna(), popularity_to=-pairs.popularity_to)[fits]
     best = pairs.sort_values(['id', 'rank_to', 'unknown', 'popularity_to', 'id_to']).drop_duplicates('id')
     return pd.DataFrame({'from_id': best.id, 'to_id': best.id_to,
                          'method': best.unknown.map({True: 'name alone', False: 'name'}), 'ambiguous': False})
 
 # %% ../nbs/base/matching.ipynb #7fc942b8
+def _override_rows(pairs):
+    frame = pd.DataFrame(pairs, columns=['from_id', 'to_id'], dtype='str')
+    frame = frame.drop_duplicates('from_id', keep='last')
+    return frame.assign(method='override', ambiguous=False)
+
+# %% ../nbs/base/matching.ipynb #61426f94
 def read_overrides(
     file, # CSV with the columns `from` and `to`; none if it is missing
     t:Tables # Whose artists the names mean
@@ -162,11 +175,6 @@ def read_overrides(
         pairs += [(i, to) for i in meant(start) if i != to]
     return _override_rows(pairs)
 
-def _override_rows(pairs):
-    frame = pd.DataFrame(pairs, columns=['from_id', 'to_id'],
-                         dtype='str').drop_duplicates('from_id', keep='last')
-    return frame.assign(method='override', ambiguous=False)
-
 # %% ../nbs/base/matching.ipynb #e6ae5fd3
 def _follow(links):
     "Where each id ends when links are followed."
@@ -180,6 +188,7 @@ def _follow(links):
         return i
     return {i: end(i) for i in to}
 
+# %% ../nbs/base/matching.ipynb #0a877a1c
 def _first(*links):
     "The first link of each id, those that say nothing last."
     frames = [l for l in links if len(l)] or [_override_rows([])]
@@ -188,6 +197,7 @@ def _first(*links):
     return pd.concat([decided, both[~both.from_id.isin(decided.from_id)].drop_duplicates('from_id')],
                      ignore_index=True)
 
+# %% ../nbs/base/matching.ipynb #6799e9b3
 def link(
     t:Tables,
     overrides:pd.DataFrame|None=None # From `read_overrides`
@@ -200,8 +210,8 @@ def link(
     artists = _first(own[~own.from_id.str.contains(':track:')],
                      given[given.from_id.isin(t.artists.artist_id)], _by_isrc(t), _by_name(t.artists))
     same = t.tracks[['track_id', 'isrc']].dropna()
-    isrc = _links(same.merge(same, on='isrc').set_axis(['from_id', 'isrc', 'to_id'],
-                                                       axis=1)[['from_id', 'to_id']], 'isrc')
+    pairs = same.merge(same, on='isrc').set_axis(['from_id', 'isrc', 'to_id'], axis=1)
+    isrc = _links(pairs[['from_id', 'to_id']], 'isrc')
     tracks = _first(own[own.from_id.str.contains(':track:')], given[given.from_id.isin(t.tracks.track_id)],
                     isrc, _by_title(_track_names(t, _follow(artists))))
     found = pd.concat([artists, tracks], ignore_index=True)
@@ -220,6 +230,44 @@ def _renamed(frame, to, kinds=('artist', 'track')):
                if there else np.zeros(len(frame), bool))
     return frame.assign(**new), changed
 
+# %% ../nbs/base/matching.ipynb #9c151993
+def _added(both, t, to):
+    "`both` with weights of `listener_artists` summed where two artists became one."
+    if not t.listener_artists.artist_id.isin(to.keys()).any(): return both
+    rows, _ = _renamed(t.listener_artists, to, ['artist'])
+    key = ['listener_id', 'artist_id', 'source']
+    weight = rows.groupby(key, sort=False).weight.sum(min_count=1).reset_index()
+    return both.replace(
+        listener_artists=both.listener_artists.drop(columns='weight').merge(weight, on=key, how='left'))
+
+# %% ../nbs/base/matching.ipynb #6d00d566
+def _united(t, links):
+    "`t` with the ids that `links` leads to."
+    to = _follow(links)
+    if len(links): t = t.replace(id_map=Tables(id_map=links).merge(Tables(id_map=t.id_map)).id_map)
+    if not to: return t
+    method = links.set_index('from_id').method
+    own, moved = {}, {}
+    for name, frame in t.frames().items():
+        if name == 'audio_features':
+            how = frame.track_id.map(method).where(frame.track_id.isin(to.keys()))
+            frame = frame.assign(matched_by=how.fillna(frame.matched_by).astype('str'))
+        new, changed = (frame, np.zeros(len(frame), bool)) if name == 'id_map' else _renamed(frame, to)
+        own[name], moved[name] = new[~changed], new[changed]
+    if 'track_artists' in moved: # who a track is by, the better known source says
+        other = t.track_artists.track_id.isin(to.keys()).to_numpy()
+        rows, _ = _renamed(t.track_artists, to)
+        own['track_artists'] = rows[~other]
+        unsaid = other & ~rows.track_id.isin(rows.track_id[~other]).to_numpy()
+        moved['track_artists'] = rows[unsaid].drop_duplicates(['track_id', 'artist_id'])
+    for frames in (own, moved):
+        if 'similar_artists' in frames:
+            frames['similar_artists'] = frames['similar_artists'][lambda d: d.artist_id != d.similar_id]
+    once = {n: f.drop_duplicates(list(TABLES[n].key)) for n, f in moved.items()}
+    both = Tables.union([Tables(t.notes, **own), Tables(**once)])
+    return _added(both, t, to)
+
+# %% ../nbs/base/matching.ipynb #839d2154
 def unify(
     t:Tables,
     links:pd.DataFrame|None=None # From `link`, by default without overrides
@@ -230,42 +278,6 @@ def unify(
     while len((one := _united(t, link(t))).tracks) + len(one.artists) < len(t.tracks) + len(t.artists):
         t = one
     return one
-
-def _united(t, links):
-    "`t` with the ids that `links` leads to."
-    to = _follow(links)
-    if len(links): t = t.replace(id_map=Tables(id_map=links).merge(Tables(id_map=t.id_map)).id_map)
-    if not to: return t
-    method = links.set_index('from_id').method
-    own, moved = {}, {}
-    for name, frame in t.frames().items():
-        if name == 'audio_features':
-            frame = frame.assign(
-                matched_by=frame.track_id.map(method).where(
-                    frame.track_id.isin(to.keys())).fillna(frame.matched_by).astype('str'))
-        new, changed = (frame, np.zeros(len(frame), bool)) if name == 'id_map' else _renamed(frame, to)
-        own[name], moved[name] = new[~changed], new[changed]
-    if 'track_artists' in moved: # who a track is by, the better known source says
-        other = t.track_artists.track_id.isin(to.keys()).to_numpy()
-        rows, _ = _renamed(t.track_artists, to)
-        own['track_artists'], moved['track_artists'] = rows[~other], rows[other & ~rows.track_id.isin(rows.track_id[~other]).to_numpy()].drop_duplicates(['track_id', 'artist_id'])
-    for frames in (own, moved):
-        if 'similar_artists' in frames:
-            frames['similar_artists'] = frames['similar_artists'][lambda d: d.artist_id != d.similar_id]
-    both = Tables.union(
-        [Tables(t.notes, **own),
-         Tables(**{n: f.drop_duplicates(list(TABLES[n].key)) for n, f in moved.items()})])
-    return _added(both, t, to)
-
-# %% ../nbs/base/matching.ipynb #9c151993
-def _added(both, t, to):
-    "`both` with weights of `listener_artists` summed where two artists became one."
-    if not t.listener_artists.artist_id.isin(to.keys()).any(): return both
-    rows, _ = _renamed(t.listener_artists, to, ['artist'])
-    key = ['listener_id', 'artist_id', 'source']
-    weight = rows.groupby(key, sort=False).weight.sum(min_count=1).reset_index()
-    return both.replace(
-        listener_artists=both.listener_artists.drop(columns='weight').merge(weight, on=key, how='left'))
 
 # %% ../nbs/base/matching.ipynb #9d30e502
 def by_name(t:Tables)->Tables:

@@ -25,8 +25,8 @@ def check(
     if p.ndim != 2 or y.shape != p.shape[:1]:
         raise InputError(f'y has shape {y.shape}, p {p.shape}. Give one class number and one row of '
                          'probabilities per case.')
-    if y.dtype.kind not in 'iub' and not (np.isfinite(y := y.astype('float64')).all() and (y == np.floor(y))
-                                          .all()):
+    if y.dtype.kind not in 'iub' and not (
+            np.isfinite(y := y.astype('float64')).all() and (y == np.floor(y)).all()):
         raise InputError('y holds something else than whole numbers. Number the classes from 0.')
     if not len(y): raise InputError('there is nothing to score. Give at least one case.')
     if not np.isfinite(p).all():
@@ -58,6 +58,7 @@ def confusion(y, p)->np.ndarray:
     k = np.shape(p)[1]
     return np.bincount(y * k + guess, minlength=k * k).reshape(k, k)
 
+# %% ../nbs/base/metrics.ipynb #af5be40a
 def _balanced_accuracy(y, guess):
     n = np.bincount(y)
     found = np.bincount(y[y == guess], minlength=len(n))
@@ -67,6 +68,7 @@ def balanced_accuracy(y, p)->float:
     "Mean over the classes that occur of the share found."
     return _balanced_accuracy(*_guesses(y, p))
 
+# %% ../nbs/base/metrics.ipynb #7ef25e1c
 def _macro_f1(y, guess):
     n = np.bincount(np.append(y, guess))
     found = np.bincount(y[y == guess], minlength=len(n))
@@ -95,6 +97,7 @@ def log_loss(y, p)->float:
     "Mean of −log of the probability given to the true class, in nats."
     return _mean(_log_losses(y, p))
 
+# %% ../nbs/base/metrics.ipynb #5b9cec8a
 def _paper_losses(y, p):
     y, p = check(y, p)
     p = np.clip(p, 1e-12, 1 - 1e-12)
@@ -118,6 +121,7 @@ def brier(y, p)->float:
     "Mean squared distance of the probabilities from the truth; for two classes that of the second."
     return _mean(_squares(y, p))
 
+# %% ../nbs/base/metrics.ipynb #4a102d5d
 def _gaps(y, p, bins=15):
     "The bin of each case, and by how much its confidence is above its being right."
     y, p = check(y, p)
@@ -139,12 +143,14 @@ def ranks(
     y, p = check(y, p)
     return (p >= p[np.arange(len(y)), y][:, None]).sum(1)
 
+# %% ../nbs/base/metrics.ipynb #59dd66a1
 def _among_first(y, p, k=10): return (ranks(y, p) <= k).astype(float)
 
 def top_k(y, p, k:int=10)->float:
     "Share of cases with the true class among the first `k`."
     return _mean(_among_first(y, p, k))
 
+# %% ../nbs/base/metrics.ipynb #35d7aabc
 def _reciprocal_ranks(y, p): return 1 / ranks(y, p)
 
 def mrr(y, p)->float:
@@ -153,8 +159,7 @@ def mrr(y, p)->float:
 
 # %% ../nbs/base/metrics.ipynb #7117842f
 METRICS = {'accuracy': accuracy, 'balanced_accuracy': balanced_accuracy, 'macro_f1': macro_f1, 'auc': auc,
-           'log_loss': log_loss,
-           'brier': brier, 'ece': ece, 'top10': top_k, 'mrr': mrr}
+           'log_loss': log_loss, 'brier': brier, 'ece': ece, 'top10': top_k, 'mrr': mrr}
 
 # %% ../nbs/base/metrics.ipynb #ab43c32c
 PER_CASE = {'accuracy': _right, 'log_loss': _log_losses, 'paper_loss': _paper_losses, 'brier': _squares,
@@ -180,11 +185,20 @@ def candidates(
     k:int,
     slack:float=0. # Scores so near count as equal
 )->np.ndarray: # Column numbers, in order
-    "Columns among which the `k` best are: the k-th best chunk has k scores at least as good as its best, so the rest is passed over."
+    """Columns among which the `k` best are: the k-th best chunk has k scores at least as good as its best,
+    so the rest is passed over."""
     if len(score) // CHUNK <= k: return np.arange(len(score))
     highest = score[:len(score) // CHUNK * CHUNK].reshape(-1, CHUNK).max(1)
     return np.flatnonzero(score >= np.partition(highest, -k)[-k] - slack)
 
+# %% ../nbs/base/metrics.ipynb #948113fb
+def _best_of_many(s, k):
+    "The same for one long row."
+    rows = candidates(s, k)
+    rows = rows[np.argsort(-s[rows], kind='stable')[:k]]
+    return np.where(s[rows] > -np.inf, rows, -1)
+
+# %% ../nbs/base/metrics.ipynb #5c3ff3f6
 def best(
     scores:np.ndarray, # Listeners × items, higher is better; −inf or NaN for what may not be recommended
     k:int=20
@@ -208,12 +222,6 @@ def best(
     order = np.argsort(-found, axis=1, kind='stable')
     return np.where(np.take_along_axis(found, order, 1) > -np.inf, np.take_along_axis(top, order, 1), -1)
 
-def _best_of_many(s, k):
-    "The same for one long row."
-    rows = candidates(s, k)
-    rows = rows[np.argsort(-s[rows], kind='stable')[:k]]
-    return np.where(s[rows] > -np.inf, rows, -1)
-
 # %% ../nbs/base/metrics.ipynb #c5f59b7b
 def hits(
     top:np.ndarray, # From `best`
@@ -223,18 +231,21 @@ def hits(
     relevant = (relevant > 0).toarray() if hasattr(relevant, 'toarray') else np.asarray(relevant) > 0
     return np.take_along_axis(relevant, np.maximum(top, 0), 1) & (top >= 0), relevant.sum(1)
 
+# %% ../nbs/base/metrics.ipynb #35874767
 def _per_listener(f):
     "Give NaN to listeners with nothing to find."
     def metric(hit, n, k): return np.where(n > 0, f(np.asarray(hit)[:, :k], np.maximum(n, 1), k), np.nan)
     metric.__name__, metric.__doc__ = f.__name__, f.__doc__
     return metric
 
+# %% ../nbs/base/metrics.ipynb #4fb3651c
 @_per_listener
 def ndcg_at(hit, n, k):
     "Discounted cumulative gain of the first `k`, over that of the best possible list (binary gains, log2 discount)."
     gain = 1 / np.log2(np.arange(2, k + 2))
     return hit @ gain[:hit.shape[1]] / gain.cumsum()[np.minimum(n, k) - 1]
 
+# %% ../nbs/base/metrics.ipynb #62498a4b
 @_per_listener
 def recall_at(hit, n, k):
     "Share of a listener's relevant items among the first `k`."
@@ -250,6 +261,7 @@ def hit_at(hit, n, k):
     "Whether anything relevant is among the first `k`."
     return hit.any(1).astype(float)
 
+# %% ../nbs/base/metrics.ipynb #a76149e2
 @_per_listener
 def map_at(hit, n, k):
     "Average precision of the first `k`, over the number of relevant items or `k`, whichever is less."
@@ -268,6 +280,7 @@ def coverage(
     "Share of the items that are recommended to somebody."
     return float(len(np.unique(top[top >= 0])) / n_items)
 
+# %% ../nbs/base/metrics.ipynb #96013536
 def novelty(
     top:np.ndarray, # From `best`
     popularity # Listeners of each item
@@ -276,6 +289,7 @@ def novelty(
     p = np.maximum(np.asarray(popularity, float), .5)
     return float(-np.log2(p / p.sum())[top[top >= 0]].mean())
 
+# %% ../nbs/base/metrics.ipynb #135e6100
 def diversity(
     top:np.ndarray, # From `best`
     units:np.ndarray # One vector of length 1 per item
@@ -287,10 +301,10 @@ def diversity(
 
 # %% ../nbs/base/metrics.ipynb #9d943e27
 RANKING = {'ndcg@10': (ndcg_at, 10), 'ndcg@20': (ndcg_at, 20), 'recall@10': (recall_at, 10),
-           'recall@20': (recall_at, 20),
-           'precision@10': (precision_at, 10), 'hit@10': (hit_at, 10), 'map@10': (map_at, 10),
-           'mrr@20': (mrr_at, 20)}
+           'recall@20': (recall_at, 20), 'precision@10': (precision_at, 10), 'hit@10': (hit_at, 10),
+           'map@10': (map_at, 10), 'mrr@20': (mrr_at, 20)}
 
+# %% ../nbs/base/metrics.ipynb #fca73f3b
 def rank_scores(
     scores:np.ndarray, # Listeners × items
     relevant, # Listeners × items

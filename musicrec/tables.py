@@ -66,6 +66,7 @@ _NOTES = re.compile(r"""[\(\[]\s*(?:feat\.?|ft\.?|featuring|with)\s[^\)\]]*[\)\]
     |\s*[/;,]\s*[^-/;,()\[\]]*\bremaster(?:ed)?\b[^()\[\]]*(?=$|[(\[])                    # - Live / 2011 Remaster: still live
     """, re.I | re.X)
 
+# %% ../nbs/base/tables.ipynb #a8ac732e
 _DASHES = str.maketrans(dict.fromkeys('‐‑‒–—', '-'))
 
 @lru_cache(maxsize=1<<18)
@@ -89,6 +90,8 @@ def make_id(
 # %% ../nbs/base/tables.ipynb #bd674327
 # The paper's eight, in its order
 AUDIO = ('acousticness', 'liveness', 'danceability', 'energy', 'loudness', 'speechiness', 'tempo', 'valence')
+
+# %% ../nbs/base/tables.ipynb #7b9c5264
 _AUDIO = ' '.join(f'{c}:float' for c in AUDIO)
 _SCHEMA = f"""
 artists            artist_id* name name_folded genres n_fans:int expanded:bool depth:int
@@ -116,6 +119,7 @@ class Table:
     dtypes:dict[str,str] # Column name to pandas type
     key:tuple[str,...]
 
+# %% ../nbs/base/tables.ipynb #47287ef1
 def _parse(line):
     name, *cols = line.split()
     types = {'int': 'Int64', 'float': 'float64', 'bool': 'boolean', '': 'str'}
@@ -136,9 +140,9 @@ def conform(
     columns = {}
     for c, dtype in spec.dtypes.items():
         try:
+            empty = np.nan if dtype == 'float64' else pd.NA
             columns[c] = ((frame[c] if frame[c].dtype == dtype else frame[c].astype(dtype)) if c in frame
-                          else pd.Series(pd.NA if dtype != 'float64' else np.nan, index=frame.index,
-                                         dtype=dtype))
+                          else pd.Series(empty, index=frame.index, dtype=dtype))
         except (ValueError, TypeError) as e:
             raise input_error(f'table {name}', f'cannot be read as {dtype} ({e})',
                               'Give numbers, or leave the cell empty.', column=c) from None
@@ -155,6 +159,7 @@ RANGES = {c: (0., 1.) for c in AUDIO if c not in ('loudness', 'tempo')} | {
     'label': (0, 1), 'probability': (0., 1.), 'confidence': (0., 1.), 'score_norm': (0., 1.)}
 NOT_FOUND = {'tempo': 0, 'key': -1, 'duration_ms': -1}
 
+# %% ../nbs/base/tables.ipynb #c37b21f1
 def out_of_range(
     frame:pd.DataFrame # Any of the columns in `RANGES`
 )->pd.DataFrame: # bool, the shape of the checked columns; missing values are not out of range
@@ -209,15 +214,14 @@ def check_table(
 # %% ../nbs/base/tables.ipynb #9253bece
 def _links(t):
     "Columns that must point to a row of another table."
-    for name, column, to in [('track_artists', 'track_id', 'tracks'),
-                             ('track_artists', 'artist_id', 'artists'),
-                             ('playlist_tracks', 'track_id', 'tracks'),
-                             ('audio_features', 'track_id', 'tracks'),
-                             ('track_genres', 'track_id', 'tracks'), ('preferences', 'track_id', 'tracks'),
-                             ('listener_artists', 'artist_id', 'artists'),
-                             ('similar_artists', 'artist_id', 'artists')]:
+    for name, column, to in [
+            ('track_artists', 'track_id', 'tracks'), ('track_artists', 'artist_id', 'artists'),
+            ('playlist_tracks', 'track_id', 'tracks'), ('audio_features', 'track_id', 'tracks'),
+            ('track_genres', 'track_id', 'tracks'), ('preferences', 'track_id', 'tracks'),
+            ('listener_artists', 'artist_id', 'artists'), ('similar_artists', 'artist_id', 'artists')]:
         yield name, column, getattr(t, name)[column], getattr(t, to)[column]
 
+# %% ../nbs/base/tables.ipynb #2ac59079
 def _fill(frames, name):
     "The rows of some frames, one per key; what the first leaves empty is filled from the next."
     both = pd.concat(frames, ignore_index=True)
@@ -225,9 +229,8 @@ def _fill(frames, name):
     twice = both.duplicated(key, keep=False).to_numpy()
     if not twice.any(): return both
     first = both[twice].groupby(key, sort=False, dropna=False).first().reset_index()
-    return conform(pd.concat(
-        [both[~twice], first.set_axis(both.index[twice & ~both.duplicated(key).to_numpy()])]).sort_index(),
-                   name)
+    first = first.set_axis(both.index[twice & ~both.duplicated(key).to_numpy()])
+    return conform(pd.concat([both[~twice], first]).sort_index(), name)
 
 # %% ../nbs/base/tables.ipynb #593b46bd
 class Tables:
@@ -312,8 +315,8 @@ def save_tables(
 )->Path:
     "Write `t` into `folder`: one Parquet file per table with rows, and `manifest.json`."
     folder = Path(folder)
-    if folder.exists() and any(folder.iterdir() if folder.is_dir()
-                               else [1]) and not (folder/'manifest.json').exists():
+    full = folder.exists() and any(folder.iterdir() if folder.is_dir() else [1])
+    if full and not (folder/'manifest.json').exists():
         raise input_error(folder, 'holds files that are not tables of ours', 'Choose an empty or new folder.')
     with atomic_path(folder) as new:
         new.mkdir()
@@ -329,12 +332,13 @@ def _manifest(folder):
         raise input_error(folder, 'has no manifest.json', 'Give a folder that `Tables.save` wrote.')
     try: manifest = json.loads(file.read_text(encoding='utf-8'))
     except ValueError as e: raise input_error(file, f'is not JSON ({e})', 'Save the tables again.') from None
-    if not isinstance(manifest, dict) or not isinstance(manifest.get('tables'), dict) or not isinstance(
-        manifest.get('notes', []), list) or manifest.get('format') != FORMAT:
+    if (not isinstance(manifest, dict) or not isinstance(manifest.get('tables'), dict)
+            or not isinstance(manifest.get('notes', []), list) or manifest.get('format') != FORMAT):
         raise input_error(file, f'is not a manifest of format {FORMAT}',
                           'Save the tables again with this version.')
     return manifest
 
+# %% ../nbs/base/tables.ipynb #15cbda87
 def read_tables(
     folder # What `save_tables` wrote
 )->Tables:
@@ -368,6 +372,7 @@ def credits_of(
     "Who is credited on each track, in order."
     return t.track_artists.sort_values(['track_id', 'position', 'artist_id'])
 
+# %% ../nbs/base/tables.ipynb #0cf6bb29
 def main_artists(
     t:Tables
 )->pd.Series: # artist_id of each track's first artist, indexed by `track_id`
@@ -375,13 +380,13 @@ def main_artists(
     credits = credits_of(t)
     return credits.drop_duplicates('track_id').set_index('track_id').artist_id
 
+# %% ../nbs/base/tables.ipynb #dcaaf4c7
 def track_names(
     t:Tables
 )->pd.DataFrame: # `title` and `artist` (all credited, in order), indexed by `track_id`
     "What a person calls each track."
     names = credits_of(t)
-    names = names.assign(
-        name=names.artist_id.map(t.artists.set_index('artist_id').name)).dropna(subset='name')
+    names = names.assign(name=names.artist_id.map(t.artists.set_index('artist_id').name)).dropna(subset='name')
     artist = names.groupby('track_id').name.agg(', '.join)
     return t.tracks.set_index('track_id')[['title']].assign(
         artist=lambda d: d.index.map(artist).astype('str'))
@@ -392,6 +397,7 @@ def _not_found(name, names):
     hint = f"Close names: {'; '.join(map(repr, close))}" if close else 'No name is close; check the spelling'
     return NotFoundError(f'{name!r} is not in these tables. {hint}.')
 
+# %% ../nbs/base/tables.ipynb #e5e09b01
 def find_artist(
     t:Tables,
     name:str # As a person writes it
@@ -401,6 +407,7 @@ def find_artist(
     if not hit: raise _not_found(name, t.artists.name.dropna())
     return hit
 
+# %% ../nbs/base/tables.ipynb #71a47e10
 def find_ids(
     t:Tables,
     name:str # `artist - title`, or an artist's name
@@ -409,8 +416,8 @@ def find_ids(
     artist, _, title = name.partition(' - ')
     if not title: return find_artist(t, name)
     names = track_names(t)
-    of_artist = t.track_artists.track_id[t.track_artists.artist_id.isin(
-        t.artists.artist_id[t.artists.name.map(fold, na_action='ignore') == fold(artist)])]
+    artists = t.artists.artist_id[t.artists.name.map(fold, na_action='ignore') == fold(artist)]
+    of_artist = t.track_artists.track_id[t.track_artists.artist_id.isin(artists)]
     hit = names.index[names.index.isin(of_artist)
                       & (names.title.map(fold_title, na_action='ignore') == fold_title(title)).to_numpy()]
     if not len(hit): raise _not_found(name, names.artist.str.cat(names.title, sep=' - ').dropna())

@@ -25,18 +25,20 @@ from ..tables import RANGES, TABLES, InputError, MusicrecError, make_id
 
 # %% auto #0
 __all__ = ['STAGES', 'SHAPES', 'DRIFTS', 'BEGIN', 'FANCY', 'HOSTS', 'Plan', 'Job', 'add_jobs', 'Done', 'store_rows', 'commit',
-           'Enough', 'Crawl', 'providers', 'take', 'attempt', 'work_through', 'progress', 'begin_lists', 'read_list',
-           'name_of', 'main_source', 'begin_match', 'match_seeds', 'look_up', 'same_artist', 'similar_counts',
-           'begin_similar', 'similar_to', 'similar_from', 'may_relate', 'together', 'settle_similar', 'begin_tracks',
-           'tracks_of', 'collect_until', 'spotify_key', 'begin_identify', 'identify', 'begin_isrc', 'isrc_of', 'silent',
-           'begin_features', 'may_hear', 'ask_features', 'begin_genres', 'genres_of', 'own_lists', 'seeds_known',
+           'Enough', 'Crawl', 'providers', 'take', 'attempt', 'progress', 'work_through', 'read_list', 'begin_lists',
+           'name_of', 'main_source', 'begin_match', 'look_up', 'match_seeds', 'same_artist', 'similar_counts',
+           'begin_similar', 'may_relate', 'similar_from', 'similar_to', 'together', 'settle_similar', 'collect_until',
+           'spotify_key', 'tracks_of', 'begin_tracks', 'identify', 'begin_identify', 'isrc_of', 'begin_isrc', 'silent',
+           'ask_features', 'may_hear', 'begin_features', 'genres_of', 'begin_genres', 'own_lists', 'seeds_known',
            'estimate', 'summary', 'status', 'forget_answers']
 
 # %% ../../nbs/sources/crawl.ipynb #5ce60eb4
 @dataclass(frozen=True)
 class Plan:
     "How far a collection goes."
-    similar:tuple=('deezer',) # Providers of similar artists, first one first: deezer, labs, lastfm, spotify; and playlists, the listener's own, as a last resort
+    # Providers of similar artists, first one first: deezer, labs, lastfm, spotify; and playlists, the
+    # listener's own, as a last resort
+    similar:tuple=('deezer',)
     fill:bool=False # Ask the next provider about artists with fewer than `min_similar`? By default about those with none
     min_similar:int=20 # Neighbours that a kept artist should know (paper: 20-25)
     min_tracks:int=100 # Tracks of each kept artist (paper)
@@ -50,13 +52,17 @@ class Plan:
     features:bool=True # Ask for audio features?
     wait:bool=True # Begin a stage only when those before it are complete? Then the result is the same whatever went wrong on the way
 
+# %% ../../nbs/sources/crawl.ipynb #64fa7687
 STAGES = ('lists', 'match', 'similar', 'tracks', 'identify', 'isrc', 'features', 'genres')
 
 # %% ../../nbs/sources/crawl.ipynb #4762e2ab
-_FRONTIER = """CREATE TABLE IF NOT EXISTS collect_frontier(stage TEXT, key TEXT, depth INT, priority REAL, state TEXT, tries INT DEFAULT 0, not_before REAL DEFAULT 0,
-    last_error TEXT, at TEXT, PRIMARY KEY(stage, key)) WITHOUT ROWID"""
-_ASKED = 'CREATE TABLE IF NOT EXISTS collect_asked(track_id TEXT, source TEXT, found INT, asked_at REAL, PRIMARY KEY(track_id, source)) WITHOUT ROWID'
+_FRONTIER = """CREATE TABLE IF NOT EXISTS collect_frontier(
+    stage TEXT, key TEXT, depth INT, priority REAL, state TEXT, tries INT DEFAULT 0,
+    not_before REAL DEFAULT 0, last_error TEXT, at TEXT, PRIMARY KEY(stage, key)) WITHOUT ROWID"""
+_ASKED = """CREATE TABLE IF NOT EXISTS collect_asked(
+    track_id TEXT, source TEXT, found INT, asked_at REAL, PRIMARY KEY(track_id, source)) WITHOUT ROWID"""
 
+# %% ../../nbs/sources/crawl.ipynb #934c678e
 @dataclass(frozen=True)
 class Job:
     "One piece of work."
@@ -66,11 +72,15 @@ class Job:
     priority:float=0.
     at:dict=field(default_factory=dict) # What is remembered about it
 
+# %% ../../nbs/sources/crawl.ipynb #45fdf941
 def add_jobs(db:sqlite3.Connection, jobs:list[Job])->None:
     "Add work; what is already there keeps its state, and may come nearer."
-    db.executemany("""INSERT INTO collect_frontier(stage, key, depth, priority, state, at) VALUES (?, ?, ?, ?, 'new', ?)
-        ON CONFLICT DO UPDATE SET depth = min(depth, excluded.depth), priority = max(priority, excluded.priority)""", [(j.stage, j.key, j.depth, j.priority, json.dumps(j.at)) for j in jobs])
+    db.executemany("""INSERT INTO collect_frontier(stage, key, depth, priority, state, at)
+        VALUES (?, ?, ?, ?, 'new', ?) ON CONFLICT DO UPDATE
+        SET depth = min(depth, excluded.depth), priority = max(priority, excluded.priority)""",
+                   [(j.stage, j.key, j.depth, j.priority, json.dumps(j.at)) for j in jobs])
 
+# %% ../../nbs/sources/crawl.ipynb #e1b0722e
 @dataclass
 class Done:
     "What came of some jobs: it is written in one transaction, or not at all."
@@ -85,19 +95,21 @@ _TYPES = {'Int64': {int, bool}, 'float64': {int, float}, 'boolean': {bool, int},
 _columns = lru_cache(
     lambda name: [(c, _TYPES[d], *RANGES.get(c, (None, None))) for c, d in TABLES[name].dtypes.items()])
 
-def store_rows(db:sqlite3.Connection, rows:Rows)->None:
-    "Write plain rows into the library's tables; a number that cannot be is left empty, a value of another type is an error."
-    for name, some in rows.items():
-        db.executemany(_upsert(name),
-                       [[v if (v := r.get(c)) is None or type(v) in types
-                         and (low is None or low <= v <= high) else _odd(c, v, types) for c, types, low,
-                         high in _columns(name)] for r in some])
-
+# %% ../../nbs/sources/crawl.ipynb #3fe40498
 def _odd(column, value, types):
     # some answers write whole numbers so
     if type(value) is float and int in types and value.is_integer(): return int(value)
     if type(value) not in types: raise TypeError(f'{column} is {str(value)[:40]!r}')
 
+# %% ../../nbs/sources/crawl.ipynb #554ccfd4
+def store_rows(db:sqlite3.Connection, rows:Rows)->None:
+    "Write plain rows into the library's tables; a number that cannot be is left empty, a value of another type is an error."
+    for name, some in rows.items():
+        fits = lambda v, types, low, high: v is None or type(v) in types and (low is None or low <= v <= high)
+        db.executemany(_upsert(name), [[v if fits(v := r.get(c), types, low, high) else _odd(c, v, types)
+                                        for c, types, low, high in _columns(name)] for r in some])
+
+# %% ../../nbs/sources/crawl.ipynb #47f0cc5d
 def commit(db:sqlite3.Connection, stage:str, done:Done)->None:
     "Write what came of some jobs."
     with unit(db):
@@ -112,6 +124,7 @@ def commit(db:sqlite3.Connection, stage:str, done:Done)->None:
 class Enough(MusicrecError):
     "The run has used what it was given."
 
+# %% ../../nbs/sources/crawl.ipynb #f0caa0e0
 class Crawl:
     "A collection under way."
     def __init__(self,
@@ -159,15 +172,15 @@ class Crawl:
             "SELECT key FROM collect_frontier WHERE stage = ? AND state IN ('blocked', 'failed')", (stage,))
         if any(stage != 'lists' or self[_provider(key)] for key, in rows): self.held.add(stage)
         if stage in self.held:
-            self.blocks = self.blocks or [Blocked(*row)
-                                          for row in self.db.execute('SELECT * FROM collect_blocks WHERE '
-                                                                     'until > ? ORDER BY until', (self.clock.now(),))]
+            rows = self.db.execute('SELECT * FROM collect_blocks WHERE until > ? ORDER BY until', (self.clock.now(),))
+            self.blocks = self.blocks or [Blocked(*row) for row in rows]
         return stage in self.held
 
     def left(self)->int:
         "Pieces of work that another run would take up."
-        return len(self.held) + self.db.execute("SELECT count(*) FROM collect_frontier WHERE state IN "
-                                                "('new', 'blocked', 'failed') AND (stage != 'similar' OR depth <= ?)", (self.plan.max_depth,)).fetchone()[0] - self.over()
+        n, = self.db.execute("SELECT count(*) FROM collect_frontier WHERE state IN ('new', 'blocked', 'failed') "
+                             "AND (stage != 'similar' OR depth <= ?)", (self.plan.max_depth,)).fetchone()
+        return len(self.held) + n - self.over()
 
     def over(self)->int:
         "Artists that are near enough but too many."
@@ -199,13 +212,21 @@ def take(
     skip=() # Keys not to take
 )->list[Job]:
     "The next pieces of work of a stage: nearest first, then most wanted, then by key."
-    rows = c.db.execute(f"""SELECT stage, key, depth, priority, at FROM collect_frontier WHERE stage = ? AND (state = 'new' OR state = 'blocked' AND not_before <= ?) AND {where}
+    rows = c.db.execute(f"""SELECT stage, key, depth, priority, at FROM collect_frontier
+        WHERE stage = ? AND (state = 'new' OR state = 'blocked' AND not_before <= ?) AND {where}
         ORDER BY depth, priority DESC, key LIMIT ?""", (stage, c.clock.now(), n + len(skip)))
     return [Job(*r[:4], json.loads(r[4] or '{}')) for r in rows if r[1] not in skip][:n]
 
+# %% ../../nbs/sources/crawl.ipynb #318202b0
 # What an answer of another shape does to its reader
 SHAPES = KeyError, TypeError, AttributeError, IndexError, ValueError, sqlite3.InterfaceError, sqlite3.ProgrammingError
 
+def _fail(c, jobs, state, e, until=0.):
+    c.db.executemany('UPDATE collect_frontier SET state = ?, last_error = ?, not_before = ?, tries = tries '
+                     '+ 1 WHERE stage = ? AND key = ?',
+                     [(state, str(e), until, j.stage, j.key) for j in jobs])
+
+# %% ../../nbs/sources/crawl.ipynb #138b59b3
 def attempt(
     c:Crawl,
     stage:str,
@@ -220,8 +241,8 @@ def attempt(
         return _fail(c, jobs, 'blocked', e, e.until) or stage == 'lists'
     except ServiceError as e:
         if e.kind in ('missing', 'closed'): return _fail(c, jobs, 'missing', e) or True
-        if e.kind in ('unusable', 'login',
-                      'scope') or c.providers[e.host.removesuffix('_accounts')].http.failures >= BREAKER:
+        http = c.providers[e.host.removesuffix('_accounts')].http
+        if e.kind in ('unusable', 'login', 'scope') or http.failures >= BREAKER:
             c.off.setdefault(e.host, str(e))
             if e.kind in ('down', 'login'): c.held.add(stage)
             return stage == 'lists'
@@ -232,12 +253,20 @@ def attempt(
         _fail(c, jobs, 'failed', f'an answer has another shape ({type(e).__name__}: {e})')
     return True
 
-def _fail(c, jobs, state, e, until=0.):
-    c.db.executemany('UPDATE collect_frontier SET state = ?, last_error = ?, not_before = ?, tries = tries '
-                     '+ 1 WHERE stage = ? AND key = ?',
-                     [(state, str(e), until, j.stage, j.key) for j in jobs])
-
 # %% ../../nbs/sources/crawl.ipynb #8ebfee93
+def progress(c:Crawl, stage:str, count:int, seconds:float)->str:
+    "One line: how much of a stage is done, how fast, how long still, what was not found."
+    states = dict(c.db.execute('SELECT state, count(*) FROM collect_frontier WHERE stage = ? GROUP BY state',
+                               (stage,)))
+    left, rate = states.get('new', 0) + states.get('blocked', 0), count / seconds if seconds else 0.
+    eta = f', {left / rate / 60:.0f} min left' if rate and left else ''
+    speed = f', {rate:.1f} a second' if rate else ''
+    return (f"{stage}: {states.get('done', 0) + states.get('few', 0):,} done, {left:,} to go{speed}{eta}, "
+            f"{states.get('missing', 0) + states.get('failed', 0):,} missing")
+
+# %% ../../nbs/sources/crawl.ipynb #efc10b66
+def _provider(key): return key.split(':')[0]
+
 def work_through(
     c:Crawl,
     stage:str,
@@ -257,29 +286,13 @@ def work_through(
         if (now := c.clock.now()) - told >= 5: told = now; c.say(progress(c, stage, count, now - begun))
         if not going: break
 
-def _provider(key): return key.split(':')[0]
-
-def progress(c:Crawl, stage:str, count:int, seconds:float)->str:
-    "One line: how much of a stage is done, how fast, how long still, what was not found."
-    states = dict(c.db.execute('SELECT state, count(*) FROM collect_frontier WHERE stage = ? GROUP BY state',
-                               (stage,)))
-    left, rate = states.get('new', 0) + states.get('blocked', 0), count / seconds if seconds else 0.
-    eta = f', {left / rate / 60:.0f} min left' if rate and left else ''
-    return f"{stage}: {states.get('done', 0) + states.get('few', 0):,} done, {left:,} to go{f', {rate:.1f} a second' if rate else ''}{eta}, {states.get('missing', 0) + states.get('failed', 0):,} missing"
-
 # %% ../../nbs/sources/crawl.ipynb #43a1eb3a
-DRIFTS = 5 # How often a list that keeps changing is started again
+def _playlist_of(name, which):
+    kind, _, key = which.partition(':')
+    return {'saved': 'me:saved', 'top_tracks': f'me:top:{key}'}.get(kind, f'{name}:{which}')
 
-def begin_lists(c):
-    "Every list of every provider that has lists."
-    known = [(name, p) for name, p in c.providers.items() if hasattr(p, 'lists')]
-    with unit(c.db):
-        if note(c.db, 'finished'):
-            note(c.db, 'finished', False)
-            c.db.execute("DELETE FROM collect_frontier WHERE stage = 'lists'")
-        add_jobs(c.db, [Job('lists', f'{name}:{l}', i) for name, p in known for i, l in enumerate(p.lists())])
-    have = ' OR '.join(f"key LIKE '{name}:%'" for name, _ in known) or '0'
-    work_through(c, 'lists', read_list, where=f'({have})')
+# %% ../../nbs/sources/crawl.ipynb #90f2d304
+DRIFTS = 5 # How often a list that keeps changing is started again
 
 def read_list(c, jobs):
     "One page of a list."
@@ -297,28 +310,40 @@ def read_list(c, jobs):
     more = [Job('lists', f'{name}:{l}', 50) for l in page.more]
     return Done({job.key: ('new' if page.next is not None else 'done', at)}, [page.rows], more, clear)
 
-def _playlist_of(name, which):
-    kind, _, key = which.partition(':')
-    return {'saved': 'me:saved', 'top_tracks': f'me:top:{key}'}.get(kind, f'{name}:{which}')
+# %% ../../nbs/sources/crawl.ipynb #9cf44a9f
+def begin_lists(c):
+    "Every list of every provider that has lists."
+    known = [(name, p) for name, p in c.providers.items() if hasattr(p, 'lists')]
+    with unit(c.db):
+        if note(c.db, 'finished'):
+            note(c.db, 'finished', False)
+            c.db.execute("DELETE FROM collect_frontier WHERE stage = 'lists'")
+        add_jobs(c.db, [Job('lists', f'{name}:{l}', i) for name, p in known for i, l in enumerate(p.lists())])
+    have = ' OR '.join(f"key LIKE '{name}:%'" for name, _ in known) or '0'
+    work_through(c, 'lists', read_list, where=f'({have})')
 
 # %% ../../nbs/sources/crawl.ipynb #c34d05bf
 _SEEDS = """SELECT artist_id, sum(n) FROM (
     SELECT artist_id, 1.0 AS n FROM listens WHERE listener_id = 'me' AND artist_id IS NOT NULL
-    UNION ALL SELECT a.artist_id, 1.0 FROM playlist_tracks p JOIN (SELECT DISTINCT track_id, artist_id FROM track_artists WHERE position = 0) a USING (track_id)
+    UNION ALL SELECT a.artist_id, 1.0 FROM playlist_tracks p
+        JOIN (SELECT DISTINCT track_id, artist_id FROM track_artists WHERE position = 0) a USING (track_id)
         WHERE p.playlist_id IN (SELECT playlist_id FROM playlists WHERE owner_is_me = 1)
-    UNION ALL SELECT artist_id, coalesce(weight, 1.0) FROM listener_artists WHERE listener_id = 'me') GROUP BY artist_id"""
+    UNION ALL SELECT artist_id, coalesce(weight, 1.0) FROM listener_artists WHERE listener_id = 'me')
+    GROUP BY artist_id"""
 
+# %% ../../nbs/sources/crawl.ipynb #3a07f73f
 def name_of(db, artist_id):
     "An artist's name, by the first source that has one."
-    row = db.execute(
-        'SELECT name FROM artists WHERE artist_id = ? AND name IS NOT NULL ORDER BY source LIMIT 1',
-        (artist_id,)).fetchone()
+    row = db.execute('SELECT name FROM artists WHERE artist_id = ? AND name IS NOT NULL ORDER BY source LIMIT 1',
+                     (artist_id,)).fetchone()
     return row and row[0]
 
+# %% ../../nbs/sources/crawl.ipynb #413dddf3
 def main_source(c)->str:
     "The provider whose ids the graph is made of."
     return next(p for p in c.plan.similar if p in c.providers)
 
+# %% ../../nbs/sources/crawl.ipynb #5b4ff221
 def begin_match(c):
     "Look up every seed that has a name."
     seeds = [(a, n) for a, n in c.db.execute(_SEEDS) if name_of(c.db, a)]
@@ -326,19 +351,17 @@ def begin_match(c):
     work_through(c, 'match', match_seeds, n=100 if c[main_source(c)].namespace == 'mb' else 1)
 
 # %% ../../nbs/sources/crawl.ipynb #e53c0272
-def match_seeds(c, jobs):
-    "Who the seeds are at the main provider."
-    p = c[main_source(c)]
-    found, done = look_up(c, [j.key for j in jobs], p.namespace), Done({})
-    for j in jobs:
-        m = found.get(j.key, Match(None))
-        done.states[j.key] = ('done' if m.key else 'missing', asdict(m))
-        if m.key:
-            there = make_id(p.namespace, 'artist', m.key)
-            done.rows.append(same_artist(c, p, j.key, m))
-            done.jobs.append(Job('similar', there, 0, j.priority))
-    return done
+def _folded(db, i):
+    row = db.execute('SELECT name_folded FROM artists WHERE artist_id = ? AND name_folded IS NOT NULL LIMIT 1', (i,))
+    return (row.fetchone() or [None])[0]
 
+def _isrcs(db, i):
+    "ISRCs of tracks of an artist, at most three."
+    return [r[0] for r in db.execute("""SELECT DISTINCT isrc FROM tracks WHERE isrc IS NOT NULL
+        AND track_id IN (SELECT track_id FROM track_artists WHERE artist_id = ? AND position = 0)
+        ORDER BY track_id LIMIT 3""", (i,))]
+
+# %% ../../nbs/sources/crawl.ipynb #3a921382
 def look_up(
     c:Crawl,
     ids:list[str], # Artist ids
@@ -359,15 +382,19 @@ def look_up(
     return given | {i: linked.get(i) or c['musicbrainz'].by_name(name) for i in rest
                     if (name := name_of(c.db, i))}
 
-def _folded(db, i):
-    return (db.execute(
-        'SELECT name_folded FROM artists WHERE artist_id = ? AND name_folded IS NOT NULL LIMIT 1', (i,))
-            .fetchone() or [None])[0]
-
-def _isrcs(db, i):
-    "ISRCs of tracks of an artist, at most three."
-    return [r[0] for r in db.execute("""SELECT DISTINCT isrc FROM tracks WHERE isrc IS NOT NULL AND track_id IN (SELECT track_id FROM track_artists WHERE artist_id = ? AND position = 0)
-        ORDER BY track_id LIMIT 3""", (i,))]
+# %% ../../nbs/sources/crawl.ipynb #abc73927
+def match_seeds(c, jobs):
+    "Who the seeds are at the main provider."
+    p = c[main_source(c)]
+    found, done = look_up(c, [j.key for j in jobs], p.namespace), Done({})
+    for j in jobs:
+        m = found.get(j.key, Match(None))
+        done.states[j.key] = ('done' if m.key else 'missing', asdict(m))
+        if m.key:
+            there = make_id(p.namespace, 'artist', m.key)
+            done.rows.append(same_artist(c, p, j.key, m))
+            done.jobs.append(Job('similar', there, 0, j.priority))
+    return done
 
 # %% ../../nbs/sources/crawl.ipynb #ac36b248
 def same_artist(c, p, artist_id:str, m:Match)->Rows:
@@ -388,29 +415,37 @@ def same_artist(c, p, artist_id:str, m:Match)->Rows:
 
 # %% ../../nbs/sources/crawl.ipynb #d8e7062c
 _NEARER = """UPDATE collect_frontier AS f SET depth = n.depth FROM
-    (SELECT s.similar_id AS id, min(g.depth) + 1 AS depth FROM similar_artists s JOIN collect_frontier g ON g.stage = 'similar' AND g.key = s.artist_id GROUP BY s.similar_id) AS n
+    (SELECT s.similar_id AS id, min(g.depth) + 1 AS depth FROM similar_artists s
+        JOIN collect_frontier g ON g.stage = 'similar' AND g.key = s.artist_id GROUP BY s.similar_id) AS n
     WHERE f.stage = 'similar' AND f.key = n.id AND f.depth > n.depth"""
-_WANTED = """UPDATE collect_frontier SET priority = (SELECT count(*) FROM similar_artists s JOIN collect_frontier g ON g.stage = 'similar' AND g.key = s.artist_id AND g.depth < ?
+_WANTED = """UPDATE collect_frontier SET priority = (SELECT count(*) FROM similar_artists s
+        JOIN collect_frontier g ON g.stage = 'similar' AND g.key = s.artist_id AND g.depth < ?
     WHERE s.similar_id = collect_frontier.key) WHERE stage = 'similar' AND depth = ?"""
 
+# %% ../../nbs/sources/crawl.ipynb #c16113ab
 def similar_counts(db, depth:int)->tuple[int,int]:
     "How many artists up to a depth were asked for, and how many wait."
     rows = dict(db.execute("SELECT state IN ('new', 'blocked', 'failed'), count(*) FROM collect_frontier "
                            "WHERE stage = 'similar' AND depth <= ? GROUP BY 1", (depth,)))
     return rows.get(0, 0), rows.get(1, 0)
 
+# %% ../../nbs/sources/crawl.ipynb #49e71dc4
+def _choose(db, depth, n):
+    "Put the `n` most wanted of a level into the table `chosen`."
+    keys = db.execute("""SELECT key FROM collect_frontier WHERE stage = 'similar' AND depth = ?
+        AND state IN ('new', 'blocked', 'failed') ORDER BY priority DESC, key LIMIT ?""", (depth, n)).fetchall()
+    db.execute('CREATE TEMP TABLE IF NOT EXISTS chosen(key TEXT PRIMARY KEY)')
+    db.execute('DELETE FROM chosen')
+    db.executemany('INSERT INTO chosen VALUES (?)', keys)
+
+# %% ../../nbs/sources/crawl.ipynb #16c5483a
 def begin_similar(c):
     "Level after level, as long as the one before is settled and there is room."
     for depth in range(c.plan.max_depth + 1):
         while c.db.execute(_NEARER).rowcount: pass
         if depth: c.db.execute(_WANTED, (depth, depth))
         room = c.plan.max_artists - similar_counts(c.db, depth)[0]
-        chosen = [r[0] for r in c.db.execute("SELECT key FROM collect_frontier WHERE stage = 'similar' AND "
-                                             "depth = ? AND state IN ('new', 'blocked', 'failed') ORDER BY "
-                                             "priority DESC, key LIMIT ?", (depth, max(room, 0)))]
-        c.db.execute('CREATE TEMP TABLE IF NOT EXISTS chosen(key TEXT PRIMARY KEY)')
-        c.db.execute('DELETE FROM chosen')
-        c.db.executemany('INSERT INTO chosen VALUES (?)', [(k,) for k in chosen])
+        _choose(c.db, depth, max(room, 0))
         work_through(c, 'similar', similar_to, where='key IN (SELECT key FROM chosen)')
         if c.db.execute("SELECT 1 FROM collect_frontier WHERE stage = 'similar' AND key IN (SELECT key "
                         "FROM chosen) AND state IN ('new', 'blocked', 'failed')").fetchone():
@@ -418,6 +453,26 @@ def begin_similar(c):
     settle_similar(c)
 
 # %% ../../nbs/sources/crawl.ipynb #cfdba1d1
+def may_relate(c, artist_id):
+    "Whether Spotify still tells this app about related artists."
+    return (artist_id.startswith('spotify:artist:')
+            and can(c['spotify'], 'related_artists', artist_id.split(':')[2]))
+
+# %% ../../nbs/sources/crawl.ipynb #27d73b93
+def similar_from(c, name, j, done):
+    "Keys of similar artists at one provider; its rows go into `done`."
+    p, rows = c[name], Rows(c[name].source, c.clock.stamp())
+    m = look_up(c, [j.key], p.namespace).get(j.key, Match(None))
+    if not m.key: return []
+    key = name_of(c.db, j.key) if p.namespace == 'name' else m.key
+    try: found = related(p, key, rows) if name == 'spotify' else p.similar(key, rows)
+    except ServiceError as e:
+        if e.kind != 'missing': raise
+        return []
+    done.rows += [same_artist(c, p, j.key, m), rows]
+    return found
+
+# %% ../../nbs/sources/crawl.ipynb #20385e76
 def similar_to(c, jobs):
     "Similar artists of one artist, from the first provider that has any, or until there are enough."
     j, done, n = jobs[0], Done({}), 0
@@ -434,32 +489,21 @@ def similar_to(c, jobs):
                   if want]
     return done
 
-def similar_from(c, name, j, done):
-    "Keys of similar artists at one provider; its rows go into `done`."
-    p, rows = c[name], Rows(c[name].source, c.clock.stamp())
-    m = look_up(c, [j.key], p.namespace).get(j.key, Match(None))
-    if not m.key: return []
-    key = name_of(c.db, j.key) if p.namespace == 'name' else m.key
-    try: found = related(p, key, rows) if name == 'spotify' else p.similar(key, rows)
-    except ServiceError as e:
-        if e.kind != 'missing': raise
-        return []
-    done.rows += [same_artist(c, p, j.key, m), rows]
-    return found
-
-def may_relate(c, artist_id):
-    "Whether Spotify still tells this app about related artists."
-    return (artist_id.startswith('spotify:artist:')
-            and can(c['spotify'], 'related_artists', artist_id.split(':')[2]))
-
 # %% ../../nbs/sources/crawl.ipynb #b9aa68fd
-_TOGETHER = """WITH own(id) AS (SELECT ?1 UNION SELECT from_id FROM id_map WHERE to_id = ?1 AND NOT ambiguous UNION SELECT to_id FROM id_map WHERE from_id = ?1 AND NOT ambiguous
-        UNION SELECT artist_id FROM artists WHERE name_folded = (SELECT name_folded FROM artists WHERE artist_id = ?1 AND name_folded IS NOT NULL LIMIT 1)),
-    here AS (SELECT DISTINCT p.playlist_id, a.artist_id FROM playlist_tracks p JOIN track_artists a USING (track_id) WHERE p.source != 'spotify_api' AND a.source != 'spotify_api'
-        AND p.playlist_id IN (SELECT playlist_id FROM playlist_tracks JOIN track_artists USING (track_id) WHERE artist_id IN own)),
+_TOGETHER = """WITH own(id) AS (
+        SELECT ?1 UNION SELECT from_id FROM id_map WHERE to_id = ?1 AND NOT ambiguous
+        UNION SELECT to_id FROM id_map WHERE from_id = ?1 AND NOT ambiguous
+        UNION SELECT artist_id FROM artists WHERE name_folded = (
+            SELECT name_folded FROM artists WHERE artist_id = ?1 AND name_folded IS NOT NULL LIMIT 1)),
+    here AS (
+        SELECT DISTINCT p.playlist_id, a.artist_id FROM playlist_tracks p JOIN track_artists a USING (track_id)
+        WHERE p.source != 'spotify_api' AND a.source != 'spotify_api' AND p.playlist_id IN (
+            SELECT playlist_id FROM playlist_tracks JOIN track_artists USING (track_id) WHERE artist_id IN own)),
     size AS (SELECT playlist_id, count(*) AS n FROM here GROUP BY playlist_id)
-    SELECT artist_id, sum(1.0 / n) FROM here JOIN size USING (playlist_id) WHERE artist_id NOT IN own GROUP BY artist_id HAVING count(*) > 1 ORDER BY 2 DESC, 1 LIMIT ?2"""
+    SELECT artist_id, sum(1.0 / n) FROM here JOIN size USING (playlist_id) WHERE artist_id NOT IN own
+    GROUP BY artist_id HAVING count(*) > 1 ORDER BY 2 DESC, 1 LIMIT ?2"""
 
+# %% ../../nbs/sources/crawl.ipynb #dd2f6d3e
 def together(
     c:Crawl,
     j:Job, # Of one artist
@@ -474,34 +518,23 @@ def together(
     return [other for other, _ in found]
 
 # %% ../../nbs/sources/crawl.ipynb #77671829
-_KNOWN = """SELECT a, count(DISTINCT b) FROM (SELECT artist_id AS a, similar_id AS b FROM similar_artists UNION ALL SELECT similar_id, artist_id FROM similar_artists) GROUP BY a"""
+_KNOWN = """SELECT a, count(DISTINCT b) FROM (
+    SELECT artist_id AS a, similar_id AS b FROM similar_artists
+    UNION ALL SELECT similar_id, artist_id FROM similar_artists) GROUP BY a"""
 
 def settle_similar(c):
     "Mark who is expanded, at which depth, and who knows enough neighbours."
     known = dict(c.db.execute(_KNOWN))
     rows = c.db.execute("SELECT key, depth, state FROM collect_frontier WHERE stage = 'similar'").fetchall()
+    enough = [('done' if known.get(k, 0) >= c.plan.min_similar else 'few', k)
+              for k, _, s in rows if s in ('done', 'few')]
+    asked = [(e := s in ('done', 'few', 'missing'), d, k, e, d) for k, d, s in rows]
     with unit(c.db):
-        c.db.executemany("UPDATE collect_frontier SET state = ? WHERE stage = 'similar' AND key = ?",
-                         [('done' if known.get(k, 0) >= c.plan.min_similar else 'few', k) for k, _,
-                          s in rows if s in ('done', 'few')])
-        c.db.executemany('UPDATE artists SET expanded = ?, depth = ? WHERE artist_id = ? AND (expanded IS '
-                         'NOT ? OR depth IS NOT ?)',
-                         [(e := s in ('done', 'few', 'missing'), d, k, e, d) for k, d, s in rows])
+        c.db.executemany("UPDATE collect_frontier SET state = ? WHERE stage = 'similar' AND key = ?", enough)
+        c.db.executemany("UPDATE artists SET expanded = ?, depth = ? "
+                         "WHERE artist_id = ? AND (expanded IS NOT ? OR depth IS NOT ?)", asked)
 
 # %% ../../nbs/sources/crawl.ipynb #bc7a2129
-def begin_tracks(c): work_through(c, 'tracks', tracks_of)
-
-def tracks_of(c, jobs):
-    "Tracks of one artist."
-    j, rows = jobs[0], c['deezer'].rows()
-    m, found, more = look_up(c, [j.key], 'deezer').get(j.key, Match(None)), set(), []
-    if m.key: found = collect_until(c['deezer'].tracks(m.key, rows), c.plan.min_tracks)
-    if len(found) < c.plan.min_tracks and c.plan.spotify_albums and (own := spotify_key(c, j.key)):
-        more = [c['spotify'].rows()]
-        found |= collect_until(artist_tracks(c['spotify'], own, more[0]), c.plan.min_tracks - len(found))
-    return Done({j.key: ('done' if len(found) >= c.plan.min_tracks else 'few' if found else 'missing',
-                         {'n': len(found)})}, [rows, *more])
-
 def collect_until(pages, n:int)->set[str]:
     "Track ids of pages, until there are `n`; an artist nobody knows has none."
     found = set()
@@ -513,46 +546,65 @@ def collect_until(pages, n:int)->set[str]:
         if e.kind != 'missing': raise
     return found
 
+# %% ../../nbs/sources/crawl.ipynb #b3d6c967
 def spotify_key(c, artist_id):
     "The Spotify key of an artist, if a match is known and Spotify is used."
     if not c['spotify']: return None
     if artist_id.startswith('spotify:artist:'): return artist_id.split(':')[2]
-    row = c.db.execute("SELECT to_id FROM id_map WHERE from_id = ? AND to_ns = 'spotify' AND to_id IS NOT "
-                       "NULL AND NOT ambiguous ORDER BY confidence DESC, to_id LIMIT 1",
+    row = c.db.execute("SELECT to_id FROM id_map WHERE from_id = ? AND to_ns = 'spotify' "
+                       "AND to_id IS NOT NULL AND NOT ambiguous ORDER BY confidence DESC, to_id LIMIT 1",
                        (artist_id,)).fetchone()
     return row and row[0].split(':')[2]
 
-# %% ../../nbs/sources/crawl.ipynb #c06f00cc
-def begin_identify(c): work_through(c, 'identify', identify)
+# %% ../../nbs/sources/crawl.ipynb #3fa8ad22
+def tracks_of(c, jobs):
+    "Tracks of one artist."
+    j, rows = jobs[0], c['deezer'].rows()
+    m, found, more = look_up(c, [j.key], 'deezer').get(j.key, Match(None)), set(), []
+    if m.key: found = collect_until(c['deezer'].tracks(m.key, rows), c.plan.min_tracks)
+    if len(found) < c.plan.min_tracks and c.plan.spotify_albums and (own := spotify_key(c, j.key)):
+        more = [c['spotify'].rows()]
+        found |= collect_until(artist_tracks(c['spotify'], own, more[0]), c.plan.min_tracks - len(found))
+    return Done({j.key: ('done' if len(found) >= c.plan.min_tracks else 'few' if found else 'missing',
+                         {'n': len(found)})}, [rows, *more])
 
+def begin_tracks(c): work_through(c, 'tracks', tracks_of)
+
+# %% ../../nbs/sources/crawl.ipynb #c06f00cc
 def identify(c, jobs):
     "Tracks of one artist that have a Spotify id, from ReccoBeats."
     j, p = jobs[0], c['reccobeats']
     rows, name = p.rows(), name_of(c.db, j.key)
-    known = c.db.execute("SELECT to_id FROM id_map WHERE from_id = ? AND to_ns = 'spotify' AND NOT "
-                         "ambiguous ORDER BY confidence DESC, to_id LIMIT 1", (j.key,)).fetchone()
+    known = c.db.execute("SELECT to_id FROM id_map WHERE from_id = ? AND to_ns = 'spotify' "
+                         "AND NOT ambiguous ORDER BY confidence DESC, to_id LIMIT 1", (j.key,)).fetchone()
     key = p.artist(name, known[0].split(':')[2] if known and known[0] else None)
     found = collect_until(p.tracks(key, rows), c.plan.min_tracks) if key else set()
     return Done({j.key: ('done' if found else 'missing', {'n': len(found)})}, [rows])
 
-def begin_isrc(c):
-    "One call for each Deezer track without ISRC, if wanted."
-    if not c.plan.isrc: return
-    with unit(c.db):
-        add_jobs(c.db,
-                 [Job('isrc', r[0]) for r in c.db.execute("SELECT track_id FROM tracks WHERE source = "
-                                                          "'deezer' AND isrc IS NULL")])
-    work_through(c, 'isrc', isrc_of)
+def begin_identify(c): work_through(c, 'identify', identify)
 
+# %% ../../nbs/sources/crawl.ipynb #82fe4868
 def isrc_of(c, jobs):
     rows = c['deezer'].rows()
     there = c['deezer'].isrc(jobs[0].key.split(':')[2], rows)
     return Done({jobs[0].key: ('done' if there else 'missing', {})}, [rows])
 
+# %% ../../nbs/sources/crawl.ipynb #9eebb76f
+def begin_isrc(c):
+    "One call for each Deezer track without ISRC, if wanted."
+    if not c.plan.isrc: return
+    bare = c.db.execute("SELECT track_id FROM tracks WHERE source = 'deezer' AND isrc IS NULL").fetchall()
+    with unit(c.db): add_jobs(c.db, [Job('isrc', r[0]) for r in bare])
+    work_through(c, 'isrc', isrc_of)
+
 # %% ../../nbs/sources/crawl.ipynb #a1125357
-_SILENT = """WITH heard AS (SELECT track_id FROM audio_features UNION SELECT track_id FROM collect_asked WHERE source = ? AND asked_at > ?)
-    SELECT track_id, min(isrc) FROM tracks WHERE (track_id LIKE 'spotify:track:%' OR isrc IS NOT NULL) AND track_id NOT IN heard
-    AND (isrc IS NULL OR isrc NOT IN (SELECT isrc FROM tracks WHERE track_id IN heard AND isrc IS NOT NULL)) GROUP BY track_id ORDER BY track_id NOT LIKE 'spotify:%', track_id"""
+_SILENT = """WITH heard AS (
+        SELECT track_id FROM audio_features
+        UNION SELECT track_id FROM collect_asked WHERE source = ? AND asked_at > ?)
+    SELECT track_id, min(isrc) FROM tracks
+    WHERE (track_id LIKE 'spotify:track:%' OR isrc IS NOT NULL) AND track_id NOT IN heard AND (
+        isrc IS NULL OR isrc NOT IN (SELECT isrc FROM tracks WHERE track_id IN heard AND isrc IS NOT NULL))
+    GROUP BY track_id ORDER BY track_id NOT LIKE 'spotify:%', track_id"""
 
 def silent(
     c:Crawl,
@@ -565,27 +617,7 @@ def silent(
         if isrc: seen.add(isrc)
     return found
 
-def begin_features(c):
-    "Features from ReccoBeats, then from Spotify for an app that may."
-    if not c.plan.features: return
-    ask_features(c, 'reccobeats', lambda p, some, rows: p.features(some, rows))
-    # Spotify is asked for what ReccoBeats lacks, not for what it was not asked
-    if c.plan.wait and c.db.execute("SELECT 1 FROM collect_frontier WHERE stage = 'features' AND state IN "
-                                    "('new', 'blocked', 'failed')").fetchone():
-        return
-    left = ({i: k for i, k in silent(c, 'spotify').items() if i.startswith('spotify:')}
-            if c['spotify'] and 'spotify' not in c.off else {})
-    if left and may_hear(c, next(iter(left.values()))): ask_features(c, 'spotify', audio_features, left)
-
-def may_hear(c, key):
-    "Whether Spotify still gives features to this app; not known counts as no."
-    try: return can(c['spotify'], 'audio_features', key)
-    except Blocked as e: c.blocks.append(e)
-    except ServiceError as e: c.off.setdefault('spotify', str(e))
-    except SHAPES: pass
-    c.held.add('features')
-    return False
-
+# %% ../../nbs/sources/crawl.ipynb #6a87600a
 def ask_features(c, name, ask, wanted=None):
     "Ask one source about tracks, batch by batch."
     p, wanted = c[name], wanted or silent(c, name)
@@ -601,12 +633,29 @@ def ask_features(c, name, ask, wanted=None):
         return Done({jobs[0].key: ('done', {})}, [rows], [], asked)
     work_through(c, 'features', work)
 
+# %% ../../nbs/sources/crawl.ipynb #0625754e
+def may_hear(c, key):
+    "Whether Spotify still gives features to this app; not known counts as no."
+    try: return can(c['spotify'], 'audio_features', key)
+    except Blocked as e: c.blocks.append(e)
+    except ServiceError as e: c.off.setdefault('spotify', str(e))
+    except SHAPES: pass
+    c.held.add('features')
+    return False
+
+# %% ../../nbs/sources/crawl.ipynb #208a2502
+def begin_features(c):
+    "Features from ReccoBeats, then from Spotify for an app that may."
+    if not c.plan.features: return
+    ask_features(c, 'reccobeats', lambda p, some, rows: p.features(some, rows))
+    # Spotify is asked for what ReccoBeats lacks, not for what it was not asked
+    waiting = "SELECT 1 FROM collect_frontier WHERE stage = 'features' AND state IN ('new', 'blocked', 'failed')"
+    if c.plan.wait and c.db.execute(waiting).fetchone(): return
+    left = ({i: k for i, k in silent(c, 'spotify').items() if i.startswith('spotify:')}
+            if c['spotify'] and 'spotify' not in c.off else {})
+    if left and may_hear(c, next(iter(left.values()))): ask_features(c, 'spotify', audio_features, left)
+
 # %% ../../nbs/sources/crawl.ipynb #69d8580f
-def begin_genres(c):
-    "Genres of kept artists, if wanted and if we may ask MusicBrainz."
-    if not c['musicbrainz'] or not c.plan.genres: return
-    work_through(c, 'genres', genres_of)
-    
 def genres_of(c, jobs):
     p, j = c['musicbrainz'], jobs[0]
     m = look_up(c, [j.key], 'mb').get(j.key, Match(None))
@@ -616,6 +665,13 @@ def genres_of(c, jobs):
                 genres='|'.join(p.genres(m.key)) or None)
     return Done({j.key: ('done', {})}, [rows])
 
+# %% ../../nbs/sources/crawl.ipynb #13e28be0
+def begin_genres(c):
+    "Genres of kept artists, if wanted and if we may ask MusicBrainz."
+    if not c['musicbrainz'] or not c.plan.genres: return
+    work_through(c, 'genres', genres_of)
+
+# %% ../../nbs/sources/crawl.ipynb #efbe4d85
 BEGIN = {'lists': begin_lists, 'match': begin_match, 'similar': begin_similar, 'tracks': begin_tracks,
          'identify': begin_identify, 'isrc': begin_isrc, 'features': begin_features, 'genres': begin_genres}
 
@@ -626,21 +682,23 @@ def own_lists(c:Crawl)->bool:
     "Whether a service is set up that knows the listener."
     return any(p.lists() for p in c.providers.values() if hasattr(p, 'lists'))
 
+# %% ../../nbs/sources/crawl.ipynb #f4a678e4
 def seeds_known(db:sqlite3.Connection)->int:
     "How many artists of the listener's own the library knows."
     return db.execute(f'SELECT count(*) FROM ({_SEEDS})').fetchone()[0]
 
+# %% ../../nbs/sources/crawl.ipynb #c78c2edf
 def estimate(
     c:Crawl
 )->list[tuple[str,int,float]]: # Service, calls, minutes
     "About what a run will cost."
     seeds = seeds_known(c.db) or (FANCY if own_lists(c) else 0)
-    todo = lambda stage: c.db.execute("SELECT count(*) FROM collect_frontier WHERE stage = ? AND state NOT "
-                                      "IN ('done', 'few', 'missing')", (stage,)).fetchone()[0]
+    one = lambda sql, *values: c.db.execute(sql, values).fetchone()[0]
+    count = lambda where, *values: one(f'SELECT count(*) FROM collect_frontier WHERE {where}', *values)
+    todo = lambda stage: count("stage = ? AND state NOT IN ('done', 'few', 'missing')", stage)
     asked = similar_counts(c.db, c.plan.max_depth)[0]
     kept = max(min(c.plan.max_artists, seeds * 10 ** min(c.plan.max_depth, 3)) - asked, 0)
-    matches = max(seeds - c.db.execute("SELECT count(*) FROM collect_frontier WHERE stage = 'match' AND "
-                                       "state IN ('done', 'missing')").fetchone()[0], 0)
+    matches = max(seeds - count("stage = 'match' AND state IN ('done', 'missing')"), 0)
     tracks = 1 + -(-c.plan.min_tracks // 100) * 5 * (c.plan.min_tracks > 50)
     calls = {'spotify': (todo('lists') or 12 + FANCY) if c['spotify'] else 0,
              'listenbrainz': 1 if c['listenbrainz'] else 0, 'lastfm': 12 if c['lastfm'] else 0,
@@ -650,53 +708,18 @@ def estimate(
     return [(name, n, n / SERVICES[name][1] / 60) for name, n in calls.items() if n]
 
 # %% ../../nbs/sources/crawl.ipynb #9e4275d4
-def summary(
-    c:Crawl
-)->list[str]:
-    "What was collected, and what is missing, in sentences."
-    one = lambda sql, *values: c.db.execute(sql, values).fetchone()[0]
-    states = {s: dict(
-        c.db.execute('SELECT state, count(*) FROM collect_frontier WHERE stage = ? GROUP BY state', (s,)))
-              for s in STAGES}
-    count = lambda stage, *which: sum(states[stage].get(w, 0) for w in which)
-    lines = [_lists_line(c, states['lists'])] if states['lists'] else []
-    if states['match']:
-        lines.append(f"own artists: {count('match', 'done'):,} of {sum(states['match'].values()):,} found "
-                     f"at {main_source(c)}")
-    asked, _ = similar_counts(c.db, c.plan.max_depth)
-    rim = one("SELECT count(*) FROM collect_frontier WHERE stage = 'similar' AND state = 'new'")
-    lines.append(f"similar artists: {asked:,} asked for, {count('similar', 'done'):,} know at least "
-                 f"{c.plan.min_similar} neighbours, {count('similar', 'few'):,} fewer, "
-                 f"{count('similar', 'missing'):,} none; {rim:,} at the rim")
-    short = sorted(json.loads(r[0])['n'] for r in c.db.execute("SELECT at FROM collect_frontier WHERE "
-                                                               "stage = 'tracks' AND state IN ('few', 'missing')") if 'n' in json.loads(r[0] or '{}'))
-    lines.append(f"tracks: {one('SELECT count(DISTINCT track_id) FROM tracks'):,}; {len(short):,} of "
-                 f"{sum(states['tracks'].values()):,} artists have fewer than {c.plan.min_tracks}"
-                 + (f", half of those fewer than {short[len(short) // 2] + 1}" if short else ''))
-    return lines + _feature_lines(c) + _trouble(c, states)
-
 def _lists_line(c, states):
     skipped = Counter()
     for (at,) in c.db.execute("SELECT at FROM collect_frontier WHERE stage = 'lists'"):
         skipped.update(json.loads(at or '{}').get('skipped') or {})
     left = (f"; left out {', '.join(f'{n:,} {what}' for what, n in sorted(skipped.items()))}" if skipped
             else '')
-    why = [r[0] for r in c.db.execute("SELECT last_error FROM collect_frontier WHERE stage = 'lists' AND "
-                                      "state = 'missing' AND key NOT LIKE 'spotify:%' ORDER BY key")]
-    return '; '.join(
-        [f"own lists: {states.get('done', 0):,} read, {states.get('missing', 0):,} not ours to read{left}",
-         *why])
+    why = [r[0] for r in c.db.execute("SELECT last_error FROM collect_frontier WHERE stage = 'lists' "
+                                      "AND state = 'missing' AND key NOT LIKE 'spotify:%' ORDER BY key")]
+    read = f"own lists: {states.get('done', 0):,} read, {states.get('missing', 0):,} not ours to read{left}"
+    return '; '.join([read, *why])
 
-def _feature_lines(c):
-    total = c.db.execute('SELECT count(DISTINCT track_id) FROM tracks').fetchone()[0]
-    by = dict(c.db.execute('SELECT source, count(DISTINCT track_id) FROM audio_features WHERE track_id IN '
-                           '(SELECT track_id FROM tracks) GROUP BY source'))
-    have = c.db.execute('SELECT count(DISTINCT track_id) FROM audio_features WHERE track_id IN (SELECT '
-                        'track_id FROM tracks)').fetchone()[0]
-    parts = [f'{n:,} {source}' for source, n in sorted(by.items())] + [f'{total - have:,} none']
-    return [f"audio features for {have:,} of {total:,} track ids ({have / max(total, 1):.0%}): "
-            f"{', '.join(parts)}"] + _closed_lines(c)
-
+# %% ../../nbs/sources/crawl.ipynb #b836453f
 def _closed_lines(c):
     "Which doors are closed to this app, and who was asked instead."
     instead = {'audio_features': 'ReccoBeats',
@@ -705,6 +728,17 @@ def _closed_lines(c):
     return [f"Spotify's {n.replace('_', ' ')} are closed to this app, as to all made after 27 November "
             f"2024; {instead[n]} is asked instead" for n in closed]
 
+# %% ../../nbs/sources/crawl.ipynb #f93c1c10
+def _feature_lines(c):
+    total = c.db.execute('SELECT count(DISTINCT track_id) FROM tracks').fetchone()[0]
+    of_tracks = 'FROM audio_features WHERE track_id IN (SELECT track_id FROM tracks)'
+    by = dict(c.db.execute(f'SELECT source, count(DISTINCT track_id) {of_tracks} GROUP BY source'))
+    have = c.db.execute(f'SELECT count(DISTINCT track_id) {of_tracks}').fetchone()[0]
+    parts = [f'{n:,} {source}' for source, n in sorted(by.items())] + [f'{total - have:,} none']
+    return [f"audio features for {have:,} of {total:,} track ids ({have / max(total, 1):.0%}): "
+            f"{', '.join(parts)}"] + _closed_lines(c)
+
+# %% ../../nbs/sources/crawl.ipynb #33897846
 def _trouble(c, states):
     failed = sum(s.get('failed', 0) for s in states.values())
     lines = ([f'{failed:,} pieces of work failed; `musicrec collect resume` tries them again'] if failed
@@ -715,6 +749,31 @@ def _trouble(c, states):
     return (lines + [f'{message}' for message in c.off.values()] + sorted({str(b) for b in c.blocks})
             + ([f'{c.stopped}; `musicrec collect resume` goes on'] if c.stopped else []))
 
+# %% ../../nbs/sources/crawl.ipynb #def302c5
+def summary(
+    c:Crawl
+)->list[str]:
+    "What was collected, and what is missing, in sentences."
+    one = lambda sql, *values: c.db.execute(sql, values).fetchone()[0]
+    by_state = 'SELECT state, count(*) FROM collect_frontier WHERE stage = ? GROUP BY state'
+    states = {s: dict(c.db.execute(by_state, (s,))) for s in STAGES}
+    count = lambda stage, *which: sum(states[stage].get(w, 0) for w in which)
+    lines = [_lists_line(c, states['lists'])] if states['lists'] else []
+    if states['match']:
+        lines.append(f"own artists: {count('match', 'done'):,} of {sum(states['match'].values()):,} found "
+                     f"at {main_source(c)}")
+    asked, _ = similar_counts(c.db, c.plan.max_depth)
+    rim = one("SELECT count(*) FROM collect_frontier WHERE stage = 'similar' AND state = 'new'")
+    lines.append(f"similar artists: {asked:,} asked for, {count('similar', 'done'):,} know at least "
+                 f"{c.plan.min_similar} neighbours, {count('similar', 'few'):,} fewer, "
+                 f"{count('similar', 'missing'):,} none; {rim:,} at the rim")
+    few = c.db.execute("SELECT at FROM collect_frontier WHERE stage = 'tracks' AND state IN ('few', 'missing')")
+    short = sorted(json.loads(r[0])['n'] for r in few if 'n' in json.loads(r[0] or '{}'))
+    lines.append(f"tracks: {one('SELECT count(DISTINCT track_id) FROM tracks'):,}; {len(short):,} of "
+                 f"{sum(states['tracks'].values()):,} artists have fewer than {c.plan.min_tracks}"
+                 + (f", half of those fewer than {short[len(short) // 2] + 1}" if short else ''))
+    return lines + _feature_lines(c) + _trouble(c, states)
+
 # %% ../../nbs/sources/crawl.ipynb #d0cc75c9
 def status(
     db:sqlite3.Connection, # A library's
@@ -724,22 +783,32 @@ def status(
     for table in (_FRONTIER, _ASKED): db.execute(table)
     lines = []
     for stage in STAGES:
-        states = dict(db.execute('SELECT state, count(*) FROM collect_frontier WHERE stage = ? GROUP BY '
-                                 'state ORDER BY state', (stage,)))
+        states = dict(db.execute('SELECT state, count(*) FROM collect_frontier WHERE stage = ? '
+                                 'GROUP BY state ORDER BY state', (stage,)))
         if states: lines.append(f"{stage}: {', '.join(f'{n:,} {s}' for s, n in states.items())}")
-    for source, n, none in db.execute('SELECT source, count(*), sum(NOT found) FROM collect_asked GROUP BY '
-                                      'source ORDER BY source'):
+    for source, n, none in db.execute(
+            'SELECT source, count(*), sum(NOT found) FROM collect_asked GROUP BY source ORDER BY source'):
         lines.append(f'{source}: knows no features of {none:,} of the {n:,} tracks it was asked about')
     for host, n in db.execute(
-        'SELECT host, sum(n) FROM collect_requests WHERE day = ? GROUP BY host ORDER BY host',
-        (iso(now)[:10],)):
+            'SELECT host, sum(n) FROM collect_requests WHERE day = ? GROUP BY host ORDER BY host', (iso(now)[:10],)):
         lines.append(f'{host}: {n:,} requests today')
-    for host, bucket, until, reason in db.execute('SELECT * FROM collect_blocks WHERE until > ? ORDER BY '
-                                                  'host, bucket', (now,)):
+    for host, bucket, until, reason in db.execute(
+            'SELECT * FROM collect_blocks WHERE until > ? ORDER BY host, bucket', (now,)):
         lines.append(f'{host} ({bucket}) is blocked until {iso(until)}: {reason}')
     return lines or ['nothing was collected yet. Begin with `musicrec collect run`']
 
 # %% ../../nbs/sources/crawl.ipynb #e8bc17fe
+def _forget_spotify(db):
+    "What else names ids that only Spotify's API told us, and what this app may do."
+    own = ("LIKE 'spotify:%'", "NOT IN (SELECT artist_id FROM artists WHERE source != 'spotify_api' "
+                               "UNION SELECT track_id FROM tracks WHERE source != 'spotify_api')")
+    db.execute('DELETE FROM collect_capabilities')
+    db.execute(f"DELETE FROM collect_frontier WHERE key {own[0]} OR at LIKE '%spotify:track:%'")
+    db.execute(f'DELETE FROM collect_asked WHERE track_id {own[0]} AND track_id {own[1]}')
+    for column in ('from_id', 'to_id'):
+        db.execute(f'DELETE FROM id_map WHERE {column} {own[0]} AND {column} {own[1]}')
+
+# %% ../../nbs/sources/crawl.ipynb #779d158c
 HOSTS = {'spotify_api': 'spotify', 'lb_labs': 'labs'} # Services whose name differs from their source
 
 def forget_answers(
@@ -756,12 +825,3 @@ def forget_answers(
         db.execute('DELETE FROM collect_notes WHERE name LIKE ?', (host + '%',))
         if host == 'spotify': _forget_spotify(db)
     return n
-
-def _forget_spotify(db):
-    "What else names ids that only Spotify's API told us, and what this app may do."
-    own = "LIKE 'spotify:%'", "NOT IN (SELECT artist_id FROM artists WHERE source != 'spotify_api' UNION SELECT track_id FROM tracks WHERE source != 'spotify_api')"
-    db.execute('DELETE FROM collect_capabilities')
-    db.execute(f"DELETE FROM collect_frontier WHERE key {own[0]} OR at LIKE '%spotify:track:%'")
-    db.execute(f'DELETE FROM collect_asked WHERE track_id {own[0]} AND track_id {own[1]}')
-    for column in ('from_id', 'to_id'):
-        db.execute(f'DELETE FROM id_map WHERE {column} {own[0]} AND {column} {own[1]}')

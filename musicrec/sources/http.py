@@ -19,7 +19,7 @@ from ..tables import InputError, MusicrecError
 # %% auto #0
 __all__ = ['SERVICES', 'DAY', 'MISSES', 'BREAKER', 'iso', 'epoch', 'Clock', 'Pace', 'open_state', 'unit', 'note', 'clock_of',
            'redact', 'cache_key', 'Blocked', 'ServiceError', 'Fault', 'decoded', 'retry_after', 'error_text', 'judge',
-           'answer', 'service_url', 'Http', 'user_agent', 'spent']
+           'answer', 'service_url', 'user_agent', 'Http', 'spent']
 
 # %% ../../nbs/sources/http.ipynb #ab36b47b
 def iso(
@@ -28,6 +28,7 @@ def iso(
     "A time as tables write it, `2026-11-23T18:00:00Z`."
     return datetime.fromtimestamp(seconds, timezone.utc).strftime('%Y-%m-%dT%H:%M:%SZ')
 
+# %% ../../nbs/sources/http.ipynb #4c78e2e6
 def epoch(
     text:str # An ISO time, or seconds since 1970
 )->float:
@@ -83,20 +84,19 @@ class Pace:
         return max(delay, 0.)
 
 # %% ../../nbs/sources/http.ipynb #a3535fff
-_STATE = """
-CREATE TABLE IF NOT EXISTS collect_responses(key TEXT PRIMARY KEY, host TEXT, url TEXT, status INT, body TEXT, fetched_at REAL, expires REAL);
-CREATE TABLE IF NOT EXISTS collect_requests(host TEXT, bucket TEXT, day TEXT, n INT, PRIMARY KEY(host, bucket, day));
-CREATE TABLE IF NOT EXISTS collect_blocks(host TEXT, bucket TEXT, until REAL, reason TEXT, PRIMARY KEY(host, bucket));
-CREATE TABLE IF NOT EXISTS collect_capabilities(client TEXT, name TEXT, answer TEXT, probed_at TEXT, PRIMARY KEY(client, name));
-CREATE TABLE IF NOT EXISTS collect_notes(name TEXT PRIMARY KEY, value TEXT);
-"""
+_STATE = {
+    'responses': 'key TEXT PRIMARY KEY, host TEXT, url TEXT, status INT, body TEXT, fetched_at REAL, expires REAL',
+    'requests': 'host TEXT, bucket TEXT, day TEXT, n INT, PRIMARY KEY(host, bucket, day)',
+    'blocks': 'host TEXT, bucket TEXT, until REAL, reason TEXT, PRIMARY KEY(host, bucket)',
+    'capabilities': 'client TEXT, name TEXT, answer TEXT, probed_at TEXT, PRIMARY KEY(client, name)',
+    'notes': 'name TEXT PRIMARY KEY, value TEXT'}
 
 def open_state(
     db:sqlite3.Connection|None=None # A library's connection; by default one that forgets
 )->sqlite3.Connection: # The same, without implicit transactions
     "A connection that has the tables of this room."
     db = db or sqlite3.connect(':memory:', isolation_level=None)
-    for line in _STATE.strip().splitlines(): db.execute(line)
+    for name, columns in _STATE.items(): db.execute(f'CREATE TABLE IF NOT EXISTS collect_{name}({columns})')
     return db
 
 # %% ../../nbs/sources/http.ipynb #f36f9143
@@ -125,6 +125,7 @@ def note(
     row = db.execute('SELECT value FROM collect_notes WHERE name = ?', (name,)).fetchone()
     return json.loads(row[0]) if row else None
 
+# %% ../../nbs/sources/http.ipynb #9802b902
 def clock_of(
     db:sqlite3.Connection
 )->Clock: # Stopped where `MUSICREC_CLOCK` says; the library keeps what it said first, for `fetched_at`
@@ -147,6 +148,7 @@ def redact(
     return urlunsplit(parts._replace(query=urlencode(query, safe='*:,/'),
                                      netloc=parts.netloc.rpartition('@')[2]))
 
+# %% ../../nbs/sources/http.ipynb #dd178104
 def cache_key(method:str, url:str, body=None)->str:
     "What an answer is remembered under."
     text = body.decode() if isinstance(body, bytes) else body or ''
@@ -185,6 +187,7 @@ class Fault:
     message:str
     wait:float|None=None # Seconds that the service asks for
 
+# %% ../../nbs/sources/http.ipynb #6703e79c
 def decoded(
     response:requests.Response
 ): # The JSON value; None if there is none
@@ -256,17 +259,26 @@ SERVICES = { # address, requests a second, burst
     'lastfm': ('https://ws.audioscrobbler.com/2.0/', 4, 1),
     'musicbrainz': ('https://musicbrainz.org/ws/2/', 1/1.1, 1)}
 
+# %% ../../nbs/sources/http.ipynb #843df80f
 def service_url(
     name:str # One of `SERVICES`
 )->str: # Ends in a slash
     "Where a service is asked: `MUSICREC_<NAME>_URL`, or its own address."
     url = os.environ.get(f'MUSICREC_{name.upper()}_URL') or SERVICES[name][0]
     parts = urlsplit(url)
-    if parts.scheme != 'https' and not (
-        parts.scheme == 'http' and parts.hostname in ('127.0.0.1', '::1', 'localhost')):
+    near = parts.scheme == 'http' and parts.hostname in ('127.0.0.1', '::1', 'localhost')
+    if parts.scheme != 'https' and not near:
         raise InputError(f'MUSICREC_{name.upper()}_URL is {redact(url)!r}. Give an https address, or http '
                          'on 127.0.0.1.')
     return url.rstrip('/') + '/'
+
+# %% ../../nbs/sources/http.ipynb #b26721ad
+def user_agent(
+    contact:str|None=None # `MUSICREC_CONTACT` by default
+)->str:
+    "How we introduce ourselves, and whom to write to."
+    contact = contact or os.environ.get('MUSICREC_CONTACT') or 'https://github.com/musicrec/musicrec'
+    return f'musicrec/{musicrec.__version__} ( {contact} )'
 
 # %% ../../nbs/sources/http.ipynb #a576f3c7
 DAY, MISSES = 86_400, 30 * 86_400 # Seconds: a day, and how long "there is none" is believed
@@ -291,8 +303,9 @@ class Http:
     def __post_init__(self):
         self.base_url = self.base_url or service_url(self.name)
         self.pace = Pace(*SERVICES[self.name][1:], self.clock)
-        self.session, self.failures, self.counts, self.random, self.used = requests.Session(), 0, Counter(), random.Random(0), []
-        self.last = '' # what the last failure was
+        self.session, self.random = requests.Session(), random.Random(0)
+        self.counts, self.used = Counter(), []
+        self.failures, self.last = 0, '' # how many in a row, and what the last one was
         # no proxy, no .netrc for a stand-in
         self.session.trust_env = urlsplit(self.base_url).scheme == 'https'
         self.session.headers['User-Agent'] = user_agent()
@@ -319,29 +332,23 @@ class Http:
             raise ServiceError(self.name, fault.kind, fault.message, response.status_code)
         return decoded(response)
 
-# %% ../../nbs/sources/http.ipynb #b26721ad
-def user_agent(
-    contact:str|None=None # `MUSICREC_CONTACT` by default
-)->str:
-    "How we introduce ourselves, and whom to write to."
-    contact = contact or os.environ.get('MUSICREC_CONTACT') or 'https://github.com/musicrec/musicrec'
-    return f'musicrec/{musicrec.__version__} ( {contact} )'
-
 # %% ../../nbs/sources/http.ipynb #41711cfe
 def _remembered(h, key):
     row = h.db.execute('SELECT status, body, url FROM collect_responses WHERE key = ? AND expires > ?',
                        (key, h.clock.now())).fetchone()
     return answer(*row) if row else None
 
+# %% ../../nbs/sources/http.ipynb #cda8134a
 def _nothing(body):
-    return body == [] or isinstance(body, dict) and any(body.get(k) == []
-                                                        for k in ('data', 'artists', 'urls', 'content'))
+    lists = 'data', 'artists', 'urls', 'content'
+    return body == [] or isinstance(body, dict) and any(body.get(k) == [] for k in lists)
 
+# %% ../../nbs/sources/http.ipynb #ada9bbe1
 def _remember(h, key, response, fault, ttl):
     if fault and fault.kind != 'missing': return
     now = h.clock.now()
-    row = (key, h.name, redact(response.url), response.status_code, response.text, now, now
-           + (min(ttl, MISSES) if fault or _nothing(decoded(response)) else ttl))
+    kept = min(ttl, MISSES) if fault or _nothing(decoded(response)) else ttl
+    row = (key, h.name, redact(response.url), response.status_code, response.text, now, now + kept)
     h.db.execute('INSERT OR REPLACE INTO collect_responses VALUES (?, ?, ?, ?, ?, ?, ?)', row)
 
 # %% ../../nbs/sources/http.ipynb #ece2e3be
@@ -356,6 +363,7 @@ def spent(
     return db.execute('SELECT coalesce(sum(n), 0) FROM collect_requests WHERE host = ? AND day = ?',
                       (host, iso(now)[:10])).fetchone()[0]
 
+# %% ../../nbs/sources/http.ipynb #eef63697
 def _allowed(h, bucket):
     "Raise if no request may leave now; else count it."
     if h.gate: h.gate()
@@ -374,6 +382,7 @@ def _allowed(h, bucket):
                  (h.name, bucket, iso(now)[:10]))
     h.counts['sent'] += 1
 
+# %% ../../nbs/sources/http.ipynb #d8da3881
 def _block(h, bucket, seconds, reason):
     "Write a block down, and raise it."
     until = h.clock.now() + seconds
@@ -393,6 +402,7 @@ def _attempt(h, method, url, request):
         h.pace.hold(min(float(reset), h.max_wait))
     return response, h.judge(response, h.clock.now())
 
+# %% ../../nbs/sources/http.ipynb #2995521f
 def _pause(h, fault, k, bucket):
     "Sleep before the next attempt, or raise the block that a long wait is."
     wait = fault.wait if fault.wait is not None else .5 * 2**k * (1 + h.random.random())

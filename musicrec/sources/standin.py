@@ -19,16 +19,22 @@ __all__ = ['TRAITS', 'PREFIX', 'ROUTES', 'LABS', 'MODES', 'FAULTS', 'Artist', 'A
            'fault_answer', 'StandIn', 'respond', 'control', 'main']
 
 # %% ../../nbs/sources/standin.ipynb #10f4a2ea
-TRAITS = """two artists of one name · an artist without similar artists, one with seven · tracks without ISRC · tracks that ReccoBeats does not know
-local, withdrawn and podcast rows in a playlist · somebody else's playlist · a playlist of Spotify · release dates of a year only · names in Hebrew, Korean and with accents
-the same track twice in a playlist · more than 50 playlists · an artist with more than 10 albums · an album with more than 50 tracks · a track by three artists"""
+TRAITS = """two artists of one name · an artist without similar artists, one with seven
+tracks without ISRC · tracks that ReccoBeats does not know · a track by three artists
+local, withdrawn and podcast rows in a playlist · the same track twice in a playlist
+somebody else's playlist · a playlist of Spotify · more than 50 playlists
+release dates of a year only · names in Hebrew, Korean and with accents
+an artist with more than 10 albums · an album with more than 50 tracks"""
 
+# %% ../../nbs/sources/standin.ipynb #b81b3cfc
 _BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 _NAMES = ['Björk Guðs', 'Sigur Vík', 'שירת הים', '방탄밴드', 'Motör & Head', 'The Nova', 'Nova', 'Nova',
           "Guns N’ Petals", '!!?', 'Ænima Kör', 'Тишина']
-_WORDS = 'Amber Birch Cedar Delta Ember Fjord Glass Harbor Indigo Jasper Karma Lunar Mosaic Nickel Opal Prism Quartz River Solar Tidal Umber Velvet Willow Xenon Yonder Zephyr'.split()
+_WORDS = ('Amber Birch Cedar Delta Ember Fjord Glass Harbor Indigo Jasper Karma Lunar Mosaic Nickel Opal Prism '
+          'Quartz River Solar Tidal Umber Velvet Willow Xenon Yonder Zephyr').split()
 _GENRES = ['rock', 'jazz', 'techno', 'folk', 'hip hop']
 
+# %% ../../nbs/sources/standin.ipynb #e0ed2b2b
 @dataclass
 class Artist:
     "An artist, with its key in every service."
@@ -58,6 +64,7 @@ class Album:
     artist:Artist
     tracks:list=field(default_factory=list, repr=False)
 
+# %% ../../nbs/sources/standin.ipynb #ecfabd55
 @dataclass
 class Track:
     "A track, with its key in every service; `isrc` and `recco` may be None."
@@ -76,6 +83,7 @@ class Track:
     artists:list=field(repr=False)
     features:dict=field(repr=False)
 
+# %% ../../nbs/sources/standin.ipynb #6a2478c6
 @dataclass
 class Playlist:
     "A playlist; rows are a track, or a kind: `local`, `null`, `episode`."
@@ -97,6 +105,7 @@ def _features(r, point, genre):
             'tempo': round(r.uniform(70, 180), 3), 'key': r.randrange(12), 'mode': r.randrange(2),
             'time_signature': 4}
 
+# %% ../../nbs/sources/standin.ipynb #ca4aa891
 class World:
     "A small world of music, the same for the same seed."
     def __init__(self, seed:int=0, artists:int=48, playlists:int=53, saved:int=120, listens:int=230):
@@ -122,8 +131,9 @@ class World:
 
     def _album(self, a, i, n_tracks):
         r = self.r
-        date = [f'{r.randint(1960, 2025)}', f'{r.randint(1990, 2025)}-{r.randint(1, 12):02}',
-                f'{r.randint(1990, 2025)}-{r.randint(1, 12):02}-{r.randint(1, 28):02}'][min(i, 2) if a.n % 4 == 0 else 2]
+        dates = [f'{r.randint(1960, 2025)}', f'{r.randint(1990, 2025)}-{r.randint(1, 12):02}',
+                 f'{r.randint(1990, 2025)}-{r.randint(1, 12):02}-{r.randint(1, 28):02}']
+        date = dates[min(i, 2) if a.n % 4 == 0 else 2]
         album = Album(len(self.albums), f'{r.choice(_WORDS)} {i + 1}', self.key(),
                       500_000 + 3 * len(self.albums), self.uuid(), 'album' if n_tracks > 4 else 'single',
                       date, a)
@@ -163,10 +173,11 @@ class World:
             long = self.playlists[0]
             long.name, long.rows = 'Everything & more', r.sample(self.tracks, 70)
             long.rows[3:3] = ['local', 'null', 'episode', long.rows[0]]
-            self.playlists[1].owner, self.playlists[2].owner, self.playlists[2].id = 'somebodyelse', 'spotify', '37i9dQZF1DX' + self.key()[:11]
+            self.playlists[1].owner, self.playlists[2].owner = 'somebodyelse', 'spotify'
+            self.playlists[2].id = '37i9dQZF1DX' + self.key()[:11]
         self.saved = r.sample(self.tracks, min(saved, len(self.tracks)))
-        self.followed, self.top, self.top_tracks = self.artists[:23], r.sample(
-            self.artists, min(30, len(self.artists))), self.saved[:40]
+        self.followed, self.top_tracks = self.artists[:23], self.saved[:40]
+        self.top = r.sample(self.artists, min(30, len(self.artists)))
         favourites = r.sample(self.tracks, 60)
         self.plays = [(1_790_000_000 - 400 * i, r.choice(favourites)) for i in range(listens)] # newest first
         self.kept = [*self.playlists], [(p, [*p.rows], p.version) for p in self.playlists], [*self.saved]
@@ -218,11 +229,16 @@ def _error(status, message=None, **more):
     "Spotify's error object; some lack a message."
     return status, {'error': {'status': status} | ({'message': message} if message else {}) | more}
 
-_PREMIUM = 'Active premium subscription required for the owner of the app. When the subscription status changes, it can take a few hours before requests are allowed again.'
-_LISTED = 'User not registered in the Developer Dashboard. Check the settings on https://developer.spotify.com/dashboard'
+# %% ../../nbs/sources/standin.ipynb #b05bfb87
+_PREMIUM = ('Active premium subscription required for the owner of the app. When the subscription status '
+            'changes, it can take a few hours before requests are allowed again.')
+_LISTED = ('User not registered in the Developer Dashboard. Check the settings on '
+           'https://developer.spotify.com/dashboard')
 _CLOSED = [(r'audio-(features|analysis)(/.*)?', None), (r'artists/[^/]+/related-artists', 404),
            (r'recommendations|browse/featured-playlists|browse/categories/[^/]+/playlists', 404),
-           (r'artists/[^/]+/top-tracks|markets|browse/.*|(albums|artists|tracks)/?|(episodes|shows|audiobooks|chapters)(/.*)?|users/.*|playlists/[^/]+/(tracks|followers).*|me/(tracks|albums|following)/contains', 'Forbidden')]
+           (r'artists/[^/]+/top-tracks|markets|browse/.*|(albums|artists|tracks)/?'
+            r'|(episodes|shows|audiobooks|chapters)(/.*)?|users/.*|playlists/[^/]+/(tracks|followers).*'
+            r'|me/(tracks|albums|following)/contains', 'Forbidden')]
 
 def closed(
     request:Request
@@ -240,6 +256,7 @@ def _links(req, kind, id):
             'href': f'{req.base}/spotify/v1/{kind}s/{id}',
             'external_urls': {'spotify': f'https://open.spotify.com/{kind}/{id}'}}
 
+# %% ../../nbs/sources/standin.ipynb #b4166004
 def sp_artist(s, req, a, whole=True):
     "An artist, or the short form inside a track."
     short = _links(req, 'artist', a.spotify) | {'name': a.name}
@@ -247,22 +264,24 @@ def sp_artist(s, req, a, whole=True):
             'genres': [a.genre]} if s.extended else {'genres': []}
     return short | {'images': []} | more if whole else short
 
+# %% ../../nbs/sources/standin.ipynb #ea49bf04
 def sp_album(s, req, a):
     "An album as it stands inside a track."
     more = {'available_markets': ['DE', 'US']} if s.extended else {}
-    return _links(req, 'album', a.spotify) | {'name': a.title, 'album_type': a.kind, 'release_date': a.date,
-                                              'release_date_precision': {
-                                                  4: 'year', 7: 'month', 10: 'day'}[len(a.date)],
-        'total_tracks': len(a.tracks), 'images': [
-            {'url': 'https://i.scdn.co/image/x', 'height': 640, 'width': 640}],
-                                              'artists': [sp_artist(s, req, a.artist, False)]} | more
+    return _links(req, 'album', a.spotify) | {
+        'name': a.title, 'album_type': a.kind, 'release_date': a.date,
+        'release_date_precision': {4: 'year', 7: 'month', 10: 'day'}[len(a.date)],
+        'total_tracks': len(a.tracks),
+        'images': [{'url': 'https://i.scdn.co/image/x', 'height': 640, 'width': 640}],
+        'artists': [sp_artist(s, req, a.artist, False)]} | more
 
+# %% ../../nbs/sources/standin.ipynb #a67754ed
 def sp_track(s, req, t, whole=True):
     "A track, or the short form inside an album, which has no album and no ISRC."
-    short = _links(req, 'track', t.spotify) | {'name': t.title, 'duration_ms': t.ms, 'explicit': t.explicit,
-                                               'disc_number': t.disc, 'track_number': t.number,
-                                               'is_local': False,
-        'is_playable': True, 'preview_url': None, 'artists': [sp_artist(s, req, a, False) for a in t.artists]}
+    short = _links(req, 'track', t.spotify) | {
+        'name': t.title, 'duration_ms': t.ms, 'explicit': t.explicit, 'disc_number': t.disc,
+        'track_number': t.number, 'is_local': False, 'is_playable': True, 'preview_url': None,
+        'artists': [sp_artist(s, req, a, False) for a in t.artists]}
     more = {'popularity': (t.n * 37) % 101, 'available_markets': ['DE', 'US']} if s.extended else {}
     return short | {'external_ids': {'isrc': t.isrc} if t.isrc else {},
                     'album': sp_album(s, req, t.album)} | more if whole else short
@@ -272,10 +291,12 @@ def sp_playlist(s, req, p):
     "A playlist in a list, without its rows."
     count = {'href': f'{req.base}/spotify/v1/playlists/{p.id}/items', 'total': len(p.rows)}
     owner = _links(req, 'user', p.owner) | {'display_name': None if p.owner == 'somebodyelse' else p.owner}
-    return _links(req, 'playlist', p.id) | {'name': p.name, 'collaborative': False, 'description': None,
-                                            'images': None, 'owner': owner, 'public': p.public,
-        'snapshot_id': f'snap{p.version}', 'items': count} | ({} if s.strict else {'tracks': count})
+    return _links(req, 'playlist', p.id) | {
+        'name': p.name, 'collaborative': False, 'description': None, 'images': None, 'owner': owner,
+        'public': p.public, 'snapshot_id': f'snap{p.version}',
+        'items': count} | ({} if s.strict else {'tracks': count})
 
+# %% ../../nbs/sources/standin.ipynb #3af66339
 _EPISODE = {'id': '5episode', 'type': 'episode', 'name': 'Talking about music',
             'uri': 'spotify:episode:5episode', 'duration_ms': 1_800_000, 'show': {'name': 'A podcast'},
             'is_local': False}
@@ -307,6 +328,7 @@ def page(s, req, items, make, limit=20, top=50, furthest=10**9):
                  'next': at(offset + limit) if offset + limit < len(items) else None,
                  'previous': at(max(offset - limit, 0)) if offset else None}
 
+# %% ../../nbs/sources/standin.ipynb #f9fb8695
 def drift(s, req, items):
     "Put one more item in front between two pages, once for each list."
     if 'drift' in s.modes and req.number('offset', 0) and req.path not in s.drifted and items:
@@ -325,18 +347,21 @@ def _(s, req):
 @route('spotify', r'me/playlists/?', 'limit offset', scopes=_PLAYLISTS)
 def _(s, req): return page(s, req, s.world.playlists, lambda i: sp_playlist(s, req, s.world.playlists[i]))
 
+# %% ../../nbs/sources/standin.ipynb #0e2ef74f
 @route('spotify', r'me/tracks/?', 'limit offset market', scopes=_LIBRARY)
 def _(s, req):
     drift(s, req, s.world.saved)
     return page(s, req, s.world.saved, lambda i: {'added_at': f'2025-03-{1 + i % 28:02}T10:00:00Z',
                                                   'track': sp_track(s, req, s.world.saved[i])})
 
+# %% ../../nbs/sources/standin.ipynb #41e5b570
 @route('spotify', r'me/albums/?', 'limit offset market', scopes=_LIBRARY)
 def _(s, req):
     albums = s.world.albums[::9]
     return page(s, req, albums, lambda i: {'added_at': '2025-01-01T00:00:00Z',
                                            'album': _whole_album(s, req, albums[i])})
 
+# %% ../../nbs/sources/standin.ipynb #1130f4ca
 @route('spotify', r'me/top/(artists|tracks)/?', 'limit offset time_range', scopes='user-top-read')
 def _(s, req):
     if req.query.get('time_range', 'medium_term') not in ('short_term', 'medium_term', 'long_term'):
@@ -348,6 +373,7 @@ def _(s, req):
 def _when(seconds, fraction='.000'):
     return datetime.fromtimestamp(seconds, timezone.utc).strftime('%Y-%m-%dT%H:%M:%S') + fraction + 'Z'
 
+# %% ../../nbs/sources/standin.ipynb #a85348cd
 @route('spotify', r'me/player/recently-played/?', 'limit after before', scopes='user-read-recently-played')
 def _(s, req):
     limit = req.number('limit', 20, 1, 50)
@@ -359,6 +385,7 @@ def _(s, req):
     cursors = {'after': str(plays[0][0] * 1000), 'before': str(plays[-1][0] * 1000)} if plays else None
     return 200, {'href': '', 'items': items, 'limit': limit, 'next': None, 'cursors': cursors}
 
+# %% ../../nbs/sources/standin.ipynb #19e26e7b
 @route('spotify', r'me/following/?', 'type limit after', scopes='user-follow-read')
 def _(s, req):
     limit, ids = req.number('limit', 20, 1, 50), [a.spotify for a in s.world.followed]
@@ -366,10 +393,10 @@ def _(s, req):
         return _error(400, 'Invalid limit' if limit is None else 'Missing type')
     start = ids.index(req.query['after']) + 1 if req.query.get('after') in ids else 0
     some, more = s.world.followed[start:start + limit], start + limit < len(ids)
-    after = some[-1].spotify if more else None
+    after, here = some[-1].spotify if more else None, f'{req.base}/spotify/v1/me/following'
     return 200, {'artists': {'href': '', 'items': [sp_artist(s, req, a) for a in some], 'limit': limit,
                              'total': len(ids), 'cursors': {'after': after, 'before': None},
-                             'next': f'{req.base}/spotify/v1/me/following?type=artist&limit={limit}&after={after}' if more else None}}
+                             'next': f'{here}?type=artist&limit={limit}&after={after}' if more else None}}
 
 # %% ../../nbs/sources/standin.ipynb #cfcfebd5
 def _playlist(s, req):
@@ -378,6 +405,7 @@ def _playlist(s, req):
 
 _GONE = _error(404, 'Resource not found')
 
+# %% ../../nbs/sources/standin.ipynb #a2d745bc
 @route('spotify', r'playlists/[^/]+/?', 'additional_types fields market', scopes=_PLAYLISTS)
 def _(s, req):
     if not (p := _playlist(s, req)): return _GONE
@@ -385,6 +413,7 @@ def _(s, req):
     return 200, sp_playlist(s, req, p) | ({'items': rows} | ({} if s.strict else {'tracks': rows}) if rows
                                           else {})
 
+# %% ../../nbs/sources/standin.ipynb #0b625fdb
 @route('spotify', r'playlists/[^/]+/(items|tracks)/?', 'limit offset fields market additional_types',
        scopes=_PLAYLISTS)
 def _(s, req):
@@ -401,6 +430,7 @@ def _(s, req):
     return ((200, sp_artist(s, req, a)) if (a := _by(s.world.artists, 'spotify', req.path.split('/')[1]))
             else _GONE)
 
+# %% ../../nbs/sources/standin.ipynb #bd52e29f
 @route('spotify', r'artists/[^/]+/albums/?', 'include_groups limit offset market')
 def _(s, req):
     if not (a := _by(s.world.artists, 'spotify', req.path.split('/')[1])): return _GONE
@@ -410,11 +440,12 @@ def _(s, req):
     return page(s, req, albums, lambda i: sp_album(s, req, albums[i])
                 | ({'album_group': albums[i].kind} if s.extended else {}), *top)
 
-@route('spotify', r'albums/[^/]+/?', 'market')
-def _(s, req):
-    return ((200, _whole_album(s, req, a)) if (a := _by(s.world.albums, 'spotify', req.path.split('/')[1]))
-            else _GONE)
+# %% ../../nbs/sources/standin.ipynb #9b4b1cb6
+def _album_tracks(s, req, a, limit=20):
+    inner = Request(**{**vars(req), 'path': f'albums/{a.spotify}/tracks'})
+    return page(s, inner, a.tracks, lambda i: sp_track(s, req, a.tracks[i], False), limit)
 
+# %% ../../nbs/sources/standin.ipynb #9ae67e4b
 def _whole_album(s, req, a):
     # its first fifty tracks, whatever was asked of the list it stands in
     inner = Request(**{**vars(req), 'query': {}})
@@ -423,20 +454,25 @@ def _whole_album(s, req, a):
     return sp_album(s, req, a) | whole | ({'label': 'Stand-in Records', 'popularity': 1} if s.extended
                                           else {})
 
-def _album_tracks(s, req, a, limit=20):
-    inner = Request(**{**vars(req), 'path': f'albums/{a.spotify}/tracks'})
-    return page(s, inner, a.tracks, lambda i: sp_track(s, req, a.tracks[i], False), limit)
+# %% ../../nbs/sources/standin.ipynb #68eb4a73
+@route('spotify', r'albums/[^/]+/?', 'market')
+def _(s, req):
+    return ((200, _whole_album(s, req, a)) if (a := _by(s.world.albums, 'spotify', req.path.split('/')[1]))
+            else _GONE)
 
+# %% ../../nbs/sources/standin.ipynb #c7614e61
 @route('spotify', r'albums/[^/]+/tracks/?', 'limit offset market')
 def _(s, req):
     return (_album_tracks(s, req, a) if (a := _by(s.world.albums, 'spotify', req.path.split('/')[1]))
             else _GONE)
 
+# %% ../../nbs/sources/standin.ipynb #e0af594c
 @route('spotify', r'tracks/[^/]+/?', 'market')
 def _(s, req):
     return ((200, sp_track(s, req, t)) if (t := _by(s.world.tracks, 'spotify', req.path.split('/')[1]))
             else _GONE)
 
+# %% ../../nbs/sources/standin.ipynb #1b644d9c
 @route('spotify', r'search/?', 'q type limit offset market')
 def _(s, req):
     q, kinds = req.query.get('q', ''), req.query.get('type', '').split(',')
@@ -447,8 +483,8 @@ def _(s, req):
                      or not q.lower().startswith('isrc:') and words in t.title.lower()],
            'artist': [a for a in s.world.artists if words in a.name.lower()],
            'album': [a for a in s.world.albums if words in a.title.lower()]}
-    make, top = ({'track': sp_track, 'artist': sp_artist, 'album': sp_album}, (20, 50) if s.extended
-                 else (5, 10))
+    make = {'track': sp_track, 'artist': sp_artist, 'album': sp_album}
+    top = (20, 50) if s.extended else (5, 10)
     pages = {k + 's': page(s, req, hit[k], lambda i, k=k: make[k](s, req, hit[k][i]), *top, 1000)
              for k in kinds}
     bad = next((p for p in pages.values() if p[0] != 200), None)
@@ -460,16 +496,19 @@ def _(s, req):
     return ((200, {'artists': [sp_artist(s, req, b) for b in a.similar]})
             if (a := _by(s.world.artists, 'spotify', req.path.split('/')[1])) else _GONE)
 
+# %% ../../nbs/sources/standin.ipynb #7dda0a21
 @route('spotify', r'artists/[^/]+/top-tracks/?', 'country market')
 def _(s, req):
     if not (a := _by(s.world.artists, 'spotify', req.path.split('/')[1])): return _GONE
     return 200, {'tracks': [sp_track(s, req, t) for album in a.albums for t in album.tracks][:10]}
 
+# %% ../../nbs/sources/standin.ipynb #caf23912
 def sp_features(req, t):
     "Audio features, with the keys of the closed endpoint."
     return (_links(req, 'track', t.spotify) | t.features
             | {'type': 'audio_features', 'duration_ms': t.ms, 'track_href': '', 'analysis_url': ''})
 
+# %% ../../nbs/sources/standin.ipynb #a23c886b
 @route('spotify', r'(tracks|artists|albums|audio-features)/?', 'ids market')
 def _(s, req):
     kind, ids = req.path.strip('/'), req.query.get('ids', '').split(',')
@@ -477,8 +516,8 @@ def _(s, req):
     if not ids[0] or len(ids) > top:
         return _error(400, 'Invalid id' if not ids[0] else 'Too many ids requested')
     found = [_by(getattr(s.world, {'audio-features': 'tracks'}.get(kind, kind)), 'spotify', i) for i in ids]
-    make = {'tracks': sp_track, 'artists': sp_artist, 'albums': sp_album, 'audio-features': lambda s, req,
-            t: sp_features(req, t) if t.n % 13 else None}[kind]
+    make = {'tracks': sp_track, 'artists': sp_artist, 'albums': sp_album,
+            'audio-features': lambda s, req, t: sp_features(req, t) if t.n % 13 else None}[kind]
     return 200, {kind.replace('-', '_'): [x and make(s, req, x) for x in found]}
 
 # %% ../../nbs/sources/standin.ipynb #66f96af9
@@ -492,6 +531,19 @@ def _(s, req):
     s.world.playlists.insert(0, p)
     return 201, sp_playlist(s, req, p)
 
+# %% ../../nbs/sources/standin.ipynb #7c42faec
+def _reorder(p, body):
+    start, to, n = body['range_start'], body.get('insert_before'), body.get('range_length', 1)
+    if not all(isinstance(x, int) and x >= 0 for x in (start, to, n)) or max(start + n, to) > len(p.rows):
+        return _error(400, 'Index out of bounds')
+    if body.get('snapshot_id', f'snap{p.version}') != f'snap{p.version}':
+        return _error(400, 'Invalid snapshot id')
+    moved, rest = p.rows[start:start + n], p.rows[:start] + p.rows[start + n:]
+    at = to if to <= start else max(to - n, start)
+    p.rows, p.version = rest[:at] + moved + rest[at:], p.version + 1
+    return 200, {'snapshot_id': f'snap{p.version}'}
+
+# %% ../../nbs/sources/standin.ipynb #8e11cdf1
 @route('spotify', r'playlists/[^/]+/items/?', 'position', 'POST PUT DELETE', 'playlist-modify-private')
 def _(s, req):
     if not (p := _playlist(s, req)): return _GONE
@@ -510,17 +562,7 @@ def _(s, req):
     p.version += 1
     return 201 if req.method == 'POST' else 200, {'snapshot_id': f'snap{p.version}'}
 
-def _reorder(p, body):
-    start, to, n = body['range_start'], body.get('insert_before'), body.get('range_length', 1)
-    if not all(isinstance(x, int) and x >= 0 for x in (start, to, n)) or max(start + n, to) > len(p.rows):
-        return _error(400, 'Index out of bounds')
-    if body.get('snapshot_id', f'snap{p.version}') != f'snap{p.version}':
-        return _error(400, 'Invalid snapshot id')
-    moved, rest = p.rows[start:start + n], p.rows[:start] + p.rows[start + n:]
-    at = to if to <= start else max(to - n, start)
-    p.rows, p.version = rest[:at] + moved + rest[at:], p.version + 1
-    return 200, {'snapshot_id': f'snap{p.version}'}
-
+# %% ../../nbs/sources/standin.ipynb #4905ea1b
 def _uris(req): return [u for u in req.query.get('uris', '').split(',') if u]
 
 @route('spotify', r'me/library/contains/?', 'uris', 'GET',
@@ -529,6 +571,7 @@ def _(s, req):
     return ((200, [u in s.liked for u in _uris(req)]) if 1 <= len(_uris(req)) <= 40
             else _error(400, 'Between 1 and 40 uris'))
 
+# %% ../../nbs/sources/standin.ipynb #3eb058be
 @route('spotify', r'me/library/?', 'uris', 'PUT DELETE',
        'user-library-modify user-follow-modify playlist-modify-public')
 def _(s, req):
@@ -541,7 +584,7 @@ def _(s, req):
 def _oauth(error, description): return 400, {'error': error, 'error_description': description}
 
 @route('spotify_accounts', r'authorize/?', 'client_id response_type redirect_uri state scope '
-                                           'code_challenge_method code_challenge show_dialog')
+       'code_challenge_method code_challenge show_dialog')
 def _(s, req):
     q, to = req.query, urlsplit(req.query.get('redirect_uri', ''))
     if not q.get('client_id') or q.get('response_type') != 'code':
@@ -553,19 +596,10 @@ def _(s, req):
     code = s.secret('AQ')
     s.codes[code] = q
     found = {'error': 'access_denied'} if 'denied' in s.modes else {'code': code}
-    return 302, '', {
-        'Location': f"{q['redirect_uri']}?{urlencode(found | ({'state': q['state']} if 'state' in q else {}))}"}
+    found |= {'state': q['state']} if 'state' in q else {}
+    return 302, '', {'Location': f"{q['redirect_uri']}?{urlencode(found)}"}
 
-@route('spotify_accounts', r'api/token/?', methods='POST')
-def _(s, req):
-    form = dict(parse_qsl(req.body.decode()))
-    return {'authorization_code': _by_code, 'refresh_token': _by_refresh,
-            'client_credentials': _by_client}.get(form.get('grant_type'), _no_grant)(s, req, form)
-
-def _no_grant(s, req, form):
-    return _oauth('unsupported_grant_type', 'grant_type must be client_credentials, authorization_code or '
-                                            'refresh_token')
-
+# %% ../../nbs/sources/standin.ipynb #70970bfa
 def _by_code(s, req, form):
     asked = s.codes.pop(form.get('code'), None)
     if not asked: return _oauth('invalid_grant', 'Invalid authorization code')
@@ -577,6 +611,7 @@ def _by_code(s, req, form):
         return _oauth('invalid_grant', 'code_verifier was incorrect')
     return s.grant(asked['client_id'], asked.get('scope', ''), s.clock())
 
+# %% ../../nbs/sources/standin.ipynb #315e7660
 def _by_refresh(s, req, form):
     client, scope, consent = s.refresh.get(form.get('refresh_token'), (None, '', 0))
     if client is None or client != form.get('client_id') or 'invalid_grant' in s.modes:
@@ -584,10 +619,22 @@ def _by_refresh(s, req, form):
     if s.clock() - consent > 182 * 86_400: return _oauth('invalid_grant', 'Refresh token expired')
     return s.grant(client, scope, consent, new=len(s.refresh) % 2 == 0)
 
+# %% ../../nbs/sources/standin.ipynb #cb84b280
 def _by_client(s, req, form):
     if not req.headers.get('Authorization', '').startswith('Basic '):
         return _oauth('invalid_client', 'Invalid client')
     return s.grant('basic', '', s.clock(), new=None)
+
+# %% ../../nbs/sources/standin.ipynb #416cc2b0
+def _no_grant(s, req, form):
+    return _oauth('unsupported_grant_type', 'grant_type must be client_credentials, authorization_code or '
+                                            'refresh_token')
+
+@route('spotify_accounts', r'api/token/?', methods='POST')
+def _(s, req):
+    form = dict(parse_qsl(req.body.decode()))
+    return {'authorization_code': _by_code, 'refresh_token': _by_refresh,
+            'client_credentials': _by_client}.get(form.get('grant_type'), _no_grant)(s, req, form)
 
 # %% ../../nbs/sources/standin.ipynb #4a8689ed
 _DEEZER = {4: ('Exception', 'Quota limit exceeded'), 800: ('DataException', 'no data'),
@@ -599,6 +646,7 @@ def dz_error(code):
     kind, message = _DEEZER[code]
     return 200, {'error': {'type': kind, 'message': message, 'code': code}}
 
+# %% ../../nbs/sources/standin.ipynb #26d92464
 def dz_artist(req, a):
     "An artist as Deezer gives it."
     pictures = {'picture' + size: f'https://api.deezer.com/artist/{a.deezer}/image'
@@ -608,6 +656,7 @@ def dz_artist(req, a):
             'tracklist': f'https://api.deezer.com/artist/{a.deezer}/top?limit=50',
             'type': 'artist'} | pictures
 
+# %% ../../nbs/sources/standin.ipynb #64c19501
 def dz_track(req, t, whole=False, album=True):
     "A track; only a single look-up has ISRC, contributors and position."
     short = {'id': t.deezer, 'readable': True, 'title': t.title, 'title_short': t.title, 'title_version': '',
@@ -623,6 +672,7 @@ def dz_track(req, t, whole=False, album=True):
                      'release_date': (t.album.date + '-01-01')[:10], 'bpm': 0, 'gain': -9.2,
                      'available_countries': ['FR'], 'contributors': people} if whole else {})
 
+# %% ../../nbs/sources/standin.ipynb #ad9687e2
 def dz_page(req, items, limit):
     "A list of Deezer's; `next` only if there is more."
     limit, index = req.number('limit', limit, 0), req.number('index', 0)
@@ -639,16 +689,19 @@ def _dz_artist(s, req):
 @route('deezer', r'artist/\d+/?')
 def _(s, req): return (200, dz_artist(req, a)) if (a := _dz_artist(s, req)) else dz_error(800)
 
+# %% ../../nbs/sources/standin.ipynb #7f9ad490
 @route('deezer', r'artist/\d+/related/?', 'limit index')
 def _(s, req):
     return (dz_page(req, [dz_artist(req, b) for b in a.similar], 25) if (a := _dz_artist(s, req))
             else dz_error(800))
 
+# %% ../../nbs/sources/standin.ipynb #53243ca9
 @route('deezer', r'artist/\d+/top/?', 'limit index')
 def _(s, req):
     if not (a := _dz_artist(s, req)): return dz_error(800)
     return dz_page(req, [dz_track(req, t) for album in a.albums for t in album.tracks][:100], 5)
 
+# %% ../../nbs/sources/standin.ipynb #6c24e7f1
 @route('deezer', r'artist/\d+/albums/?', 'limit index')
 def _(s, req):
     if not (a := _dz_artist(s, req)): return dz_error(800)
@@ -658,11 +711,13 @@ def _(s, req):
                           'release_date': (b.date + '-01-01')[:10], 'record_type': b.kind, 'tracklist': '',
                           'explicit_lyrics': False, 'type': 'album'} | covers for b in a.albums], 25)
 
+# %% ../../nbs/sources/standin.ipynb #a43f0b0f
 @route('deezer', r'album/\d+/tracks/?', 'limit index')
 def _(s, req):
     if not (b := _by(s.world.albums, 'deezer', int(req.path.split('/')[1]))): return dz_error(800)
     return dz_page(req, [dz_track(req, t, album=False) for t in b.tracks], 25)
 
+# %% ../../nbs/sources/standin.ipynb #730e77d2
 @route('deezer', r'track/(\d+|isrc:\w+)/?')
 def _(s, req):
     key = req.path.split('/')[1]
@@ -670,6 +725,7 @@ def _(s, req):
          else _by(s.world.tracks, 'deezer', int(key)))
     return (200, dz_track(req, t, True)) if t else dz_error(800)
 
+# %% ../../nbs/sources/standin.ipynb #34d2a240
 @route('deezer', r'search/artist/?', 'q limit index order')
 def _(s, req):
     if not (q := req.query.get('q', '').lower()): return dz_error(501)
@@ -677,38 +733,40 @@ def _(s, req):
                          if a.name.lower() in q or q in a.name.lower()], 25)
 
 # %% ../../nbs/sources/standin.ipynb #ce8c8780
-LABS = ['session_based_days_7500_session_300_contribution_5_threshold_10_limit_100_filter_True_skip_30',
-        'session_based_days_9000_session_300_contribution_5_threshold_15_limit_50_skip_30']
-
 def lb_listen(s, when, t):
     "One listen; only some were mapped to MusicBrainz, few say more."
     meta = {'artist_name': t.artists[0].name, 'track_name': t.title, 'release_name': t.album.title}
     if t.n % 3:
         meta['mbid_mapping'] = {'recording_mbid': t.recording, 'recording_name': t.title,
                                 'release_mbid': t.album.recco, 'artist_mbids': [a.mbid for a in t.artists],
-        'artists': [{'artist_mbid': a.mbid, 'artist_credit_name': a.name, 'join_phrase': ''}
-                    for a in t.artists]}
+                                'artists': [{'artist_mbid': a.mbid, 'artist_credit_name': a.name,
+                                             'join_phrase': ''} for a in t.artists]}
     if t.n % 2:
-        meta['additional_info'] = {'duration_ms': t.ms, 'media_player': 'stand-in'} | (
-            {'isrc': t.isrc} if t.isrc else {}) | (
-                {'spotify_id': f'https://open.spotify.com/track/{t.spotify}'} if t.n % 4 == 1 else {})
+        link = {'spotify_id': f'https://open.spotify.com/track/{t.spotify}'} if t.n % 4 == 1 else {}
+        meta['additional_info'] = ({'duration_ms': t.ms, 'media_player': 'stand-in'}
+                                   | ({'isrc': t.isrc} if t.isrc else {}) | link)
     return {'listened_at': when, 'inserted_at': when + 30, 'recording_msid': str(uuid.UUID(int=t.n + 1)),
             'user_name': s.world.name, 'track_metadata': meta}
 
+# %% ../../nbs/sources/standin.ipynb #783a6a2f
 @route('listenbrainz', r'user/[^/]+/listens/?', 'count max_ts min_ts')
 def _(s, req):
     if (name := unquote(req.path.split('/')[1])) != s.world.name:
         return 404, {'code': 404, 'error': f'Cannot find user: {name}'}
     if {'max_ts', 'min_ts'} <= req.query.keys():
         return 400, {'code': 400, 'error': 'You may only specify max_ts or min_ts, not both.'}
-    count, low, high = req.number('count', 25, 0), req.number('min_ts', -1,
-                                                              -1), req.number('max_ts', 10**11, high=10**12)
+    count = req.number('count', 25, 0)
+    low, high = req.number('min_ts', -1, -1), req.number('max_ts', 10**11, high=10**12)
     if None in (count, low, high): return 400, {'code': 400, 'error': 'not a whole number'}
     some = [p for p in s.world.plays if low < p[0] < high]
     some = some[-min(count, 1000):] if 'min_ts' in req.query else some[:min(count, 1000)]
     return 200, {'payload': {'count': len(some), 'user_id': name, 'latest_listen_ts': s.world.plays[0][0],
                              'oldest_listen_ts': s.world.plays[-1][0],
                              'listens': [lb_listen(s, *p) for p in some]}}
+
+# %% ../../nbs/sources/standin.ipynb #0ea381fd
+LABS = ['session_based_days_7500_session_300_contribution_5_threshold_10_limit_100_filter_True_skip_30',
+        'session_based_days_9000_session_300_contribution_5_threshold_15_limit_50_skip_30']
 
 @route('labs', r'similar-artists/json/?', 'artist_mbids algorithm', 'GET POST')
 def _(s, req):
@@ -724,12 +782,14 @@ def _(s, req):
                       'score': 1000 - 17 * k, 'reference_mbid': a.mbid} for k, b in enumerate(a.similar)]
     return 200, rows
 
+# %% ../../nbs/sources/standin.ipynb #fb30900a
 @route('labs', r'spotify-id-from-metadata/json/?', methods='POST')
 def _(s, req):
     same = lambda t, one: (t.title, t.artists[0].name) == (one.get('track_name'), one.get('artist_name'))
     return 200, [one | {'spotify_track_ids': [t.spotify for t in s.world.tracks if same(t, one)]}
                  for one in req.json() or []]
 
+# %% ../../nbs/sources/standin.ipynb #4d78181a
 @route('labs', r'spotify-id-from-mbid/json/?', methods='POST')
 def _(s, req):
     found = [(one.get('recording_mbid'), _by(s.world.tracks, 'recording', one.get('recording_mbid')))
@@ -742,29 +802,31 @@ def fm_error(code, message, status=200): return status, {'error': code, 'message
 def fm_similar(s, req):
     a = next((a for a in s.world.artists if a.name.lower() == req.query.get('artist', '').lower()), None)
     if not a: return fm_error(6, 'The artist you supplied could not be found')
-    rows = [{'name': b.name, 'mbid': b.mbid if b.n % 3 else '', 'match': '1' if k == 0
-             else f'{1 - .04 * k:.6f}', 'url': f'https://www.last.fm/music/{quote(b.name)}',
-             'streamable': '0',
-             'image': [{'#text': '', 'size': 'small'}]}
+    rows = [{'name': b.name, 'mbid': b.mbid if b.n % 3 else '',
+             'match': '1' if k == 0 else f'{1 - .04 * k:.6f}', 'streamable': '0',
+             'url': f'https://www.last.fm/music/{quote(b.name)}', 'image': [{'#text': '', 'size': 'small'}]}
             for k, b in enumerate(a.similar[:req.number('limit', 100)])]
     return 200, {'similarartists': {'artist': rows, '@attr': {'artist': a.name}}}
 
+# %% ../../nbs/sources/standin.ipynb #3610476a
 def fm_recent(s, req):
     if req.query.get('user', '').lower() != s.world.name: return fm_error(6, 'User not found', 404)
     limit, page = req.number('limit', 50, 1, 1000), req.number('page', 1, 1)
     plays = [(w, t) for w, t in s.world.plays
              if req.number('from', 0) <= w <= req.number('to', 10**11, high=10**12)]
+    when = lambda w: ({'date': {'uts': str(w), '#text': '20 Jul 2026, 08:34'}} if w
+                      else {'@attr': {'nowplaying': 'true'}})
     row = lambda w, t: {'artist': {'mbid': '', '#text': t.artists[0].name},
                         'album': {'mbid': '', '#text': t.album.title}, 'name': t.title,
                         'mbid': t.recording if t.n % 3 else '', 'url': '', 'streamable': '0',
-                        'image': []} | ({'date': {'uts': str(w), '#text': '20 Jul 2026, 08:34'}} if w
-                                        else {'@attr': {'nowplaying': 'true'}})
+                        'image': []} | when(w)
     rows = [row(None, s.world.tracks[0])] + [row(*p) for p in plays[(page - 1) * limit:page * limit]]
     return 200, {'recenttracks': {'track': rows if len(rows) > 1 else rows[0],
                                   '@attr': {'user': s.world.name, 'totalPages': str(-(-len(plays) // limit)),
                                             'page': str(page), 'perPage': str(limit),
                                             'total': str(len(plays))}}}
 
+# %% ../../nbs/sources/standin.ipynb #bc9219f8
 @route('lastfm', r'', 'method api_key format artist mbid limit autocorrect user page from to extended')
 def _(s, req):
     if req.query.get('format') != 'json': return 200, '<lfm status="failed"/>'
@@ -781,12 +843,13 @@ def mb_url(s, resource):
     a = (next((a for a in s.world.artists if str(getattr(a, service)) == key), None) if kind == 'artist'
          else None)
     if not a or a.n % 5 == 4: return None # nobody linked every fifth
+    artist = {'id': a.mbid, 'name': a.name, 'sort-name': a.name, 'disambiguation': '', 'type': 'Group',
+              'country': 'DE'}
     return {'id': str(uuid.UUID(int=a.n + 77)), 'resource': resource,
             'relations': [{'type': 'free streaming', 'direction': 'backward', 'target-type': 'artist',
-                           'ended': False,
-        'artist': {'id': a.mbid, 'name': a.name, 'sort-name': a.name, 'disambiguation': '', 'type': 'Group',
-                   'country': 'DE'}}]}
+                           'ended': False, 'artist': artist}]}
 
+# %% ../../nbs/sources/standin.ipynb #426daacc
 _NOT_FOUND = 404, {'error': 'Not Found',
                    'help': 'For usage, please see: https://musicbrainz.org/development/mmd'}
 
@@ -798,6 +861,7 @@ def _(s, req):
     if len(asked) == 1: return (200, found[0]) if found else _NOT_FOUND
     return 200, {'url-count': len(found), 'url-offset': 0, 'urls': found}
 
+# %% ../../nbs/sources/standin.ipynb #4b618d03
 @route('musicbrainz', r'isrc/\w+/?', 'inc fmt')
 def _(s, req):
     t = _by(s.world.tracks, 'isrc', req.path.split('/')[1])
@@ -806,6 +870,7 @@ def _(s, req):
     return 200, {'isrc': t.isrc, 'recordings': [
         {'id': t.recording, 'title': t.title, 'length': t.ms if t.n % 8 else None, 'artist-credit': credit}]}
 
+# %% ../../nbs/sources/standin.ipynb #1eade5b1
 @route('musicbrainz', r'artist/?', 'query limit offset fmt')
 def _(s, req):
     m = re.fullmatch(r'artist:"(.*)"', req.query.get('query', ''))
@@ -817,6 +882,7 @@ def _(s, req):
                  'artists': [{'id': a.mbid, 'score': 100 - k, 'name': a.name, 'sort-name': a.name}
                              for k, a in enumerate(found)]}
 
+# %% ../../nbs/sources/standin.ipynb #89f59041
 @route('musicbrainz', r'artist/[0-9a-f-]+/?', 'inc fmt')
 def _(s, req):
     if not (a := _by(s.world.artists, 'mbid', req.path.split('/')[1])): return _NOT_FOUND
@@ -833,6 +899,7 @@ def rb_ids(req):
     ids = [i for v in req.values.get('ids', []) for i in v.split(',') if i]
     return ids if 1 <= len(ids) <= 40 else None
 
+# %% ../../nbs/sources/standin.ipynb #94f3a9d9
 _SIZE = 400, {'errors': [{'path': 'ids', 'message': 'size must be between 1 and 40'}]}
 
 def rb_find(s, ids):
@@ -840,11 +907,13 @@ def rb_find(s, ids):
     found = {t.n: t for i in ids for t in s.world.tracks if t.recco and i in (t.spotify, t.isrc, t.recco)}
     return sorted(found.values(), key=lambda t: t.recco)
 
+# %% ../../nbs/sources/standin.ipynb #cb09bc31
 def rb_features(t):
     "Features, by ReccoBeats' own id; Spotify's stands in the link."
     keep = {k: v for k, v in t.features.items() if k != 'time_signature'}
     return {'id': t.recco, 'href': f'https://open.spotify.com/track/{t.spotify}', 'isrc': t.isrc} | keep
 
+# %% ../../nbs/sources/standin.ipynb #e7119c74
 def rb_artist(a):
     return {'id': a.recco, 'name': a.name, 'href': f'https://open.spotify.com/artist/{a.spotify}'}
 
@@ -854,6 +923,7 @@ def rb_track(t):
             'href': f'https://open.spotify.com/track/{t.spotify}', 'availableCountries': 'US,GB',
             'popularity': (t.n * 37) % 101}
 
+# %% ../../nbs/sources/standin.ipynb #714c477b
 def rb_page(req, items):
     page, size = req.number('page', 0), req.number('size', 25, 1, 50)
     if page is None or size is None:
@@ -869,21 +939,25 @@ def _(s, req):
     if not (ids := rb_ids(req)): return _SIZE
     return 200, {'content': [(rb_features if 'audio' in req.path else rb_track)(t) for t in rb_find(s, ids)]}
 
+# %% ../../nbs/sources/standin.ipynb #74e67ce7
 @route('reccobeats', r'track/[0-9a-zA-Z-]+(/audio-features)?/?')
 def _(s, req):
     t = _by(s.world.tracks, 'recco', req.path.split('/')[1])
     return (200, rb_features(t) if 'audio' in req.path else rb_track(t)) if t else _UNKNOWN
 
+# %% ../../nbs/sources/standin.ipynb #4b27d8d1
 @route('reccobeats', r'artist/?', 'ids')
 def _(s, req):
     if not (ids := rb_ids(req)): return _SIZE
     return 200, {'content': [rb_artist(a) for a in s.world.artists if a.recco in ids or a.spotify in ids]}
 
+# %% ../../nbs/sources/standin.ipynb #121eddf7
 @route('reccobeats', r'artist/search/?', 'searchText page size')
 def _(s, req):
     q = req.query.get('searchText', '').lower()
     return rb_page(req, [rb_artist(a) for a in s.world.artists if q and q in a.name.lower()])
 
+# %% ../../nbs/sources/standin.ipynb #6778fbed
 @route('reccobeats', r'artist/[0-9a-f-]{36}/track/?', 'page size')
 def _(s, req):
     if not (a := _by(s.world.artists, 'recco', req.path.split('/')[1])): return _UNKNOWN
@@ -897,6 +971,7 @@ MODES = {'dev2026': '', 'dev2026_strict': '', 'extended': '', 'premium_lapsed': 
 _DEFAULTS = {'burst429': {'n': 5, 'after': 1}, 'quota': {'n': 10, 'after': 52_531},
              'flaky': {'p': .1, 'seed': 0}, 'slow': {'ms': 100}, 'closed_host': {'service': 'deezer'}}
 
+# %% ../../nbs/sources/standin.ipynb #1dc938f1
 def parse_mode(
     text:str # Such as `quota(10, after=86400)`
 )->tuple[str, dict]:
@@ -912,6 +987,8 @@ def parse_mode(
 # %% ../../nbs/sources/standin.ipynb #2b957b23
 FAULTS = ('429', 'quota', '500', '502', '503', '504', 'reset', 'truncated', 'wrong', 'html', 'empty', '401',
           'odd')
+
+# %% ../../nbs/sources/standin.ipynb #57b837d6
 _ODD = {k: [7] for k in ('items', 'data', 'content', 'artists', 'albums', 'audio_features', 'urls')} | {
     'id': 7, 'access_token': 7, 'payload': {'listens': [7]},
         # the right keys, and nonsense behind them
@@ -919,6 +996,7 @@ _ODD = {k: [7] for k in ('items', 'data', 'content', 'artists', 'albums', 'audio
         'similarartists': {'artist': [{'name': 7}]}, 'tracks': None, 'genres': [7]}
 _HTML = '<html><head><title>Bad gateway</title></head><body>nginx</body></html>'
 
+# %% ../../nbs/sources/standin.ipynb #ecbedfab
 def fault_answer(
     kind:str, # One of `FAULTS`, with `:seconds` for 429 and quota
     service:str
@@ -994,6 +1072,16 @@ class StandIn:
         return 200, answer
 
 # %% ../../nbs/sources/standin.ipynb #a96d6d53
+def _too_fast(s, req):
+    seconds, most = _RATES[req.service]
+    recent = s.seen.setdefault(('rate', req.service), [])
+    recent[:] = [t for t in recent if s.clock() - t < seconds - 1e-6]
+    recent.append(s.clock())
+    if len(recent) <= most: return None
+    return ((*dz_error(4), {}) if req.service == 'deezer'
+            else (503, {'error': 'Your requests are exceeding the allowable rate limit.'}, {}))
+
+# %% ../../nbs/sources/standin.ipynb #946e199d
 def _strike(s, req, n):
     "What a mode or the plan does to request `n`; None if nothing."
     if n in s.plan: return fault_answer(s.plan[n], req.service)
@@ -1005,16 +1093,14 @@ def _strike(s, req, n):
         return fault_answer(s.flaky.choice(FAULTS[2:11]), req.service)
     if s.enforce_rates and req.service in _RATES: return _too_fast(s, req)
 
-def _too_fast(s, req):
-    seconds, most = _RATES[req.service]
-    recent = s.seen.setdefault(('rate', req.service), [])
-    recent[:] = [t for t in recent if s.clock() - t < seconds - 1e-6]
-    recent.append(s.clock())
-    if len(recent) <= most: return None
-    return ((*dz_error(4), {}) if req.service == 'deezer'
-            else (503, {'error': 'Your requests are exceeding the allowable rate limit.'}, {}))
-
 # %% ../../nbs/sources/standin.ipynb #62d63ddd
+def _used_up(s, req, n):
+    "Count a request in its bucket; whether it is one too many."
+    bucket = 'quota', req.path.split('/')[0]
+    s.seen[bucket] = s.seen.get(bucket, 0) + 1
+    return s.seen[bucket] > n
+
+# %% ../../nbs/sources/standin.ipynb #7438a145
 def _spotify(s, req, scopes):
     "Token, Premium, quota, scope and closed endpoints; None lets the request pass."
     scope, ends = s.tokens.get(req.headers.get('Authorization', '').removeprefix('Bearer '), (None, 0))
@@ -1032,12 +1118,6 @@ def _spotify(s, req, scopes):
     if not s.extended and (refused := closed(req)): return *refused, {}
     if missing := [x for x in scopes if x not in scope.split()]:
         return *_error(403, 'Insufficient client scope'), {}
-
-def _used_up(s, req, n):
-    "Count a request in its bucket; whether it is one too many."
-    bucket = 'quota', req.path.split('/')[0]
-    s.seen[bucket] = s.seen.get(bucket, 0) + 1
-    return s.seen[bucket] > n
 
 # %% ../../nbs/sources/standin.ipynb #8861f6e9
 def respond(
@@ -1086,6 +1166,28 @@ def _request(s, handler):
     return Request(handler.command, service, parts.path[len(PREFIX.get(service, '')):] ,
                    {k: v[0] for k, v in values.items()}, values, handler.headers, body, s.base)
 
+# %% ../../nbs/sources/standin.ipynb #9d99df4c
+def _write(handler, status, body, headers, cut=False):
+    "Send an answer; `cut` stops in the middle of it."
+    data = body.encode() if isinstance(body, str) else json.dumps(body, ensure_ascii=False).encode()
+    kind = ('application/json; charset=utf-8' if not isinstance(body, str)
+            else 'text/html; charset=utf-8' if body.startswith('<') else 'text/plain; charset=utf-8')
+    handler.send_response(status)
+    for k, v in {'Content-Type': kind, 'Content-Length': str(len(data)), **headers}.items():
+        handler.send_header(k, v)
+    handler.end_headers()
+    handler.wfile.write(data[:len(data) // 2] if cut else data)
+    handler.wfile.flush()
+
+# %% ../../nbs/sources/standin.ipynb #2ea36818
+def _break(handler, how):
+    "Close the connection, in the middle of an answer or before it."
+    handler.close_connection = True
+    if how == 'truncated': _write(handler, 200, {'items': ['cut', 'short']}, {}, cut=True)
+    else: handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+    handler.connection.shutdown(socket.SHUT_RDWR) if how == 'truncated' else handler.connection.close()
+
+# %% ../../nbs/sources/standin.ipynb #5cb7fc3d
 def _serve(s, handler):
     req = _request(s, handler)
     path, _, query = handler.path.partition('?')
@@ -1104,25 +1206,6 @@ def _serve(s, handler):
     headers = {'X-RateLimit-Limit': '30', 'X-RateLimit-Remaining': '29', 'X-RateLimit-Reset-In': '10',
                'X-RateLimit-Reset': str(int(s.clock()) + 10)} if req.service == 'listenbrainz' else {}
     _write(handler, answer[0], answer[1], headers | answer[2])
-
-def _write(handler, status, body, headers, cut=False):
-    "Send an answer; `cut` stops in the middle of it."
-    data = body.encode() if isinstance(body, str) else json.dumps(body, ensure_ascii=False).encode()
-    kind = ('application/json; charset=utf-8' if not isinstance(body, str)
-            else 'text/html; charset=utf-8' if body.startswith('<') else 'text/plain; charset=utf-8')
-    handler.send_response(status)
-    for k, v in {'Content-Type': kind, 'Content-Length': str(len(data)), **headers}.items():
-        handler.send_header(k, v)
-    handler.end_headers()
-    handler.wfile.write(data[:len(data) // 2] if cut else data)
-    handler.wfile.flush()
-
-def _break(handler, how):
-    "Close the connection, in the middle of an answer or before it."
-    handler.close_connection = True
-    if how == 'truncated': _write(handler, 200, {'items': ['cut', 'short']}, {}, cut=True)
-    else: handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
-    handler.connection.shutdown(socket.SHUT_RDWR) if how == 'truncated' else handler.connection.close()
 
 # %% ../../nbs/sources/standin.ipynb #72b9d844
 def _handler(s):
@@ -1143,11 +1226,11 @@ def main(args=None)->None:
     parser = argparse.ArgumentParser(prog='python -m musicrec.sources.standin',
                                      description='All music services on 127.0.0.1, for tests.')
     parser.add_argument('--port', type=int, default=0, help='0 takes a free one')
-    parser.add_argument('--mode', action='append', help=f'may be repeated; one of {", ".join(MODES)}, with '
-                                                        'arguments as in "quota(10, after=86400)"')
+    parser.add_argument('--mode', action='append', help=f'may be repeated; one of {", ".join(MODES)}, '
+                        'with arguments as in "quota(10, after=86400)"')
     parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument('--clock', type=float, help='seconds since 1970 at which its clock stands; by '
-                                                    'default it runs')
+    parser.add_argument('--clock', type=float,
+                        help='seconds since 1970 at which its clock stands; by default it runs')
     parser.add_argument('--enforce-rates', action='store_true',
                         help='answer as Deezer and MusicBrainz do when asked too fast')
     o = parser.parse_args(args)
