@@ -17,26 +17,32 @@ __all__ = ['check_values', 'check_rows', 'label_column', 'read_labels', 'feature
 def _measures(frame, columns):
     "Numbers of every measured column, and per column which rows are bad and why."
     values, bad = {}, {}
-    for c in [c for c in (*AUDIO, 'instrumentalness', 'key', 'mode', 'time_signature', 'popularity',
-                          'duration_ms') if c in columns]:
+    measured = *AUDIO, 'instrumentalness', 'key', 'mode', 'time_signature', 'popularity', 'duration_ms'
+    for c in [c for c in measured if c in columns]:
         values[c], bad[c] = numbers(frame[columns[c]], c)
     values = pd.DataFrame(values, index=frame.index)
     odd = out_of_range(values)
     return values, pd.DataFrame(bad, index=frame.index) | odd.reindex(columns=list(bad), fill_value=False)
 
+# %% ../../nbs/sources/features.ipynb #b41f58d6
 def _refuse(frame, columns, bad, where):
     row = int(bad.any(axis=1).to_numpy().argmax())
     c = next(c for c in bad if bad[c].iloc[row])
-    share = f'{bad.any(axis=1).mean():.0%} of the rows are bad; the first holds {str(frame[columns[c]].iloc[row])!r}'
-    return input_error(where, share,
-                       'Column {!r} must hold numbers from {:g} to {:g}; correct or remove those rows.'.format(columns[c], *RANGES[c]), row + 1, columns[c])
+    first = str(frame[columns[c]].iloc[row])
+    low, high = RANGES[c]
+    return input_error(where, f'{bad.any(axis=1).mean():.0%} of the rows are bad; the first holds {first!r}',
+                       f'Column {columns[c]!r} must hold numbers from {low:g} to {high:g}; correct or remove '
+                       'those rows.', row + 1, columns[c])
+
+# %% ../../nbs/sources/features.ipynb #49bccf3a
+def _first(rows): return ', '.join(str(i + 1) for i in np.flatnonzero(rows)[:3])
 
 def check_values(
     frame:pd.DataFrame, # A file's rows
     columns:dict[str,str], # From `find_columns`
     where:str, # The file's name
     strict:bool=False # Refuse any bad row?
-)->tuple[pd.DataFrame,pd.Series,list[str]]: # Measured values, which rows are bad (their values are missing), and notes on these
+)->tuple[pd.DataFrame,pd.Series,list[str]]: # Values, bad rows (their values are missing), and notes on these
     "Check every measured value of a file."
     values, bad = _measures(frame, columns)
     rows = bad.any(axis=1)
@@ -44,8 +50,6 @@ def check_values(
     notes = [f"{where}: dropped {int(bad[c].sum())} rows with a bad {columns[c]!r} (first rows: "
              f"{_first(bad[c])})" for c in bad if bad[c].any()]
     return values.mask(rows), rows, notes
-
-def _first(rows): return ', '.join(str(i + 1) for i in np.flatnonzero(rows)[:3])
 
 # %% ../../nbs/sources/features.ipynb #84e4303e
 def check_rows(
@@ -83,6 +87,7 @@ def label_column(
              if c in there and not {'chorushit', 'sections'} & there.keys()]
     return next(iter(sure + maybe), None)
 
+# %% ../../nbs/sources/features.ipynb #3b21c675
 def read_labels(
     cells:pd.Series, # Text or numbers
     where:str, # The file's name
@@ -108,6 +113,7 @@ def features_part(
     "Whether a table is one of audio features: it has some of the eight, if not all."
     return 'features' if len(set(AUDIO) & set(find_columns(header))) > 2 else None
 
+# %% ../../nbs/sources/features.ipynb #87f075af
 def known_source(
     header # Column names
 )->str: # As in `source` columns; `file` for any other
@@ -120,10 +126,10 @@ def known_source(
 # %% ../../nbs/sources/features.ipynb #6604ad4e
 def _playlists(track_id, frame, columns, source):
     "`playlists` and `playlist_tracks` of a file that names the playlist of each row."
-    rows = pd.DataFrame(
-        {'playlist_id': namespaced(frame[columns['playlist_id']], 'playlist'), 'track_id': track_id,
-                         'name': frame[columns['playlist_name']] if 'playlist_name' in columns
-         else pd.NA}).dropna(subset=['playlist_id']).drop_duplicates(['playlist_id', 'track_id'])
+    name = frame[columns['playlist_name']] if 'playlist_name' in columns else pd.NA
+    rows = pd.DataFrame({'playlist_id': namespaced(frame[columns['playlist_id']], 'playlist'),
+                         'track_id': track_id, 'name': name})
+    rows = rows.dropna(subset=['playlist_id']).drop_duplicates(['playlist_id', 'track_id'])
     rows['position'] = rows.groupby('playlist_id').cumcount()
     lists = (rows.groupby('playlist_id', sort=False)
              .agg(name=('name', 'first'), n_tracks=('track_id', 'size')).reset_index())
@@ -137,16 +143,19 @@ def _preferences(track_id, labels, column, where):
     both = rows.groupby('track_id').label.nunique() > 1
     rows = (rows[~rows.track_id.map(both)].drop_duplicates('track_id')
             .assign(listener_id='me', weight=1., rule=f'column {column}', source='file'))
-    return rows, f'{where}: likes and dislikes from column {column!r} ({int(rows.label.sum())} likes, {int((rows.label == 0).sum())} dislikes)' + (f'; {int(both.sum())} tracks with both labels left out' if both.any() else '')
+    left = f'; {int(both.sum())} tracks with both labels left out' if both.any() else ''
+    return rows, (f'{where}: likes and dislikes from column {column!r} ({int(rows.label.sum())} likes, '
+                  f'{int((rows.label == 0).sum())} dislikes){left}')
 
+# %% ../../nbs/sources/features.ipynb #d6dc3e45
 def _tracks(frame, columns, values, track_id, source):
     "`tracks` and `audio_features` of a file's rows."
     text = lambda c: frame[columns[c]].astype('str') if c in columns else pd.NA
     album = namespaced(frame[columns['album_id']], 'album') if 'album_id' in columns else pd.NA
-    tracks = pd.DataFrame(
-        {'track_id': track_id, 'title': text('title'), 'album_id': album, 'album_name': text('album_name'),
+    tracks = pd.DataFrame({
+        'track_id': track_id, 'title': text('title'), 'album_id': album, 'album_name': text('album_name'),
         'duration_ms': values.duration_ms.round() if 'duration_ms' in values else pd.NA,
-         'isrc': text('isrc'), 'release_date': text('release_date'),
+        'isrc': text('isrc'), 'release_date': text('release_date'),
         'popularity': values.popularity if 'popularity' in values else np.nan, 'source': source})
     if 'explicit' in columns:
         tracks['explicit'] = (text('explicit').str.lower()
@@ -165,6 +174,25 @@ def _needed(frame, columns, where):
                           f'These eight are needed: {", ".join(AUDIO)}. Columns here: '
                           f'{", ".join(map(str, frame))[:300]}.')
 
+# %% ../../nbs/sources/features.ipynb #77958e39
+def _track_ids(frame, columns, values):
+    "Ids of the rows; one without gets an id from its content."
+    ids = (namespaced(frame[columns['track_id']], 'track') if 'track_id' in columns
+           else pd.Series(pd.NA, index=frame.index, dtype='str'))
+    if not ids.isna().any(): return ids
+    content = pd.concat([frame[[columns[c] for c in ('artist', 'title') if c in columns]], values], axis=1)
+    own = pd.Series(digest(*(content[c] for c in content)), index=frame.index)
+    return ids.fillna(own.radd('row:track:').astype('str'))
+
+# %% ../../nbs/sources/features.ipynb #ed02f76a
+def _credits(frame, columns, track_id, source):
+    "`artists` and `track_artists`, where a file names artists."
+    if 'artist' not in columns: return {}
+    given = (namespaced(frame[columns['artist_id']], 'artist').astype('object').map(lambda i: [i], na_action='ignore')
+             if 'artist_id' in columns else None)
+    return credit_tables(track_id, frame[columns['artist']].map(split_artists), given, source)
+
+# %% ../../nbs/sources/features.ipynb #c6d895dc
 def feature_tables(
     frame:pd.DataFrame, # A file's rows
     where:str='table', # Its name, for messages
@@ -181,24 +209,12 @@ def feature_tables(
     labels, said = read_labels(frame[liked], where, strict) if liked else (None, [])
     notes += said
     frame, values = frame[keep].reset_index(drop=True), values[keep].reset_index(drop=True)
-    track_id = (namespaced(frame[columns['track_id']], 'track') if 'track_id' in columns
-                else pd.Series(pd.NA, index=frame.index, dtype='str'))
-    if track_id.isna().any():
-        content = pd.concat([frame[[columns[c] for c in ('artist', 'title') if c in columns]], values],
-                            axis=1)
-        track_id = track_id.fillna(
-            pd.Series(digest(*(content[c] for c in content)),
-                      index=frame.index).radd('row:track:').astype('str'))
+    track_id = _track_ids(frame, columns, values)
     tracks, features = _tracks(frame, columns, values, track_id, source)
-    out = dict(tracks=tracks, audio_features=features)
-    if 'artist' in columns:
-        given = namespaced(frame[columns['artist_id']], 'artist').astype('object').map(
-            lambda i: [i], na_action='ignore') if 'artist_id' in columns else None
-        out |= credit_tables(track_id, frame[columns['artist']].map(split_artists), given, source)
+    out = dict(tracks=tracks, audio_features=features) | _credits(frame, columns, track_id, source)
     if 'genre' in columns:
-        out['track_genres'] = pd.DataFrame(
-            {'track_id': track_id, 'genre': frame[columns['genre']],
-             'source': source}).dropna().drop_duplicates()
+        genres = pd.DataFrame({'track_id': track_id, 'genre': frame[columns['genre']], 'source': source})
+        out['track_genres'] = genres.dropna().drop_duplicates()
     if 'playlist_id' in columns:
         out['playlists'], out['playlist_tracks'] = _playlists(track_id, frame, columns, source)
     if labels is not None:

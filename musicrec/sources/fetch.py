@@ -27,24 +27,27 @@ class OpenSet:
     sha256:str|None=None # Of the file, where it is known
     by_hand:str='' # How to get it otherwise
 
+# %% ../../nbs/sources/fetch.ipynb #623a4e9e
 _CRAWL = 'a third-party crawl of Spotify, whose terms forbid training models on content of its API'
 OPEN_SETS = {
-    'tidytuesday': OpenSet('TidyTuesday 2020-01-21, spotify_songs.csv: 32,833 rows, 6 genres, 471 playlists',
-                           f'no licence stated; {_CRAWL}',
+    'tidytuesday': OpenSet(
+        'TidyTuesday 2020-01-21, spotify_songs.csv: 32,833 rows, 6 genres, 471 playlists',
+        f'no licence stated; {_CRAWL}',
         'https://raw.githubusercontent.com/rfordatascience/tidytuesday/main/data/2020/2020-01-21/spotify_songs.csv'),
-    'spotify_tracks_114k': OpenSet('maharshipandya/spotify-tracks-dataset: 114,000 rows, 114 genres',
-                                   f'tagged BSD; {_CRAWL}',
+    'spotify_tracks_114k': OpenSet(
+        'maharshipandya/spotify-tracks-dataset: 114,000 rows, 114 genres', f'tagged BSD; {_CRAWL}',
         'https://huggingface.co/datasets/maharshipandya/spotify-tracks-dataset/resolve/main/dataset.csv'),
-    'kaggle_features': OpenSet('zaheenhamidani/ultimate-spotify-tracks-db, SpotifyFeatures.csv: about '
-                               '232,700 rows, 26 genres', _CRAWL[0].upper() + _CRAWL[1:],
-        by_hand='Kaggle wants a login: download it in the browser.'),
-    'hetrec': OpenSet('HetRec 2011, Last.fm: 1,892 listeners, 17,632 artists, 92,834 pairs',
-                      'for research, not commercial; cite HetRec 2011 and Last.fm',
+    'kaggle_features': OpenSet(
+        'zaheenhamidani/ultimate-spotify-tracks-db, SpotifyFeatures.csv: about 232,700 rows, 26 genres',
+        _CRAWL[0].upper() + _CRAWL[1:], by_hand='Kaggle wants a login: download it in the browser.'),
+    'hetrec': OpenSet(
+        'HetRec 2011, Last.fm: 1,892 listeners, 17,632 artists, 92,834 pairs',
+        'for research, not commercial; cite HetRec 2011 and Last.fm',
         'https://files.grouplens.org/datasets/hetrec2011/hetrec2011-lastfm-2k.zip',
-                      '6738f48195667ff03caaab4d32ca9a3133d8cc026b7c3cdaf6ce1010e913c59c'),
-    'mpd': OpenSet('Spotify Million Playlist Dataset, slices of 1,000 playlists',
-                   'for research, not commercial', by_hand='Its publisher no longer offers it; use a copy '
-                                                           'of your own.'),
+        '6738f48195667ff03caaab4d32ca9a3133d8cc026b7c3cdaf6ce1010e913c59c'),
+    'mpd': OpenSet(
+        'Spotify Million Playlist Dataset, slices of 1,000 playlists', 'for research, not commercial',
+        by_hand='Its publisher no longer offers it; use a copy of your own.'),
 }
 
 # %% ../../nbs/sources/fetch.ipynb #5b1159c2
@@ -59,6 +62,7 @@ def set_of(
     if kind == 'features': return _BY_SOURCE.get(known_source(header_of(blob)))
     return {'hetrec': 'hetrec', 'mpd': 'mpd'}.get((kind or '').partition(':')[0])
 
+# %% ../../nbs/sources/fetch.ipynb #7e36fad0
 def _parts(folder):
     "Files of open sets in a folder, as `(set, file on disk, kind, blob)`; what cannot be read is passed over."
     files = sorted(f for f in Path(folder).rglob('*') if f.is_file() and not f.name.startswith('.'))
@@ -76,14 +80,14 @@ def open_sets(
     home:Home|None=None # Where things are kept
 )->dict[str,Unit]: # What to read, by name of the set
     "Open sets found on this computer."
-    folders = [folder] if folder else [f for f in (os.environ.get('MUSICREC_DATA'), (home or home_of())
-                                                   .cache/'open') if f and Path(f).is_dir()]
+    usual = os.environ.get('MUSICREC_DATA'), (home or home_of()).cache/'open'
+    folders = [folder] if folder else [f for f in usual if f and Path(f).is_dir()]
     found = {}
     for folder in folders:
         here = {}
         for name, file, kind, blob in _parts(folder):
-            here.setdefault(name, {}).setdefault(file if name in _BY_SOURCE.values() else file.parent,
-                                                 []).append((kind, blob))
+            place = file if name in _BY_SOURCE.values() else file.parent
+            here.setdefault(name, {}).setdefault(place, []).append((kind, blob))
         for name, places in here.items(): found.setdefault(name, _unit(name, *next(iter(places.items()))))
     return {n: found[n] for n in OPEN_SETS if n in found}
 
@@ -102,6 +106,7 @@ def _resume(url, part, progress):
             for chunk in r.iter_content(1 << 12): progress(f.write(chunk), whole)
     if whole and part.stat().st_size != whole: raise requests.ConnectionError('the connection broke off')
 
+# %% ../../nbs/sources/fetch.ipynb #b6409ff7
 def download(
     url:str,
     target:Path, # What was downloaded so far lies beside it
@@ -130,6 +135,32 @@ def _hashes(folder):
     file = folder/'sha256.json'
     return json.loads(file.read_text()) if file.exists() else {}
 
+# %% ../../nbs/sources/fetch.ipynb #db72623e
+def _kept(name, url, sha256, home, say, progress):
+    "Download, check and keep the file of a set."
+    import pooch
+    pooch.get_logger().setLevel(logging.WARNING)
+    folder, partial = home.cache/'open', home.cache/'partial'
+    for needed in (folder/name, partial): needed.mkdir(parents=True, exist_ok=True)
+    def resuming(url, temporary, _):
+        download(url, partial/name, progress=progress)
+        (partial/name).replace(temporary)
+    known = None if sha256 is None else f'sha256:{sha256}'
+    try: file = Path(pooch.retrieve(url, known, url.rpartition('/')[2], folder/name, downloader=resuming))
+    except ValueError as e:
+        raise input_error(url, f'is not the file it was ({e})', 'It was not kept. The set may have changed: '
+                          'look at the address in the browser.') from None
+    if name not in open_sets(folder/name):
+        file.unlink()
+        raise input_error(url, 'does not hold what it should',
+                          'It was not kept. Look at the address in the browser; the set may have moved.')
+    seen = pooch.file_hash(str(file))
+    with atomic_path(folder/'sha256.json') as new:
+        new.write_text(json.dumps(_hashes(folder) | {name: seen}, indent=1))
+    say(f'kept in {file} (SHA-256 {seen})')
+    return open_sets(home=home)[name]
+
+# %% ../../nbs/sources/fetch.ipynb #5dfdf8bc
 def fetch(
     name:str, # One of `OPEN_SETS`
     home:Home|None=None, # Where things are kept
@@ -151,28 +182,3 @@ def fetch(
     claim(home.cache)
     say(f'fetching {url}')
     return _kept(name, url, about.sha256 or _hashes(home.cache/'open').get(name), home, say, progress)
-
-def _kept(name, url, sha256, home, say, progress):
-    "Download, check and keep the file of a set."
-    import pooch
-    pooch.get_logger().setLevel(logging.WARNING)
-    folder, partial = home.cache/'open', home.cache/'partial'
-    for needed in (folder/name, partial): needed.mkdir(parents=True, exist_ok=True)
-    def resuming(url, temporary, _):
-        download(url, partial/name, progress=progress)
-        (partial/name).replace(temporary)
-    try:
-        file = Path(pooch.retrieve(url, None if sha256 is None else f'sha256:{sha256}',
-                                   url.rpartition('/')[2], folder/name, downloader=resuming))
-    except ValueError as e:
-        raise input_error(url, f'is not the file it was ({e})',
-                          'It was not kept. The set may have changed: look at the address in the browser.') from None
-    if name not in open_sets(folder/name):
-        file.unlink()
-        raise input_error(url, 'does not hold what it should',
-                          'It was not kept. Look at the address in the browser; the set may have moved.')
-    seen = pooch.file_hash(str(file))
-    with atomic_path(folder/'sha256.json') as new:
-        new.write_text(json.dumps(_hashes(folder) | {name: seen}, indent=1))
-    say(f'kept in {file} (SHA-256 {seen})')
-    return open_sets(home=home)[name]

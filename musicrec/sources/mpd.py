@@ -18,18 +18,17 @@ __all__ = ['MPD_KEYS', 'PIECE', 'whole', 'mpd']
 MPD_KEYS = frozenset({'playlists', 'pid', 'tracks'})
 
 # %% ../../nbs/sources/mpd.ipynb #f9bf0095
-_TRACK = {'track_uri': 'track_id', 'artist_uri': 'artist_id', 'album_uri': 'album_id', 'track_name': 'title',
-          'artist_name': 'artist', 'album_name': 'album_name'}
-
 def whole(
     value, # A field
     top:int=10**9 # The first number that is too large
 )->int|None: # From 0
     "A whole number in a field, or None."
-    return int(value) if isinstance(value,
-                                    (int,
-                                     float)) and not isinstance(value,
-                                                                bool) and 0 <= value < top and value == int(value) else None
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return int(value) if number and 0 <= value < top and value == int(value) else None
+
+# %% ../../nbs/sources/mpd.ipynb #ee95e312
+_TRACK = {'track_uri': 'track_id', 'artist_uri': 'artist_id', 'album_uri': 'album_id', 'track_name': 'title',
+          'artist_name': 'artist', 'album_name': 'album_name'}
 
 def _places(tracks):
     "Where each track stands in its playlist."
@@ -42,12 +41,11 @@ def _items(playlists):
     lists = [(pid, [t if isinstance(t, dict) else {} for t in p['tracks']]) for pid, p in playlists]
     rows = [(pid, place, t) for pid, tracks in lists for place, t in zip(_places(tracks), tracks)]
     cells = {ours: texts(t.get(theirs) for _, _, t in rows) for theirs, ours in _TRACK.items()}
+    length = pd.Series([whole(t.get('duration_ms')) for _, _, t in rows], dtype='Int64')
     frame = pd.DataFrame({'playlist_id': [f'mpd:playlist:{pid}' for pid, _, _ in rows],
-                          'position': [place for _, place, _ in rows], **cells,
-                          'duration_ms': pd.Series([whole(t.get('duration_ms')) for _, _, t in rows],
-                                                   dtype='Int64')})
-    spotify = lambda ids, kind: (ids := namespaced(ids, kind)).where(
-        ids.str.startswith('spotify:').fillna(False).astype(bool))
+                          'position': [place for _, place, _ in rows], **cells, 'duration_ms': length})
+    ours = lambda ids: ids.str.startswith('spotify:').fillna(False).astype(bool)
+    spotify = lambda ids, kind: (ids := namespaced(ids, kind)).where(ours(ids))
     named = name_track_ids(frame.artist, frame.title).where(frame.artist.notna())
     return frame.assign(track_id=spotify(frame.track_id, 'track').fillna(named),
                         artist_id=spotify(frame.artist_id, 'artist'),
@@ -57,12 +55,12 @@ def _items(playlists):
 def _heads(playlists):
     "`playlists` of some playlists."
     flags = {'true': True, 'false': False}
-    return pd.DataFrame(
-        [{'playlist_id': f'mpd:playlist:{pid}', 'name': text_of(p.get('name')), 'owner_is_me': False,
-          'collaborative': flags.get(str(p.get('collaborative')).lower()),
-                          'n_tracks': whole(p.get('num_tracks')) or len(p['tracks']), 'source': 'mpd'}
-         for pid, p in playlists])
+    return pd.DataFrame([{
+        'playlist_id': f'mpd:playlist:{pid}', 'name': text_of(p.get('name')), 'owner_is_me': False,
+        'collaborative': flags.get(str(p.get('collaborative')).lower()),
+        'n_tracks': whole(p.get('num_tracks')) or len(p['tracks']), 'source': 'mpd'} for pid, p in playlists])
 
+# %% ../../nbs/sources/mpd.ipynb #0dd9a6a7
 def _tables(playlists, left):
     "Tables of some playlists; tracks without id and names are counted."
     items = _items(playlists)
@@ -77,8 +75,6 @@ def _tables(playlists, left):
                   **tracks), len(items)
 
 # %% ../../nbs/sources/mpd.ipynb #7961b57e
-PIECE = 200 # Playlists at once; they have 66 tracks on average
-
 def _fit(found, left):
     "The playlists that have a number and a list of tracks, each number once."
     seen = set()
@@ -88,6 +84,9 @@ def _fit(found, left):
             left['playlists without a number or tracks'] += 1
         elif pid in seen: left['repeated playlists'] += 1
         else: seen.add(pid); yield pid, p
+
+# %% ../../nbs/sources/mpd.ipynb #d7ac9e1f
+PIECE = 200 # Playlists at once; they have 66 tracks on average
 
 def mpd(
     blob:Blob, # `mpd.slice.0-999.json`, or `challenge_set.json`

@@ -26,9 +26,11 @@ _OTHER = {'similar', 'related', 'neighbor', 'neighbour', 'recommended', 'other',
 _ABOUT = {'artist', 'artists', 'id', 'ids', 'name', 'uri', 'url', 'mbid', 'gid', 'node', 'spotify', 'deezer',
           'seed', 'main', 'label'}
 
+# %% ../../nbs/sources/related.ipynb #ec27eb0e
 def _words(column):
     return re.findall(r'[a-z]+|[0-9]+', re.sub(r'([a-z])([A-Z])', r'\1 \2', str(column)).lower())
 
+# %% ../../nbs/sources/related.ipynb #9f5a9da8
 def _paired(a, b):
     "Do two columns name the two ends of an edge?"
     a, b = _words(a), _words(b)
@@ -36,8 +38,7 @@ def _paired(a, b):
     # bare x and y name no artists
     if len(a) == len(b) and len(differ) == 1 and differ[0] in _MARKS:
         return set(a) - set(differ[0]) <= _ABOUT and max(map(len, a)) > 1
-    plain = lambda words: [w for w in words if w not in _OTHER
-                           | {'artist', 'artists', 'name', 'seed', 'main'}]
+    plain = lambda words: [w for w in words if w not in _OTHER | {'artist', 'artists', 'name', 'seed', 'main'}]
     return (bool(a) and not _OTHER & set(a) and bool(_OTHER & set(b)) and plain(a) == plain(b)
             and {*a, *b} <= _ABOUT | _OTHER)
 
@@ -62,6 +63,7 @@ _TRACKS_HAVE = {'durationms', 'duration', 'album', 'albumid', 'albumname', 'titl
                 'explicit', 'isrc'}
 _TRACK_ID = 'trackid trackuri songid songuri spotifytrackid'.split()
 
+# %% ../../nbs/sources/related.ipynb #8a0130bb
 def _first(there, *names): return next((there[n] for n in names if n in there), None)
 
 def _artist_columns(there):
@@ -79,24 +81,21 @@ def related_part(
 )->str|None: # `edges`, `artists`, `tracks`, `genres`
     "Which table of a set of related artists has these columns."
     there, ours = {squeeze(c): c for c in reversed(list(header))}, find_columns(header)
-    if {*AUDIO} & ours.keys() or {'added_at', 'playlist_id'} & ours.keys() or any(
-        c.startswith('user') for c in there):
-        return None
+    other = {*AUDIO, 'added_at', 'playlist_id'} & ours.keys()
+    if other or any(c.startswith('user') for c in there): return None
     if edge_columns(header): return 'edges'
     if {*there} <= {'genre', 'genres', 'genrename', 'genreid', 'id'} and {*_GENRE} & there.keys():
         return 'genres'
     if {*_TRACK_ID} & there.keys():
-        return 'tracks' if not {'artist', 'artists', 'artistname',
-                                'artistnames'} & there.keys() and (
-                                    {*_ARTIST_ID} & there.keys() or 'title' in ours) else None
+        named = {'artist', 'artists', 'artistname', 'artistnames'} & there.keys()
+        return 'tracks' if not named and ({*_ARTIST_ID} & there.keys() or 'title' in ours) else None
     columns = _artist_columns(there)
-    return 'artists' if 'artist_id' in columns and {'name',
-                                                    'genres'} & columns.keys() and not _TRACKS_HAVE & there.keys() else None
+    told = 'artist_id' in columns and {'name', 'genres'} & columns.keys()
+    return 'artists' if told and not _TRACKS_HAVE & there.keys() else None
 
 # %% ../../nbs/sources/related.ipynb #2760220f
 _UUID = re.compile(r'[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}', re.I)
 _OWN = re.compile(r'(?!spotify:)[a-z]\w*:(?:track|artist|recording):.+')
-MOSTLY = .9 # Share of cells that must look like ids
 
 def own_ids(
     cells:pd.Series, # Bare ids, URIs, links, or ids of ours
@@ -108,6 +107,9 @@ def own_ids(
           .radd(f'mb:{"recording" if kind == "track" else kind}:'))
     own = text.where(text.str.fullmatch(_OWN).fillna(False).astype(bool))
     return own.fillna(mb).fillna(namespaced(text.mask(own.notna()), kind)).astype('str')
+
+# %% ../../nbs/sources/related.ipynb #4479597d
+MOSTLY = .9 # Share of cells that must look like ids
 
 def holds_names(
     cells:pd.Series, # Cells of a column
@@ -124,14 +126,22 @@ def _text(cells): return cells.convert_dtypes().astype('str')
 def _artist_ids(cells, named):
     return texts(cells).map(name_id, na_action='ignore').astype('str') if named else own_ids(cells, 'artist')
 
+# %% ../../nbs/sources/related.ipynb #c0efde94
 def _artists(ids, **columns):
     "`artists` of ids, each once, with what is known of them."
-    frame = pd.DataFrame(
-        {'artist_id': ids.to_numpy(), **columns, 'source': 'file'}).drop_duplicates('artist_id')
+    frame = pd.DataFrame({'artist_id': ids.to_numpy(), **columns, 'source': 'file'})
+    frame = frame.drop_duplicates('artist_id')
     if 'name' in frame: frame['name_folded'] = frame.name.map(fold, na_action='ignore').astype('str')
     return frame
 
 # %% ../../nbs/sources/related.ipynb #fec72f69
+def _share_of_best(edges):
+    "Scores as shares of the best of each list; lists with a score below zero have none."
+    lists = edges.groupby('artist_id').score
+    return (edges.score / lists.transform('max')).where(
+        (lists.transform('min') >= 0) & (lists.transform('max') > 0))
+
+# %% ../../nbs/sources/related.ipynb #9eda7f98
 PIECE = 100_000 # Rows of a piece
 _SCORES = {'score', 'weight', 'similarity', 'sim', 'match', 'strength', 'value', 'count', 'ij', 'sij'}
 _RANKS = {'rank', 'position', 'pos', 'order'}
@@ -151,12 +161,6 @@ def rank_edges(
             .drop(columns='order', errors='ignore'))
     return once.assign(score_norm=_share_of_best(once)) if 'score' in once else once
 
-def _share_of_best(edges):
-    "Scores as shares of the best of each list; lists with a score below zero have none."
-    lists = edges.groupby('artist_id').score
-    return (edges.score / lists.transform('max')).where(
-        (lists.transform('min') >= 0) & (lists.transform('max') > 0))
-
 # %% ../../nbs/sources/related.ipynb #afddf472
 def edge_tables(
     edges:pd.DataFrame # From `rank_edges`
@@ -165,11 +169,11 @@ def edge_tables(
     for start in range(0, len(edges), PIECE):
         piece = edges.iloc[start:start + PIECE]
         ids = pd.concat([piece.artist_id, piece.similar_id]).drop_duplicates()
-        yield Tables(
-            artists=_artists(
-                ids,
-                expanded=ids.isin(edges.artist_id).where(ids.isin(edges.artist_id)).astype('boolean').to_numpy()), similar_artists=piece)
+        listed = ids.isin(edges.artist_id)
+        expanded = listed.where(listed).astype('boolean').to_numpy()
+        yield Tables(artists=_artists(ids, expanded=expanded), similar_artists=piece)
 
+# %% ../../nbs/sources/related.ipynb #a53c886c
 def _number(frame, header, words):
     "The first column whose name holds one of `words`, as numbers."
     column = next((c for c in header if words & {*_words(c)}), None)
@@ -180,8 +184,8 @@ def _edges(frame, left, where, strict):
     "Tables of a frame with two columns of artists."
     (a, b), *more = edge_columns(frame)
     named = holds_names(pd.concat([frame[a], frame[b]]), a)
-    edges = pd.DataFrame(
-        {'artist_id': _artist_ids(_text(frame[a]), named), 'similar_id': _artist_ids(_text(frame[b]), named)})
+    edges = pd.DataFrame({'artist_id': _artist_ids(_text(frame[a]), named),
+                          'similar_id': _artist_ids(_text(frame[b]), named)})
     rest = [c for c in frame if c not in (a, b)]
     for ours, words in (('order', _RANKS), ('score', _SCORES)):
         if (values := _number(frame, rest, words)) is not None: edges[ours] = values
@@ -206,6 +210,7 @@ def split_genres(
     names = [text_of(g.strip(' \'"')) for g in re.split(r'[,;|]', cell.strip().strip('[]'))]
     return [g for g in dict.fromkeys(names) if g]
 
+# %% ../../nbs/sources/related.ipynb #ef929b23
 def _join_genres(ids, cells):
     "Genres of each artist, `|`-joined, indexed by artist."
     rows = (pd.DataFrame({'artist_id': ids.to_numpy(), 'genre': [split_genres(c) for c in cells]})
@@ -220,6 +225,7 @@ def _measure(frame, **columns):
     values = values.where(values.abs() < 1e15)
     return values.mask(out_of_range(values).reindex(columns=values.columns, fill_value=False))
 
+# %% ../../nbs/sources/related.ipynb #142b2cd7
 def _artist_table(frame, left, where, strict):
     "Tables of a frame of artists."
     columns = _artist_columns({squeeze(c): c for c in reversed(list(frame))})
@@ -228,8 +234,8 @@ def _artist_table(frame, left, where, strict):
     left['rows without an id'] += int(ids.isna().sum())
     about = {'name': texts(_text(frame[columns['name']])).to_numpy()} if 'name' in columns else {}
     values = _measure(frame, n_fans=columns.get('n_fans'), popularity=columns.get('popularity'))
-    artists = _artists(ids, **about, **{c: (v.round() if c == 'n_fans' else v).to_numpy()
-                                        for c, v in values.items()}).dropna(subset='artist_id')
+    numbers_ = {c: (v.round() if c == 'n_fans' else v).to_numpy() for c, v in values.items()}
+    artists = _artists(ids, **about, **numbers_).dropna(subset='artist_id')
     if 'genres' in columns:
         cells = frame[columns['genres']]
         artists['genres'] = artists.artist_id.map(_join_genres(ids, cells)).astype('str')
@@ -251,8 +257,8 @@ def _track_table(frame, left, where, strict):
     left['rows without an id'] += int(bad.sum())
     out = {'tracks': tracks[~bad].drop_duplicates('track_id')}
     if by is not None:
-        links = pd.DataFrame({'track_id': ids, 'artist_id': by,
-                              'source': 'file'})[~bad & by.notna()].drop_duplicates(['track_id', 'artist_id'])
+        links = pd.DataFrame({'track_id': ids, 'artist_id': by, 'source': 'file'})[~bad & by.notna()]
+        links = links.drop_duplicates(['track_id', 'artist_id'])
         out |= {'artists': _artists(links.artist_id),
                 'track_artists': links.assign(position=links.groupby('track_id').cumcount())}
     yield Tables(**out)
@@ -262,6 +268,7 @@ def _genre_table(frame, left, where, strict):
     left['genres without artists'] += len(frame)
     yield Tables()
 
+# %% ../../nbs/sources/related.ipynb #54dd83ce
 _READERS = {'edges': _edges, 'artists': _artist_table, 'tracks': _track_table, 'genres': _genre_table}
 
 def related(
@@ -282,12 +289,31 @@ def related(
 # %% ../../nbs/sources/related.ipynb #ed69cba2
 MAX_DEPTH = 64 # Elements within elements
 
+# %% ../../nbs/sources/related.ipynb #8c33b43a
 def local_name(
     element:Element
 )->str:
     "An element's name without its namespace."
     return str(element.tag).rpartition('}')[2]
 
+# %% ../../nbs/sources/related.ipynb #d7a441cd
+def _walk(events, names, blob):
+    path, inside = [], 0
+    for event, element in events:
+        wanted = local_name(element) in names
+        if event == 'start':
+            path.append(element)
+            inside += wanted
+            if len(path) > MAX_DEPTH:
+                raise input_error(blob.name, f'nests more than {MAX_DEPTH} elements',
+                                  'Export the file again.')
+            continue
+        if wanted: yield path
+        path.pop()
+        inside -= wanted
+        if path and not inside: path[-1].remove(element)
+
+# %% ../../nbs/sources/related.ipynb #44d3897e
 def elements(
     blob:Blob, # An XML file
     *names:str # Elements to be given whole; what lies in none of them is dropped
@@ -306,35 +332,21 @@ def elements(
             raise input_error(blob.name, f'is cut off or is not XML ({e})',
                               'Download or copy it again.') from None
 
-def _walk(events, names, blob):
-    path, inside = [], 0
-    for event, element in events:
-        wanted = local_name(element) in names
-        if event == 'start':
-            path.append(element)
-            inside += wanted
-            if len(path) > MAX_DEPTH:
-                raise input_error(blob.name, f'nests more than {MAX_DEPTH} elements',
-                                  'Export the file again.')
-            continue
-        if wanted: yield path
-        path.pop()
-        inside -= wanted
-        if path and not inside: path[-1].remove(element)
-
 # %% ../../nbs/sources/related.ipynb #a0fc26a8
 GRAPHML_ROOT = 'graphml' # Name of the root element
 _NAMES = 'name artistname label artist title'.split()
 _NODE_ID = 'spotifyid artistid artisturi uri mbid id'.split()
 
+# %% ../../nbs/sources/related.ipynb #8f0a7a56
 def _node_ids(nodes):
     "Artist ids of `node`, `key` and `name`: known ids first, then the node's."
     known = [(ids := own_ids(nodes[c], 'artist')).mask(ids.str.startswith('file:')) for c in ('node', 'key')]
     numbered, named = nodes.node.str.fullmatch(r'n?\d+').all(), holds_names(nodes.node, 'node')
     other = _artist_ids(nodes.node, named)
-    return known[0].fillna(known[1]).fillna(_artist_ids(nodes.name, True).fillna(other) if numbered
-                                            else other).astype('str')
+    rest = _artist_ids(nodes.name, True).fillna(other) if numbered else other
+    return known[0].fillna(known[1]).fillna(rest).astype('str')
 
+# %% ../../nbs/sources/related.ipynb #541942f5
 def _data(element, keys):
     "What an element's `data` say, by squeezed name."
     return {keys[d.get('key')]: d.text for d in element if local_name(d) == 'data' and d.get('key') in keys}
@@ -356,10 +368,9 @@ def _read_graph(blob, left):
             edges += [(*ends, score), (*ends[::-1], score)][:1 + undirected]
     about = {'name': _NAMES, 'key': _NODE_ID, 'genres': _GENRE, 'n_fans': _FANS,
              'popularity': ['popularity', 'artistpopularity']}
-    frame = pd.DataFrame({'node': texts(nodes)} | {ours: texts(_first(d, *theirs) for d in nodes.values())
-                                                   for ours, theirs in about.items()})
-    return frame.assign(at=list(nodes)), pd.DataFrame(edges, columns=['source', 'target', 'score'],
-                                                      dtype='object')
+    told = {ours: texts(_first(d, *theirs) for d in nodes.values()) for ours, theirs in about.items()}
+    frame = pd.DataFrame({'node': texts(nodes)} | told).assign(at=list(nodes))
+    return frame, pd.DataFrame(edges, columns=['source', 'target', 'score'], dtype='object')
 
 # %% ../../nbs/sources/related.ipynb #966e3dd2
 def graphml(
@@ -374,12 +385,11 @@ def graphml(
     at = pd.Series(ids.to_numpy(), index=nodes['at'])
     values = _measure(nodes, n_fans='n_fans', popularity='popularity')
     name = nodes.name.fillna(nodes.node.where(ids.str.startswith('name:')))
-    artists = _artists(ids, name=name.to_numpy(),
-                       genres=nodes.genres.map(lambda g: '|'.join(split_genres(g))
-                                               or None).astype('str').to_numpy(),
+    genres = nodes.genres.map(lambda g: '|'.join(split_genres(g)) or None).astype('str')
+    artists = _artists(ids, name=name.to_numpy(), genres=genres.to_numpy(),
                        n_fans=values.n_fans.round().to_numpy(), popularity=values.popularity.to_numpy())
-    ends = pd.DataFrame(
-        {'artist_id': edges.source.map(at).astype('str'), 'similar_id': edges.target.map(at).astype('str')})
+    ends = pd.DataFrame({'artist_id': edges.source.map(at).astype('str'),
+                         'similar_id': edges.target.map(at).astype('str')})
     if edges.score.notna().any(): ends['score'] = _measure(edges, score='score').score
     bad = ends.artist_id.isna() | ends.similar_id.isna()
     tolerate(int(bad.sum()), len(bad), blob.name, 'are edges to nodes that the graph has not', strict)

@@ -43,6 +43,7 @@ squeeze = lambda s: re.sub(r'[^a-z0-9]', '', str(s).lower()) # A column's name w
 COLUMNS = {c: (c,) for c in AUDIO} | {line.split(':')[0]: tuple(line.split(':')[1].split())
                                       for line in _SPELLINGS.strip().splitlines()}
 
+# %% ../../nbs/sources/rows.ipynb #a484f3a6
 def find_columns(
     header # Column names of a file
 )->dict[str,str]: # Our name to the file's
@@ -58,6 +59,7 @@ _KEYS = {k: i for i, ks in enumerate('C,B# C#,DB D D#,EB E,FB F,E# F#,GB G G#,AB
          for k in ks.split(',')}
 _WORDS = {'mode': {'MAJOR': 1, 'MINOR': 0}, 'key': _KEYS, 'time_signature': {f'{i}/4': i for i in range(8)}}
 
+# %% ../../nbs/sources/rows.ipynb #f9248048
 def numbers(
     cells:pd.Series, # Text or numbers
     column:str='' # Which of our columns, for its words and its mark of *not found*
@@ -88,12 +90,14 @@ def text_of(
     plain = ' '.join(_UNSEEN.sub('', ' '.join(value.split())).split())
     return plain if plain and plain.lower() != 'undefined' else None
 
+# %% ../../nbs/sources/rows.ipynb #01e0aa2c
 def texts(
     cells:Iterable # Cells of one column
 )->pd.Series: # str
     "Names in cells."
     return pd.Series([text_of(v) for v in cells], dtype='str')
 
+# %% ../../nbs/sources/rows.ipynb #e5f56d05
 def times(
     cells:Iterable # ISO dates and times, or seconds since 1970
 )->pd.Series: # str, `2021-05-04T17:22:10Z`; what is no time from 1970 to 2100 is missing
@@ -103,8 +107,8 @@ def times(
                          else None for v in cells], dtype='float64')
     dates = pd.Series([v if isinstance(v, str) and v.isascii() and len(v) < 40 else None for v in cells],
                       dtype='object')
-    when = pd.to_datetime(dates, errors='coerce', utc=True,
-                          format='ISO8601').fillna(pd.to_datetime(seconds, unit='s', utc=True).dt.floor('s'))
+    counted = pd.to_datetime(seconds, unit='s', utc=True).dt.floor('s')
+    when = pd.to_datetime(dates, errors='coerce', utc=True, format='ISO8601').fillna(counted)
     return when.where(when.dt.year.between(1970, 2100)).dt.strftime('%Y-%m-%dT%H:%M:%SZ').astype('str')
 
 # %% ../../nbs/sources/rows.ipynb #14a10dea
@@ -122,6 +126,7 @@ def namespaced(
     return bare.map(lambda k: make_id('spotify' if _SPOTIFY.fullmatch(k) else namespace, kind, k),
                     na_action='ignore').astype('str')
 
+# %% ../../nbs/sources/rows.ipynb #27bfe5d1
 def digest(
     *columns:Iterable, # Cells of each column; missing ones count as empty
 )->list[str]: # 16 hexadecimal digits per row
@@ -147,6 +152,7 @@ def name_id(
     "The id of an artist of whom nothing but the name is known."
     return f'name:artist:{fold(name)}'
 
+# %% ../../nbs/sources/rows.ipynb #dbc8eb34
 def name_track_ids(
     artist:pd.Series, # Main artist
     title:pd.Series
@@ -156,6 +162,13 @@ def name_track_ids(
                       else None for a, t in zip(artist, title)], index=title.index, dtype='str')
 
 # %% ../../nbs/sources/rows.ipynb #186b80c4
+def _complete(folded, given):
+    "Artist ids where none is given: that of the only artist of the same name, else one made of the name."
+    known = pd.DataFrame({'name': folded.to_numpy(), 'id': given.to_numpy()}).dropna().drop_duplicates()
+    known = known[~known.name.duplicated(keep=False)].set_index('name').id
+    return given.fillna(folded.map(known)).fillna('name:artist:' + folded).astype('str')
+
+# %% ../../nbs/sources/rows.ipynb #04acf296
 def credit_tables(
     track_id:pd.Series,
     names:pd.Series, # Lists of names, main artist first
@@ -170,23 +183,18 @@ def credit_tables(
              else ids.reset_index(drop=True))
     given = [known[p] if isinstance(known, list) and p < len(known) else None
              for known, p in zip(given.reindex(credits.index), credits.position)]
-    credits['artist_id'] = _complete(credits.name.map(fold),
-                                     pd.Series(given, index=credits.index, dtype='object'))
+    given = pd.Series(given, index=credits.index, dtype='object')
+    credits['artist_id'] = _complete(credits.name.map(fold), given)
     credits = credits.drop_duplicates(['track_id', 'artist_id'])
-    artists = credits.drop_duplicates('artist_id').assign(name_folded=lambda d: d.name.map(fold),
-                                                          source=source)
+    artists = credits.drop_duplicates('artist_id')
+    artists = artists.assign(name_folded=artists.name.map(fold), source=source)
     return {'artists': artists[['artist_id', 'name', 'name_folded', 'source']],
             'track_artists': credits[['track_id', 'artist_id', 'position']].assign(source=source)}
 
-def _complete(folded, given):
-    "Artist ids where none is given: that of the only artist of the same name, else one made of the name."
-    known = pd.DataFrame({'name': folded.to_numpy(), 'id': given.to_numpy()}).dropna().drop_duplicates()
-    known = known[~known.name.duplicated(keep=False)].set_index('name').id
-    return given.fillna(folded.map(known)).fillna('name:artist:' + folded).astype('str')
-
 # %% ../../nbs/sources/rows.ipynb #4dfcfedd
 def track_tables(
-    rows:pd.DataFrame, # `track_id`, `artists` (lists of names), `artist_ids` (lists of ids, optional), and columns of `tracks`
+    # `track_id`, `artists` (lists of names), `artist_ids` (lists of ids, optional), and columns of `tracks`
+    rows:pd.DataFrame,
     source:str
 )->dict[str,pd.DataFrame]:
     "`tracks`, `artists` and `track_artists` of rows that name tracks; a track's first row counts."

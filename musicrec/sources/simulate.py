@@ -40,6 +40,7 @@ def _rows_to_one(m):
 def _incidence(rows, columns, shape):
     return csr_array((np.ones(len(rows)), (rows, columns)), shape=shape)
 
+# %% ../../nbs/sources/simulate.ipynb #c90316d9
 class _World:
     "Tracks, artists and genres of some tables as matrices, one row per recording."
     def __init__(self, t):
@@ -52,9 +53,8 @@ class _World:
                                         f'{len(self.artists)} artists are too few to simulate listening',
                               'Give at least 20 tracks, with artists.')
         credit = t.track_artists[t.track_artists.track_id.isin(self.tracks)]
-        self.by_artist = _incidence(self.tracks.get_indexer(credit.track_id),
-                                    self.artists.get_indexer(credit.artist_id),
-                                    (len(self.tracks), len(self.artists)))
+        at = self.tracks.get_indexer(credit.track_id), self.artists.get_indexer(credit.artist_id)
+        self.by_artist = _incidence(*at, (len(self.tracks), len(self.artists)))
         self.tracks_of = self.by_artist.T.tocsr()
         filed = (t.track_genres.assign(row=self.tracks.get_indexer(t.track_genres.track_id.map(best)))
                  .query('row >= 0').drop_duplicates(['row', 'genre']))
@@ -75,6 +75,7 @@ def _walk(world):
     alone = 1 - .5 * np.asarray(collaborators.sum(axis=1)).ravel()
     return .5 * collaborators, _rows_to_one(artist_genre), _rows_to_one(artist_genre.T.tocsr()), alone
 
+# %% ../../nbs/sources/simulate.ipynb #0ff8ad09
 def _heat(start, walk, restart=.5, steps=6):
     "How often walks from `start` (listeners × artists) pass each artist; they begin anew with chance `restart`."
     together, to_genre, to_artist, alone = walk
@@ -101,10 +102,11 @@ def _unit(x):
     "`x` centred, with unit variance; a constant becomes zeros."
     return (x - x.mean()) / (x.std() or 1.)
 
+# %% ../../nbs/sources/simulate.ipynb #4a2f485a
 def _chances(world, rng, genre, heat, model):
     "P(like) of one listener for every recording."
-    genre_score = world.by_genre @ np.log(genre + .02) / np.maximum(
-        np.asarray(world.by_genre.sum(axis=1)).ravel(), 1)
+    filed = np.maximum(np.asarray(world.by_genre.sum(axis=1)).ravel(), 1)
+    genre_score = world.by_genre @ np.log(genre + .02) / filed
     centre, care = rng.normal(0, .8, len(AUDIO)), rng.exponential(1, len(AUDIO))
     audio_score = -np.sqrt(((world.audio - centre)**2 * care).sum(1))
     credits = np.maximum(np.asarray(world.by_artist.sum(axis=1)).ravel(), 1)
@@ -123,11 +125,13 @@ def _choose(world, rng, favourites, p):
     keep = order[place < (1 + rng.poisson(2, len(favourites)))[slot]]
     return track[keep], favourites[slot[keep]]
 
+# %% ../../nbs/sources/simulate.ipynb #b6ae8da7
 def _labelled(rng, heard, n_all, n):
     "Rows heard, and others up to `n` or half of all."
     others = np.setdiff1d(np.arange(n_all), heard)
     return np.concatenate([heard, rng.permutation(others)[:max(0, min(n, n_all // 2) - len(heard))]])
 
+# %% ../../nbs/sources/simulate.ipynb #70f584ea
 def _listener(world, i, rng, genre, heat, model):
     "Plays, labels and chances of listener `i`, row numbers for tracks and artists."
     p = _chances(world, rng, genre, heat, model)
@@ -153,15 +157,17 @@ def _frames(world, names, listeners, seconds):
                      'source': 'simulated'}
     length, ended = seconds[plays['track']], plays['ended']
     start = np.datetime64('2025-01-01T00:00:00') + plays['minute'] * np.timedelta64(60, 's')
-    listens = who(plays) | {'listen_id': np.char.add('sim:listen:', np.arange(len(ended)).astype(str)),
-                            'played_at': np.char.add(np.datetime_as_string(start), 'Z'),
+    listens = who(plays) | {
+        'listen_id': np.char.add('sim:listen:', np.arange(len(ended)).astype(str)),
+        'played_at': np.char.add(np.datetime_as_string(start), 'Z'),
         'artist_id': world.artists.to_numpy()[plays['artist']],
-                            'ms_played': np.where(ended, length, np.minimum(length, 20)) * 1000,
+        'ms_played': np.where(ended, length, np.minimum(length, 20)) * 1000,
         'reason_end': np.where(ended, 'trackdone', 'fwdbtn'), 'skipped': ~ended}
-    return pd.DataFrame(listens), pd.DataFrame(
-        who(labels) | {'label': labels['label'], 'weight': 1., 'rule': 'simulated'}), pd.DataFrame(
-            who(truth) | {'probability': truth['probability']})
+    likes = who(labels) | {'label': labels['label'], 'weight': 1., 'rule': 'simulated'}
+    chances = who(truth) | {'probability': truth['probability']}
+    return pd.DataFrame(listens), pd.DataFrame(likes), pd.DataFrame(chances)
 
+# %% ../../nbs/sources/simulate.ipynb #9ada3942
 def simulate(
     t:Tables, # Tracks with artists, features and (if any) genres
     model:Simulation=Simulation()
@@ -171,8 +177,8 @@ def simulate(
     names = np.array(['you'] + [f'sim:{i:04d}' for i in range(1, model.n_listeners)], dtype=object)
     seconds = (t.tracks.set_index('track_id').duration_ms.reindex(world.tracks).fillna(200_000)
                .to_numpy('int64') // 1000)
-    listens, preferences, truth = _frames(
-        world, names, [_listener(world, *taste, model) for taste in _tastes(world, model)], seconds)
+    listeners = [_listener(world, *taste, model) for taste in _tastes(world, model)]
+    listens, preferences, truth = _frames(world, names, listeners, seconds)
     together = (listens.groupby(['listener_id', 'artist_id'], sort=True).size().rename('weight').astype(float)
                 .reset_index().assign(source='simulated'))
     return t.replace(listens=listens, listener_artists=together, preferences=preferences, truth_likes=truth)
@@ -195,6 +201,7 @@ def to_features(
     "Features of hidden values, one to one."
     return _LOW + (_HIGH - _LOW) * expit(hidden)
 
+# %% ../../nbs/sources/simulate.ipynb #5a88e8d1
 def to_hidden(
     features:np.ndarray # float, rows × 8, columns in `AUDIO` order
 )->np.ndarray: # float64, rows × 8
@@ -212,6 +219,7 @@ class Synthetic:
     covariance:str='shared' # `shared`, or `own`: every component has its own spread
     seed:int=0
 
+# %% ../../nbs/sources/simulate.ipynb #7eab01c9
 def _artist_law(c, rng):
     "Genre, component weights, means and spreads of every artist."
     genre = rng.integers(0, c.n_genres, c.n_artists)
@@ -220,6 +228,7 @@ def _artist_law(c, rng):
     sd = np.full(mean.shape, .5) if c.covariance == 'shared' else rng.uniform(.25, .75, mean.shape)
     return genre, centre, rng.dirichlet([4, 2, 1], c.n_artists), mean, sd
 
+# %% ../../nbs/sources/simulate.ipynb #c11b5d75
 def _law_frame(ids, weight, mean, sd):
     flat = lambda x: x.reshape(-1, 8).T
     return pd.DataFrame(
@@ -236,6 +245,7 @@ def _similar(ids, centre, k=20):
     return pd.DataFrame({'artist_id': np.repeat(ids, near.shape[1]), 'similar_id': ids[near.ravel()],
                          'rank': np.tile(np.arange(1, near.shape[1] + 1), len(ids))})
 
+# %% ../../nbs/sources/simulate.ipynb #e64daad8
 def _credits(rng, artist, tracks, ids, similar):
     "Main artists, and a similar artist as guest on every seventh track or so."
     guest = np.flatnonzero(rng.random(len(artist)) < .15)
@@ -248,6 +258,25 @@ def _credits(rng, artist, tracks, ids, similar):
                      ignore_index=True)
 
 # %% ../../nbs/sources/simulate.ipynb #75206b25
+def _synthetic_tables(c, rng, genre, artist, ids, tracks, x, similar, law):
+    album = artist * 1000 + np.arange(len(artist)) // 10 % max(1, -(-c.tracks_per_artist // 10))
+    genres = np.array([f'genre {g}' for g in range(c.n_genres)], dtype=object)
+    frames = dict(
+        artists=pd.DataFrame({'artist_id': ids, 'name': [f'Artist {i}' for i in range(len(ids))],
+                              'name_folded': [f'artist {i}' for i in range(len(ids))]}),
+        tracks=pd.DataFrame({'track_id': tracks, 'title': [f'Track {i}' for i in range(len(tracks))],
+                             'album_id': [f'synthetic:album:{a}' for a in album],
+                             'duration_ms': rng.integers(120, 300, len(tracks)) * 1000,
+                             'popularity': rng.integers(0, 101, len(tracks)).astype(float)}),
+        track_artists=_credits(rng, artist, tracks, ids, similar),
+        audio_features=pd.DataFrame(x, columns=list(AUDIO)).assign(
+            track_id=tracks, scale='spotify', matched_by='id'),
+        track_genres=pd.DataFrame({'track_id': tracks, 'genre': genres[genre[artist]]}),
+        similar_artists=similar, truth_artists=law)
+    t = Tables(**{name: f.assign(source='synthetic') for name, f in frames.items()})
+    return simulate(t, Simulation(n_listeners=c.n_listeners, seed=c.seed)) if c.n_listeners else t
+
+# %% ../../nbs/sources/simulate.ipynb #0b55df16
 def synthetic(
     n_artists:int=300, # At least 2
     tracks_per_artist:int=20,
@@ -272,24 +301,3 @@ def synthetic(
     similar = _similar(ids, centre)
     return _synthetic_tables(c, rng, genre, artist, ids, tracks, x, similar,
                              _law_frame(ids, weight, mean, sd))
-
-def _synthetic_tables(c, rng, genre, artist, ids, tracks, x, similar, law):
-    album = np.arange(len(artist)) // 10
-    frames = dict(
-        artists=pd.DataFrame({'artist_id': ids, 'name': [f'Artist {i}' for i in range(len(ids))],
-                              'name_folded': [f'artist {i}' for i in range(len(ids))]}),
-        tracks=pd.DataFrame({'track_id': tracks, 'title': [f'Track {i}' for i in range(len(tracks))],
-                             'album_id': [f'synthetic:album:{a}'
-                                          for a in artist * 1000 + album % max(
-                                              1, -(-c.tracks_per_artist // 10))],
-                             'duration_ms': rng.integers(120, 300, len(tracks)) * 1000,
-                             'popularity': rng.integers(0, 101, len(tracks)).astype(float)}),
-        track_artists=_credits(rng, artist, tracks, ids, similar),
-        audio_features=pd.DataFrame(x, columns=list(AUDIO)).assign(
-            track_id=tracks, scale='spotify', matched_by='id'),
-        track_genres=pd.DataFrame(
-            {'track_id': tracks, 'genre': np.array([f'genre {g}' for g in range(c.n_genres)],
-                                                   dtype=object)[genre[artist]]}),
-        similar_artists=similar, truth_artists=law)
-    t = Tables(**{name: f.assign(source='synthetic') for name, f in frames.items()})
-    return simulate(t, Simulation(n_listeners=c.n_listeners, seed=c.seed)) if c.n_listeners else t

@@ -18,7 +18,32 @@ __all__ = ['LIMITS', 'PERIODS', 'CAPABILITIES', 'judge_spotify', 'track_row', 'p
            'capability', 'can', 'album_pages', 'artist_tracks', 'related', 'audio_features', 'create_playlist']
 
 # %% ../../nbs/sources/spotify.ipynb #784c28ca
-_PARTS = {'items', 'artists', 'audio_features', 'id', 'tracks', 'albums', 'playlists', 'snapshot_id'} # At least one is in every answer we ask for
+_SCOPE = {'/playlists': 'playlist-read-private', '/me/tracks': 'user-library-read',
+          '/me/top': 'user-top-read', 'recently-played': 'user-read-recently-played',
+          '/me/following': 'user-follow-read'}
+
+def _scope(response):
+    "The permission that an endpoint asks for."
+    if getattr(response.request, 'method', 'GET') != 'GET': return 'playlist-modify-private'
+    return next((s for part, s in _SCOPE.items() if part in response.url), 'it needs')
+
+# %% ../../nbs/sources/spotify.ipynb #ab7096ac
+def _refusal(fault, response):
+    "Which kind of 403 it is."
+    if 'premium' in fault.message.lower():
+        return Fault('unusable', "the Premium subscription of the app's owner has ended; after renewing it "
+                                 "takes some hours")
+    if 'not registered' in fault.message:
+        return Fault('unusable', 'this account is not among the five users of the app. Add it on '
+                                 'developer.spotify.com/dashboard under User Management')
+    if 'scope' in fault.message.lower():
+        return Fault('scope', f'the login lacks the permission {_scope(response)}. Run `musicrec auth '
+                              'login` again')
+    return Fault('closed', 'closed to this app, or not yours to read')
+
+# %% ../../nbs/sources/spotify.ipynb #2bc4d1ba
+# At least one is in every answer we ask for
+_PARTS = {'items', 'artists', 'audio_features', 'id', 'tracks', 'albums', 'playlists', 'snapshot_id'}
 
 def judge_spotify(
     response:requests.Response,
@@ -37,28 +62,6 @@ def judge_spotify(
     if fault.kind == 'closed': return _refusal(fault, response)
     return fault
 
-_SCOPE = {'/playlists': 'playlist-read-private', '/me/tracks': 'user-library-read',
-          '/me/top': 'user-top-read', 'recently-played': 'user-read-recently-played',
-          '/me/following': 'user-follow-read'}
-
-def _refusal(fault, response):
-    "Which kind of 403 it is."
-    if 'premium' in fault.message.lower():
-        return Fault('unusable', "the Premium subscription of the app's owner has ended; after renewing it "
-                                 "takes some hours")
-    if 'not registered' in fault.message:
-        return Fault('unusable', 'this account is not among the five users of the app. Add it on '
-                                 'developer.spotify.com/dashboard under User Management')
-    if 'scope' in fault.message.lower():
-        return Fault('scope', f'the login lacks the permission {_scope(response)}. Run `musicrec auth '
-                              'login` again')
-    return Fault('closed', 'closed to this app, or not yours to read')
-
-def _scope(response):
-    "The permission that an endpoint asks for."
-    if getattr(response.request, 'method', 'GET') != 'GET': return 'playlist-modify-private'
-    return next((s for part, s in _SCOPE.items() if part in response.url), 'it needs')
-
 # %% ../../nbs/sources/spotify.ipynb #848c76a9
 LIMITS = {'current_user_playlists': 50, 'playlist_items': 50, 'current_user_saved_tracks': 50,
           'current_user_top_artists': 50, 'current_user_top_tracks': 50,
@@ -69,6 +72,7 @@ def _group(url):
     "Which bucket a call is likely to count in: quotas are kept by groups of endpoints."
     return 'library' if '/me' in urlsplit(url).path else 'playlists' if '/playlists/' in url else 'catalogue'
 
+# %% ../../nbs/sources/spotify.ipynb #0a373e29
 def _ttl(url):
     "How long an answer may be kept: personal ones not at all."
     return None if _group(url) != 'catalogue' else 3650 * DAY if 'audio-features' in url else 90 * DAY
@@ -76,6 +80,9 @@ def _ttl(url):
 # %% ../../nbs/sources/spotify.ipynb #c249b70c
 def _id(kind, thing): return make_id('spotify', kind, thing['id'])
 
+def _skip(rows, what): rows.skipped[what] += 1
+
+# %% ../../nbs/sources/spotify.ipynb #050169e5
 def track_row(
     rows:Rows, # Filled
     item:dict|None # A track object
@@ -88,21 +95,17 @@ def track_row(
     artists = [(_id('artist', a) if a.get('id') else named_artist(a['name']), a['name'])
                for a in item.get('artists') or [] if a.get('name')]
     album = item.get('album') or {}
-    about = {k: v for k, v in (('album_name', album.get('name')),
-                               ('release_date', album.get('release_date')),
-                               ('release_precision', album.get('release_date_precision')),
-                               ('duration_ms', item.get('duration_ms')), ('explicit', item.get('explicit')),
-                               ('popularity', item.get('popularity')),
-                               ('isrc', ((item.get('external_ids') or {}).get('isrc') or '')
-                                .upper() or None)) if v is not None}
+    told = {'album_name': album.get('name'), 'release_date': album.get('release_date'),
+            'release_precision': album.get('release_date_precision'), 'duration_ms': item.get('duration_ms'),
+            'explicit': item.get('explicit'), 'popularity': item.get('popularity'),
+            'isrc': ((item.get('external_ids') or {}).get('isrc') or '').upper() or None}
+    about = {k: v for k, v in told.items() if v is not None}
     if album.get('id'):
         rows.add('albums', album_id=_id('album', album), title=album.get('name'),
                  kind=(album.get('album_type') or '').lower() or None,
                  release_date=album.get('release_date'), main_artist_id=artists[0][0] if artists else None)
         about['album_id'] = _id('album', album)
     return rows.track(_id('track', item), item['name'], artists, **about)
-
-def _skip(rows, what): rows.skipped[what] += 1
 
 # %% ../../nbs/sources/spotify.ipynb #3319a1af
 def playlist_rows(
@@ -118,6 +121,7 @@ def playlist_rows(
             rows.add('playlist_tracks', playlist_id=playlist_id, position=position, track_id=track,
                      added_at=row.get('added_at'))
 
+# %% ../../nbs/sources/spotify.ipynb #34caddd5
 def play_rows(rows:Rows, items:list)->None:
     "Plays of the listener."
     for play in items:
@@ -187,11 +191,13 @@ def _hash(user): return hashlib.sha256(user.encode()).hexdigest()[:16]
 def _me(s):
     return note(s.http.db, 'spotify_me') or note(s.http.db, 'spotify_me', _hash(s.call('me')['id']))
 
+# %% ../../nbs/sources/spotify.ipynb #b8d533fd
 def _page(rows, body, more=()):
     "A page whose successor is counted by offset."
     end = body['offset'] + len(body['items'])
     return Page(rows, end if body.get('next') and body['items'] else None, body.get('total'), list(more))
 
+# %% ../../nbs/sources/spotify.ipynb #595450c3
 def _playlists(s, key, at):
     me, body, rows, more = _me(s), s.call('current_user_playlists', offset=at), s.rows(), []
     for p in filter(None, body['items']):
@@ -212,6 +218,7 @@ def _playlist(s, key, at):
     playlist_rows(rows, make_id('spotify', 'playlist', key), body['items'], at)
     return _page(rows, body)
 
+# %% ../../nbs/sources/spotify.ipynb #fcb441ec
 def _saved(s, key, at):
     body, rows = s.call('current_user_saved_tracks', offset=at), s.rows()
     if not at:
@@ -220,6 +227,7 @@ def _saved(s, key, at):
     playlist_rows(rows, 'me:saved', body['items'], at)
     return _page(rows, body)
 
+# %% ../../nbs/sources/spotify.ipynb #25d5a4d2
 def _top_tracks(s, key, at):
     body, rows, id = s.call('current_user_top_tracks', offset=at, time_range=key), s.rows(), f'me:top:{key}'
     if not at:
@@ -241,12 +249,14 @@ def _top_artists(s, key, at):
     _liked_artists(rows, body['items'])
     return _page(rows, body)
 
+# %% ../../nbs/sources/spotify.ipynb #213ce26b
 def _followed(s, key, at):
     body, rows = s.call('current_user_followed_artists', after=at or None)['artists'], s.rows()
     _liked_artists(rows, body['items'])
     return Page(rows, (body.get('cursors') or {}).get('after') if body.get('next') else None,
                 body.get('total'))
 
+# %% ../../nbs/sources/spotify.ipynb #76fa28bb
 def _recent(s, key, at):
     rows = s.rows()
     play_rows(rows, s.call('current_user_recently_played')['items'])
@@ -268,6 +278,7 @@ def capability(
                             (s.client, name)).fetchone()
     return row and row[0]
 
+# %% ../../nbs/sources/spotify.ipynb #ebdc2f83
 def can(
     s:Spotify,
     name:str, # One of `CAPABILITIES`
@@ -300,6 +311,7 @@ def album_pages(
             yield album
         at = at + len(body['items']) if body.get('next') and body['items'] else None
 
+# %% ../../nbs/sources/spotify.ipynb #c07bd958
 def artist_tracks(
     s:Spotify,
     artist:str, # Spotify's key
@@ -326,6 +338,7 @@ def related(
                  similar_id=_id('artist', a), rank=rank)
     return [a['id'] for a in found]
 
+# %% ../../nbs/sources/spotify.ipynb #39916619
 def audio_features(
     s:Spotify,
     tracks:dict[str,str], # Spotify's key by track id, at most 100
