@@ -27,9 +27,9 @@ def judge_deezer(
     if error := body.get('error'):
         code, message = ((error.get('code'), error.get('message', '')) if isinstance(error, dict)
                          else (None, str(error)))
-        return {4: Fault('slow', 'too many requests', 5.), 700: Fault('again', 'the service is busy'),
-                800: Fault('missing', 'unknown to Deezer')}.get(code,
-                                                                Fault('refused', f'error {code} {message}'))
+        known = {4: Fault('slow', 'too many requests', 5.), 700: Fault('again', 'the service is busy'),
+                 800: Fault('missing', 'unknown to Deezer')}
+        return known.get(code, Fault('refused', f'error {code} {message}'))
     return (None if 'data' in body and isinstance(body['data'], list) or 'id' in body
             else Fault('again', 'the answer has another shape'))
 
@@ -38,6 +38,7 @@ def artist_row(rows:Rows, a:dict)->str:
     "An artist of Deezer's; its id."
     return rows.artist(make_id('deezer', 'artist', a['id']), a.get('name'), n_fans=a.get('nb_fan'))
 
+# %% ../../nbs/sources/deezer.ipynb #d823765f
 def track_row(
     rows:Rows, # Filled
     t:dict, # A track object
@@ -49,10 +50,10 @@ def track_row(
     about = {'album_id': make_id('deezer', 'album', album['id']) if album.get('id') else None,
              'album_name': album.get('title'), 'isrc': (t.get('isrc') or '').upper() or None,
              'duration_ms': t['duration'] * 1000 if t.get('duration') else None,
-             'explicit': t.get('explicit_lyrics'), 'popularity': min(t['rank'] / 10_000, 100.)
-             if t.get('rank') else None,
-             'release_date': t.get('release_date') or None, 'release_precision': 'day'
-             if t.get('release_date') else None}
+             'explicit': t.get('explicit_lyrics'),
+             'popularity': min(t['rank'] / 10_000, 100.) if t.get('rank') else None,
+             'release_date': t.get('release_date') or None,
+             'release_precision': 'day' if t.get('release_date') else None}
     return rows.track(make_id('deezer', 'track', t['id']), t.get('title'),
                       [(make_id('deezer', 'artist', a['id']), a['name']) for a in people],
                       **{k: v for k, v in about.items() if v is not None})
@@ -107,6 +108,7 @@ class Match:
     confidence:float=0.
     ambiguous:bool=False
 
+# %% ../../nbs/sources/deezer.ipynb #bf1ce47c
 def _by_isrc(d, name, isrc):
     "The contributor of that name on a track; without one of that name, nobody."
     try: t = d.http.get(f'track/isrc:{isrc}', 180 * DAY)
@@ -116,10 +118,12 @@ def _by_isrc(d, name, isrc):
     people = t.get('contributors') or [t['artist']]
     return next((str(a['id']) for a in people if fold(a['name']) == fold(name)), None)
 
+# %% ../../nbs/sources/deezer.ipynb #30106ce2
 def plain(name:str)->str:
     "A folded name without a leading *the*."
     return fold(name).removeprefix('the ') or fold(name)
 
+# %% ../../nbs/sources/deezer.ipynb #4a229b9f
 def find_artist(
     d:Deezer,
     name:str,

@@ -28,6 +28,12 @@ def exportify_part(
             else None)
 
 # %% ../../nbs/sources/exportify.ipynb #d0973b07
+def _old_list(cell):
+    "Names joined by commas, as older exports have them; `Tyler, The Creator` is one."
+    return ([n for n in dict.fromkeys(re.split(r'\s*,(?!\s*(?:the|jr|sr)\b)\s*', cell, flags=re.I)) if n]
+            if isinstance(cell, str) else [])
+
+# %% ../../nbs/sources/exportify.ipynb #3c1bfd02
 def _names(cells, ids):
     "Artists of each row, as lists."
     if ids is not None:
@@ -36,20 +42,15 @@ def _names(cells, ids):
         return parts.where(same, cells.map(split_artists)).map(lambda v: v if isinstance(v, list) else [])
     return cells.map(split_artists) if cells.str.contains(';').any() else cells.map(_old_list)
 
-def _old_list(cell):
-    "Names joined by commas, as older exports have them; `Tyler, The Creator` is one."
-    return ([n for n in dict.fromkeys(re.split(r'\s*,(?!\s*(?:the|jr|sr)\b)\s*', cell, flags=re.I)) if n]
-            if isinstance(cell, str) else [])
-
+# %% ../../nbs/sources/exportify.ipynb #160d94ed
 def _artists(frame, columns):
     "Lists of names and lists of ids, or None, of each row."
     ids = (frame[columns['artist_id']].astype('str').str.split(r'\s*[,;]\s*', regex=True)
            if 'artist_id' in columns else None)
     names = (_names(frame[columns['artist']].astype('str').mask(lambda s: texts(s).isna().to_numpy()), ids)
              if 'artist' in columns else pd.Series([[]] * len(frame)))
-    return names, ids.map(lambda v: namespaced(pd.Series(v), 'artist').where(
-        lambda s: s.str.startswith('spotify:')).tolist() if isinstance(v, list)
-                          else None) if ids is not None else None
+    known = lambda v: namespaced(pd.Series(v), 'artist').where(lambda s: s.str.startswith('spotify:')).tolist()
+    return names, None if ids is None else ids.map(lambda v: known(v) if isinstance(v, list) else None)
 
 # %% ../../nbs/sources/exportify.ipynb #3fc0d298
 def _kinds(uri):
@@ -59,6 +60,7 @@ def _kinds(uri):
         kinds[uri.str.startswith(start).fillna(False)] = kind
     return kinds.mask(uri.isna() & kinds.isna(), 'withdrawn tracks')
 
+# %% ../../nbs/sources/exportify.ipynb #396a2541
 def exportify(
     blob:Blob, # A CSV file; its name is the playlist's
     listener:str='me',
@@ -81,12 +83,18 @@ def exportify(
     yield Tables(left.notes(blob.name))
 
 # %% ../../nbs/sources/exportify.ipynb #f7a7fb6d
-def _playlist(name, listener):
-    "Id and name of the playlist that a file holds."
+def _playlist(name, listener, track_id, added):
+    "`playlists` and `playlist_tracks` of a file, which is one playlist."
     title = PurePosixPath(name.replace('\\', '/')).stem.replace('_', ' ').strip() or 'Playlist'
-    return (f'{listener}:saved' if fold(title) in ('liked songs', 'liked', 'saved tracks')
-            else f'{listener}:playlist:{title}'), title
+    playlist_id = (f'{listener}:saved' if fold(title) in ('liked songs', 'liked', 'saved tracks')
+                   else f'{listener}:playlist:{title}')
+    rows = pd.DataFrame({'playlist_id': playlist_id, 'position': range(len(track_id)), 'track_id': track_id,
+                         'added_at': added, 'source': 'exportify'})
+    head = pd.DataFrame({'playlist_id': [playlist_id], 'name': title, 'n_tracks': len(track_id),
+                         'owner_is_me': True, 'source': 'exportify'})
+    return {'playlists': head, 'playlist_tracks': rows}
 
+# %% ../../nbs/sources/exportify.ipynb #2b6f08c3
 def _tables(frame, track_id, columns, name, listener, strict):
     "Tables of the rows that are tracks."
     text = (lambda c: texts(frame[columns[c]]) if c in columns
@@ -99,16 +107,9 @@ def _tables(frame, track_id, columns, name, listener, strict):
     for c in ('duration_ms', 'popularity'): rows[c] = values.pop(c).round() if c in values else None
     if ids is not None: rows['artist_ids'] = ids
     if 'album_id' in columns: rows['album_id'] = namespaced(text('album_id'), 'album')
+    heard = values.drop(columns=['key', 'mode', 'time_signature'], errors='ignore').notna().any(axis=1)
     features = values.assign(track_id=track_id, source='exportify', scale='spotify', matched_by='id',
-                             duration_ms=rows.duration_ms)[values.drop(
-                                 columns=['key', 'mode', 'time_signature'],
-                                 errors='ignore').notna().any(axis=1)]
-    playlist_id, title = _playlist(name, listener)
-    listed = pd.DataFrame({'playlist_id': playlist_id, 'position': range(len(rows)), 'track_id': track_id,
-                           'added_at': times(
-                               text('added_at').astype('object').where(lambda s: s.notna(), None)),
-                           'source': 'exportify'})
-    head = pd.DataFrame({'playlist_id': [playlist_id], 'name': title, 'n_tracks': len(rows),
-                         'owner_is_me': True, 'source': 'exportify'})
-    yield Tables(notes, **track_tables(rows, 'exportify'),
-                 audio_features=features.drop_duplicates('track_id'), playlists=head, playlist_tracks=listed)
+                             duration_ms=rows.duration_ms)[heard]
+    added = times(text('added_at').astype('object').where(lambda s: s.notna(), None))
+    yield Tables(notes, **track_tables(rows, 'exportify'), **_playlist(name, listener, track_id, added),
+                 audio_features=features.drop_duplicates('track_id'))

@@ -34,6 +34,7 @@ def _tabbed(blob):
     frame = pd.DataFrame(rows, columns=lines[0], dtype='str')
     return frame.loc[:, ~frame.columns.duplicated()], len(lines) - 1 - len(rows)
 
+# %% ../../nbs/sources/hetrec.ipynb #bb02b99b
 def _cells(blob, part):
     "The columns of a part as text, by squeezed name, and how many rows are bad; rows with an empty id are."
     tabbed = blob.head(4) != b'PAR1' and '\t' in first_text(blob).partition('\n')[0]
@@ -43,8 +44,7 @@ def _cells(blob, part):
         raise input_error(blob.name, f'has not the columns of {part}',
                           f'These are needed: {_PARTS[part]}. Columns here: '
                           f'{", ".join(map(str, frame))[:300]}.')
-    cells = pd.DataFrame(
-        {c: texts(frame[there[c]].convert_dtypes().astype('str')) for c in _PARTS[part].split()})
+    cells = pd.DataFrame({c: texts(frame[there[c]].convert_dtypes().astype('str')) for c in _PARTS[part].split()})
     empty = cells[[c for c in cells if c.endswith('id')]].isna().any(axis=1)
     return cells[~empty], bad + int(empty.sum()), len(frame) + bad
 
@@ -93,6 +93,7 @@ def _artists(named, plays, taggings, genres, left):
                           'genres': known.map(genres).astype('str'), 'source': 'hetrec'})
     return frame.assign(name_folded=frame.name.map(fold, na_action='ignore').astype('str'))
 
+# %% ../../nbs/sources/hetrec.ipynb #8308222f
 def _listening(plays, left):
     "`listener_artists`; a pair counts once."
     once = plays.drop_duplicates(['userid', 'artistid'])
@@ -101,6 +102,15 @@ def _listening(plays, left):
                          'weight': once.weight.astype('float64'), 'source': 'hetrec'})
 
 # %% ../../nbs/sources/hetrec.ipynb #ed858490
+def _notes(parts, artists, left, where):
+    "What was left out and chosen."
+    said = [f'{b.name}: friendships are not used' for b in parts.get('user_friends', [])]
+    if n := int(artists.genres.notna().sum()):
+        said.append(f'{where}: {n:,} of {len(artists):,} artists have genres, the tags of at least '
+                    f'{MIN_USERS} users')
+    return said + left.notes(where)
+
+# %% ../../nbs/sources/hetrec.ipynb #6f9794f1
 def hetrec(
     parts:dict[str,list[Blob]], # Files by `hetrec_part`
     listener:str='me', # Not used: the listeners are HetRec's
@@ -116,11 +126,3 @@ def hetrec(
     yield Tables(artists=artists)
     yield Tables(artists=artists[['artist_id', 'source']], listener_artists=_listening(plays, left))
     yield Tables(_notes(parts, artists, left, where))
-
-def _notes(parts, artists, left, where):
-    "What was left out and chosen."
-    said = [f'{b.name}: friendships are not used' for b in parts.get('user_friends', [])]
-    if n := int(artists.genres.notna().sum()):
-        said.append(f'{where}: {n:,} of {len(artists):,} artists have genres, the tags of at least '
-                    f'{MIN_USERS} users')
-    return said + left.notes(where)

@@ -20,6 +20,7 @@ _WORDS = {10: 'the key is not valid. Get one at last.fm/api/account/create and s
           17: 'the listening history is private. Change that in your privacy settings at Last.fm',
           26: 'the key was suspended'}
 
+# %% ../../nbs/sources/lastfm.ipynb #d19b6085
 def judge_lastfm(
     response:requests.Response,
     now:float=0.
@@ -77,17 +78,16 @@ class LastFm:
     def read(self, name:str='scrobbles', at:str|int=0)->Page:
         "A page of scrobbles; `at` is the page and the frozen end."
         page, _, end = str(at or f'1/{self.http.clock.now():.0f}').partition('/')
-        body, rows = self.ask('user.getrecenttracks', user=self.user, limit=200, page=page,
-                              to=end)['recenttracks'], self.rows()
-        for t in _list(body.get('track')): scrobble_row(rows, t)
-        return Page(rows, f'{int(page) + 1}/{end}'
-                    if int(page) < int(body.get('@attr', {}).get('totalPages', 0)) else None,
-                    int(body.get('@attr', {}).get('total', 0)))
+        body, rows = self.ask('user.getrecenttracks', user=self.user, limit=200, page=page, to=end), self.rows()
+        about = body['recenttracks'].get('@attr', {})
+        for t in _list(body['recenttracks'].get('track')): scrobble_row(rows, t)
+        more = int(page) < int(about.get('totalPages', 0))
+        return Page(rows, f'{int(page) + 1}/{end}' if more else None, int(about.get('total', 0)))
 
     def similar(self, key:str, rows:Rows, n:int=40)->list[str]:
         "Folded names of similar artists, most similar first; `key` is a name."
-        found = [a for a in _list(self.ask('artist.getsimilar', 90 * DAY, artist=key, limit=n,
-                                           autocorrect=1)['similarartists'].get('artist')) if a.get('name')]
+        body = self.ask('artist.getsimilar', 90 * DAY, artist=key, limit=n, autocorrect=1)['similarartists']
+        found = [a for a in _list(body.get('artist')) if a.get('name')]
         unique = {named_artist(a['name']): a for a in reversed(found)}
         for rank, (id, a) in enumerate(reversed(unique.items()), 1):
             rows.add('similar_artists', artist_id=named_artist(key), similar_id=rows.artist(id, a['name']),

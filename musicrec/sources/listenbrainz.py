@@ -28,8 +28,8 @@ def listen_row(
         return
     recording = mapped.get('recording_mbid') or more.get('recording_mbid')
     artists = [(make_id('mb', 'artist', a['artist_mbid']), a['artist_credit_name'])
-               for a in mapped.get('artists') or []
-               if a.get('artist_mbid')] or [(named_artist(meta['artist_name']), meta['artist_name'])]
+               for a in mapped.get('artists') or [] if a.get('artist_mbid')]
+    artists = artists or [(named_artist(meta['artist_name']), meta['artist_name'])]
     track = (make_id('spotify', 'track', key_of(more['spotify_id'])) if more.get('spotify_id')
              else make_id('mb', 'recording', recording) if recording
              else named_track(meta['artist_name'], meta['track_name']))
@@ -47,13 +47,12 @@ def judge_listenbrainz(
 )->Fault|None:
     "What ListenBrainz says about a request."
     fault, body = judge(response, now), decoded(response)
-    if fault and fault.kind == 'slow' and fault.wait is None and (
-        reset := response.headers.get('X-RateLimit-Reset-In', '')).isdigit():
+    reset = response.headers.get('X-RateLimit-Reset-In', '')
+    if fault and fault.kind == 'slow' and fault.wait is None and reset.isdigit():
         return Fault('slow', fault.message, float(reset))
     if fault: return fault
-    if not isinstance(body, dict) or not isinstance(body.get('payload'),
-                                                    dict) or not isinstance(
-                                                        body['payload'].get('listens'), list):
+    payload = body.get('payload') if isinstance(body, dict) else None
+    if not isinstance(payload, dict) or not isinstance(payload.get('listens'), list):
         return Fault('again', 'the answer has another shape')
 
 # %% ../../nbs/sources/listenbrainz.ipynb #63a59054
@@ -75,8 +74,8 @@ class ListenBrainz:
     def read(self, name:str='listens', at:int=0)->Page:
         "A page of listens, newest first; `at` is the time before which it begins."
         bound = {'max_ts': at} if at else {}
-        listens = self.http.get(f'user/{quote(self.user, safe="")}/listens', count=1000,
-                                **bound)['payload']['listens']
+        body = self.http.get(f'user/{quote(self.user, safe="")}/listens', count=1000, **bound)
+        listens = body['payload']['listens']
         rows = Rows(self.source, self.http.clock.stamp())
         for listen in listens: listen_row(rows, listen)
         earliest = min((l['listened_at'] for l in listens if l.get('listened_at')), default=None)
@@ -87,6 +86,7 @@ class ListenBrainz:
 ALGORITHMS = ('session_based_days_7500_session_300_contribution_5_threshold_10_limit_100_filter_True_skip_30',
               'session_based_days_9000_session_300_contribution_5_threshold_15_limit_50_skip_30')
 
+# %% ../../nbs/sources/listenbrainz.ipynb #8f250676
 def judge_labs(
     response:requests.Response,
     now:float=0.
@@ -96,6 +96,7 @@ def judge_labs(
             or (None if isinstance(decoded(response), list)
                 else Fault('again', 'the answer has another shape')))
 
+# %% ../../nbs/sources/listenbrainz.ipynb #840dc776
 class Labs:
     "Artists heard in the same sessions."
     source, namespace = 'lb_labs', 'mb'

@@ -19,16 +19,21 @@ __all__ = ['LISTEN_KEYS', 'FEEDBACK_KEYS', 'listen_rows', 'feedback_tables', 'li
 
 # %% ../../nbs/sources/listenbrainz_export.ipynb #cb7b295d
 LISTEN_KEYS = frozenset({'listened_at', 'track_metadata'})
-_MBID = re.compile(r'[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}')
-_ISRC = re.compile(r'[A-Z]{2}[A-Z0-9]{3}\d{7}')
 
 def _dict(value): return value if isinstance(value, dict) else {}
+
 def _list(value): return value if isinstance(value, list) else []
+
+# %% ../../nbs/sources/listenbrainz_export.ipynb #83fbbbef
+_MBID = re.compile(r'[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}')
 
 def _mbid(value):
     "A MusicBrainz id in a field, or None."
     found = _MBID.search((text_of(value) or '').lower())
     return found[0] if found else None
+
+# %% ../../nbs/sources/listenbrainz_export.ipynb #0cc97403
+_ISRC = re.compile(r'[A-Z]{2}[A-Z0-9]{3}\d{7}')
 
 def _isrc(value):
     code = re.sub(r'[\s-]', '', text_of(value[0] if _list(value) else value) or '').upper()
@@ -53,26 +58,26 @@ def _artists(meta, info, mapped):
 def _row(listen):
     "A play, or a piece of feedback, as a row; names alone give no id yet."
     meta = _dict(listen.get('track_metadata'))
-    info, mapped = _dict(meta.get('additional_info')), _dict(
-        meta.get('mbid_mapping') or listen.get('mbid_mapping'))
+    info = _dict(meta.get('additional_info'))
+    mapped = _dict(meta.get('mbid_mapping') or listen.get('mbid_mapping'))
     recording = next((m for d in (info, listen, mapped) if (m := _mbid(d.get('recording_mbid')))), None)
     names, ids = _artists(meta, info, mapped)
     seconds, when = whole(info.get('duration'), 10**6), listen.get('listened_at')
-    return {'track_id': link_id([info.get('spotify_id'), info.get('origin_url')])
-            or (recording and f'mb:recording:{recording}'), 'title': meta.get('track_name'),
-            'artists': names, 'artist_ids': ids,
-            'album_name': meta.get('release_name'), 'duration_ms': whole(info.get('duration_ms'))
-            or (seconds and 1000 * seconds), 'isrc': _isrc(info.get('isrc')),
+    linked = link_id([info.get('spotify_id'), info.get('origin_url')])
+    return {'track_id': linked or (recording and f'mb:recording:{recording}'),
+            'title': meta.get('track_name'), 'artists': names, 'artist_ids': ids,
+            'album_name': meta.get('release_name'), 'isrc': _isrc(info.get('isrc')),
+            'duration_ms': whole(info.get('duration_ms')) or (seconds and 1000 * seconds),
             'played_at': text_of(when) or whole(when, 1 << 32)}
 
+# %% ../../nbs/sources/listenbrainz_export.ipynb #318bef94
 def _frame(listens):
     "Rows of plays or feedback, all of them."
     rows = [_row(listen) for listen in listens]
     frame = pd.DataFrame({c: texts(r[c] for r in rows) for c in ('track_id', 'title', 'album_name', 'isrc')})
-    frame['artists'], frame['artist_ids'] = (pd.Series([r[c] for r in rows], dtype='object')
-                                             for c in ('artists', 'artist_ids'))
-    frame['duration_ms'], frame['played_at'] = pd.Series([r['duration_ms'] for r in rows],
-                                                         dtype='Int64'), times(r['played_at'] for r in rows)
+    for c in ('artists', 'artist_ids'): frame[c] = pd.Series([r[c] for r in rows], dtype='object')
+    frame['duration_ms'] = pd.Series([r['duration_ms'] for r in rows], dtype='Int64')
+    frame['played_at'] = times(r['played_at'] for r in rows)
     return frame.assign(track_id=frame.track_id.fillna(name_track_ids(frame.artists.str[0], frame.title)))
 
 # %% ../../nbs/sources/listenbrainz_export.ipynb #fc492120
@@ -94,10 +99,10 @@ def feedback_tables(
 )->dict[str,pd.DataFrame]:
     "`preferences`, and the tables of their tracks."
     frame, score = _frame(feedback), pd.Series([f.get('score') for f in feedback], dtype='object')
-    label = score.map(lambda s: {1: 1, -1: 0}.get(s)
-                      if isinstance(s, (int, float)) and not isinstance(s, bool) else None).astype('Int64')
-    left['feedback taken back'] += int(
-        (taken := score.map(lambda s: isinstance(s, (int, float)) and s == 0)).sum())
+    number = lambda s: isinstance(s, (int, float)) and not isinstance(s, bool)
+    label = score.map(lambda s: {1: 1, -1: 0}.get(s) if number(s) else None).astype('Int64')
+    taken = score.map(lambda s: isinstance(s, (int, float)) and s == 0)
+    left['feedback taken back'] += int(taken.sum())
     left['feedback without a track or score'] += int(((frame.track_id.isna() | label.isna()) & ~taken).sum())
     rows = (frame.assign(label=label)[frame.track_id.notna() & label.notna()].drop_duplicates('track_id')
             .reset_index(drop=True))
@@ -113,6 +118,7 @@ def _unpacked(rows):
                                  row.get('feedback')) if isinstance(v, list)), None)
         yield from [row] if held is None else (r if isinstance(r, dict) else {} for r in held)
 
+# %% ../../nbs/sources/listenbrainz_export.ipynb #239e7f3e
 def listenbrainz_export(
     blob:Blob, # An array, a row a line, or an answer of the API
     listener:str='me',

@@ -12,17 +12,17 @@ from ..tables import Tables, fold, fold_title
 __all__ = ['WITHIN', 'once', 'Rule', 'endings', 'heard_artists', 'labels', 'with_listening']
 
 # %% ../../nbs/sources/listening.ipynb #8cb94f35
-WITHIN = 90 # Seconds between two accounts of the same play
-
 def _keys(t):
     "Listener, artist and title of every listen, folded; the kind of file it came from; and when it was."
     artist = t.listens.artist_id.map(t.artists.set_index('artist_id').name.dropna().map(fold))
     title = t.listens.track_id.map(t.tracks.set_index('track_id').title.dropna().map(fold_title))
-    kind = t.listens.source + (t.listens.reason_end.isna()
-                               & ~t.listens.track_id.str.startswith('spotify:')).map(
-                                   {True: ' without ids', False: ''})
+    bare = t.listens.reason_end.isna() & ~t.listens.track_id.str.startswith('spotify:')
+    kind = t.listens.source + bare.map({True: ' without ids', False: ''})
     return pd.DataFrame({'listener': t.listens.listener_id, 'artist': artist, 'title': title, 'kind': kind,
                          'at': pd.to_datetime(t.listens.played_at, utc=True, errors='coerce')})
+
+# %% ../../nbs/sources/listening.ipynb #1402b722
+WITHIN = 90 # Seconds between two accounts of the same play
 
 def once(
     t:Tables
@@ -53,6 +53,7 @@ class Rule:
     skips:int=2 # Skips, without a play heard to the end, that make a dislike
     skip_weight:float=.5 # Weight of such a dislike: skipping is a weak no
 
+# %% ../../nbs/sources/listening.ipynb #dad9117f
 def endings(
     listens:pd.DataFrame, # As in `Tables`
     rule:Rule=Rule()
@@ -62,8 +63,8 @@ def endings(
     forward = listens.reason_end.eq('fwdbtn').fillna(False) | listens.skipped.fillna(False).astype(bool)
     unknown = listens.reason_end.isna() & listens.skipped.isna()
     heard = long & ~forward | listens.ms_played.isna() # a scrobble is a play heard to the end
-    return pd.DataFrame(
-        {'heard': heard, 'skipped': ~long & (forward | unknown) & listens.ms_played.notna()}).astype(bool)
+    skipped = ~long & (forward | unknown) & listens.ms_played.notna()
+    return pd.DataFrame({'heard': heard, 'skipped': skipped}).astype(bool)
 
 # %% ../../nbs/sources/listening.ipynb #fe51cef5
 def heard_artists(
@@ -86,21 +87,22 @@ def _listed(t):
     return pd.DataFrame({'listener_id': listener, 'track_id': rows.track_id, 'label': 1, 'weight': 1.,
                          'rule': saved.map({True: 'saved', False: 'playlist'}), 'source': rows.source})
 
+# %% ../../nbs/sources/listening.ipynb #5ec9e81d
 def _played(t, rule):
     "Tracks that plays say enough about."
     counts = t.listens[['listener_id', 'track_id', 'source']].join(endings(t.listens, rule))
     counts = counts.groupby(['listener_id', 'track_id'], sort=False).agg(
         heard=('heard', 'sum'), skipped=('skipped', 'sum'), plays=('heard', 'size'),
         source=('source', 'first')).reset_index()
-    likes = counts[counts.heard >= rule.plays].assign(label=1,
-                                                      weight=lambda c: c.heard / (c.heard + c.skipped),
-                                                      rule='heard')
+    likes = counts[counts.heard >= rule.plays].assign(
+        label=1, weight=lambda c: c.heard / (c.heard + c.skipped), rule='heard')
     dislikes = counts[(counts.skipped >= rule.skips) & (counts.heard == 0)].assign(
         label=0, weight=lambda c: rule.skip_weight * c.skipped / c.plays, rule='skipped')
     return pd.concat([likes, dislikes])[['listener_id', 'track_id', 'label', 'weight', 'rule', 'source']]
 
 # %% ../../nbs/sources/listening.ipynb #991fefe6
-_FIRST = {'banned': 0, 'saved': 2, 'playlist': 3, 'heard': 4, 'skipped': 5} # Any other rule is the listener's own word: 1
+# Any other rule is the listener's own word: 1
+_FIRST = {'banned': 0, 'saved': 2, 'playlist': 3, 'heard': 4, 'skipped': 5}
 
 def labels(
     t:Tables,
@@ -112,11 +114,12 @@ def labels(
             .drop_duplicates(['listener_id', 'track_id']))
     return best.sort_index().drop(columns='first').reset_index(drop=True)
 
+# %% ../../nbs/sources/listening.ipynb #71aa3baf
 def with_listening(
     t:Tables, # Each play once
     rule:Rule=Rule()
 )->Tables:
     "`t` with what follows from plays, playlists and bans."
     heard = Tables(listener_artists=heard_artists(t, rule))
-    return t.replace(listener_artists=Tables(
-        listener_artists=t.listener_artists).merge(heard).listener_artists, preferences=labels(t, rule))
+    both = Tables(listener_artists=t.listener_artists).merge(heard)
+    return t.replace(listener_artists=both.listener_artists, preferences=labels(t, rule))

@@ -17,22 +17,25 @@ from .http import Clock, Fault, Http, ServiceError, decoded, epoch, iso, judge, 
 
 # %% auto #0
 __all__ = ['SETTINGS', 'TERMS', 'CONSENT', 'SCOPES', 'WRITING', 'REDIRECT', 'config_folder', 'setting', 'accept_terms',
-           'TokenFile', 'PoliteSession', 'Pkce', 'not_logged_in', 'pkce', 'code_of', 'log_in']
+           'TokenFile', 'PoliteSession', 'not_logged_in', 'Pkce', 'pkce', 'code_of', 'log_in']
 
 # %% ../../nbs/sources/login.ipynb #d81c7c22
 SETTINGS = ('SPOTIPY_CLIENT_ID', 'SPOTIPY_REDIRECT_URI', 'LASTFM_API_KEY', 'LASTFM_USER',
             'LISTENBRAINZ_USER', 'LISTENBRAINZ_TOKEN', 'MUSICREC_CONTACT')
 
+# %% ../../nbs/sources/login.ipynb #4fd23592
 def config_folder()->Path:
     "Where credentials and tokens lie."
     return home_of().config
 
+# %% ../../nbs/sources/login.ipynb #8d117da1
 def _private(file):
     "Raise if others can read a file."
     if os.name == 'posix' and stat.S_IMODE(file.stat().st_mode) & 0o077:
         raise InputError(f'{file} can be read by others. Run: chmod 600 {file}')
     return file
 
+# %% ../../nbs/sources/login.ipynb #30bf2bf1
 def setting(
     name:str # One of `SETTINGS`
 )->str|None:
@@ -44,14 +47,19 @@ def setting(
         raise InputError(f'{file} is not TOML. Write lines such as LASTFM_USER = "name".') from None
 
 # %% ../../nbs/sources/login.ipynb #c9082fd8
-TERMS = """Before Spotify's API is used: its developer policy and terms (developer.spotify.com/policy, developer.spotify.com/terms) say that
+TERMS = """Before Spotify's API is used: its developer policy and terms (developer.spotify.com/policy, \
+developer.spotify.com/terms) say that
 - its content may not be used to train a machine-learning model, nor be fed into one;
 - it may not be analysed to make listenership metrics, profiles or benchmarks;
-- data are to be kept no longer than needed, and deleted when the user asks; nothing may replace Spotify or stream its music.
-So rows from the API carry the source spotify_api and are left out of training unless you say otherwise; `musicrec forget --source spotify_api`
-deletes rows, cache and tokens. This is our reading, not legal advice. The privacy export (spotify.com/account/privacy) is your own data and is not concerned.
+- data are to be kept no longer than needed, and deleted when the user asks; nothing may replace Spotify \
+or stream its music.
+So rows from the API carry the source spotify_api and are left out of training unless you say otherwise; \
+`musicrec forget --source spotify_api`
+deletes rows, cache and tokens. This is our reading, not legal advice. The privacy export \
+(spotify.com/account/privacy) is your own data and is not concerned.
 Accept once with --accept-spotify-terms."""
 
+# %% ../../nbs/sources/login.ipynb #71dd5913
 def accept_terms(
     db:sqlite3.Connection, # The library, which remembers
     clock:Clock,
@@ -116,18 +124,25 @@ class PoliteSession(requests.Session):
         return response
 
 # %% ../../nbs/sources/login.ipynb #8efa270f
-SCOPES = 'playlist-read-private playlist-read-collaborative user-library-read user-top-read user-read-recently-played user-follow-read'
+def not_logged_in()->ServiceError:
+    "What to do without a login."
+    return ServiceError('spotify', 'login', 'nobody is logged in. Run `musicrec auth login`')
+
+# %% ../../nbs/sources/login.ipynb #22da3d4e
+SCOPES = ('playlist-read-private playlist-read-collaborative user-library-read user-top-read '
+          'user-read-recently-played user-follow-read')
 WRITING = 'playlist-modify-private' # asked for only when a playlist is to be created
 REDIRECT = 'http://127.0.0.1:8888/callback'
 
+# %% ../../nbs/sources/login.ipynb #6b1437d0
 class Pkce(SpotifyPKCE):
     "spotipy's login without a secret, on our clock, with our session, at our address."
     def __init__(self, client_id:str, http:Http, tokens:TokenFile, redirect_uri:str=REDIRECT,
                  scope:str=SCOPES):
         super().__init__(client_id=client_id, redirect_uri=redirect_uri, scope=scope, cache_handler=tokens,
                          requests_session=PoliteSession(http), open_browser=False)
-        self.OAUTH_AUTHORIZE_URL, self.OAUTH_TOKEN_URL = (http.base_url + 'authorize', http.base_url
-                                                          + 'api/token')
+        self.OAUTH_AUTHORIZE_URL = http.base_url + 'authorize'
+        self.OAUTH_TOKEN_URL = http.base_url + 'api/token'
         self.clock = http.clock
 
     def is_token_expired(self, token_info): return token_info['expires_at'] - self.clock.now() < 60
@@ -142,7 +157,7 @@ class Pkce(SpotifyPKCE):
             if 'invalid_grant' not in str(e): raise
             self.cache_handler.forget()
             raise ServiceError('spotify', 'login', 'the login has ended (Spotify ends it six months after '
-                                                   'consent). Run `musicrec auth login`') from None
+                               'consent). Run `musicrec auth login`') from None
 
     def get_authorization_code(self, response=None): raise not_logged_in()
 
@@ -152,19 +167,16 @@ class Pkce(SpotifyPKCE):
         if not (token or {}).get('refresh_token'): raise not_logged_in()
         return {'Authorization': f"Bearer {self.refresh_access_token(token['refresh_token'])['access_token']}"}
 
-def not_logged_in()->ServiceError:
-    "What to do without a login."
-    return ServiceError('spotify', 'login', 'nobody is logged in. Run `musicrec auth login`')
-
 # %% ../../nbs/sources/login.ipynb #950041b5
 def _judge_token(response, now=0.):
     fault = judge(response, now)
     body = decoded(response)
-    if fault or isinstance(body, dict) and isinstance(body.get('access_token'),
-                                                      str) and isinstance(body.get('expires_in'), int):
-        return fault
+    whole = (isinstance(body, dict) and isinstance(body.get('access_token'), str)
+             and isinstance(body.get('expires_in'), int))
+    if fault or whole: return fault
     return Fault('again', 'the answer holds no token')
 
+# %% ../../nbs/sources/login.ipynb #e0b8588b
 def pkce(
     db:sqlite3.Connection, # The library
     clock:Clock,
@@ -175,9 +187,9 @@ def pkce(
     "The login of an app, from settings."
     client_id = client_id or setting('SPOTIPY_CLIENT_ID')
     if not client_id:
-        raise InputError('SPOTIPY_CLIENT_ID is not set. Create an app on developer.spotify.com/dashboard, '
-                         'with the redirect URI '
-                                       f'{REDIRECT} (127.0.0.1, not localhost), and set it to the app\'s client id.')
+        raise InputError('SPOTIPY_CLIENT_ID is not set. Create an app on developer.spotify.com/dashboard, with '
+                         f'the redirect URI {REDIRECT} (127.0.0.1, not localhost), and set it to the app\'s '
+                         'client id.')
     return Pkce(client_id, Http('spotify_accounts', db, clock, _judge_token),
                 TokenFile(client_id, clock, folder), setting('SPOTIPY_REDIRECT_URI') or REDIRECT, scope)
 
@@ -190,12 +202,13 @@ def code_of(
     found = {k: v[0] for k, v in parse_qs(urlsplit(url.strip()).query).items()}
     if found.get('error'):
         raise ServiceError('spotify', 'login', f"Spotify says {found['error']}. Run `musicrec auth login` "
-                                               "again and agree")
+                           "again and agree")
     if found.get('state') != state or not found.get('code'):
         raise ServiceError('spotify', 'login', 'this is not the address that this login was sent back to. '
-                                               'Paste the whole of it')
+                           'Paste the whole of it')
     return found['code']
 
+# %% ../../nbs/sources/login.ipynb #aa79b0fd
 def _listener(redirect, answers):
     "A server that puts the one redirect it gets into `answers`; None if the port is taken."
     class Handler(BaseHTTPRequestHandler):
@@ -218,6 +231,14 @@ def _paste(answers):
     for line in sys.stdin:
         if line.strip(): answers.put(line)
 
+# %% ../../nbs/sources/login.ipynb #215024a5
+def _first(answers, seconds):
+    try: return answers.get(timeout=seconds)
+    except queue.Empty:
+        raise ServiceError('spotify', 'login', f'nobody agreed within {seconds:.0f} seconds. Run `musicrec '
+                           'auth login` again') from None
+
+# %% ../../nbs/sources/login.ipynb #23841ba6
 def log_in(
     login:Pkce,
     say=print, # What to do with lines for the user
@@ -229,9 +250,8 @@ def log_in(
     server = _listener(login.redirect_uri, answers)
     if server:
         if not urlsplit(login.redirect_uri).port:
-            login.redirect_uri = login.redirect_uri.replace('127.0.0.1',
-                                                            f'127.0.0.1:{server.server_address[1]}',
-                                                            1).replace(':0/', '/')
+            here = f'127.0.0.1:{server.server_address[1]}'
+            login.redirect_uri = login.redirect_uri.replace('127.0.0.1', here, 1).replace(':0/', '/')
         threading.Thread(target=server.serve_forever, daemon=True).start()
     url = login.get_authorize_url()
     say(f'Open this address and agree:\n{url}\nThen wait, or paste the address you are sent to.\n'
@@ -242,9 +262,3 @@ def log_in(
     try: login.get_access_token(code_of(_first(answers, seconds), login.state), check_cache=False)
     finally:
         if server: server.shutdown(), server.server_close()
-
-def _first(answers, seconds):
-    try: return answers.get(timeout=seconds)
-    except queue.Empty:
-        raise ServiceError('spotify', 'login', f'nobody agreed within {seconds:.0f} seconds. Run `musicrec '
-                                               'auth login` again') from None

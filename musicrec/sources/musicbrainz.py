@@ -25,10 +25,11 @@ def judge_musicbrainz(
     if fault and response.status_code == 503:
         return Fault('slow', 'asked too fast', max(fault.wait or 0., 2.))
     if fault: return fault
-    if not isinstance(decoded(response), dict) or not {'id', 'urls', 'artists',
-                                                       'isrc'} & decoded(response).keys():
+    body = decoded(response)
+    if not isinstance(body, dict) or not {'id', 'urls', 'artists', 'isrc'} & body.keys():
         return Fault('again', 'the answer has another shape')
 
+# %% ../../nbs/sources/musicbrainz.ipynb #b4886ce7
 _ADDRESS = {'spotify': 'https://open.spotify.com/artist/', 'deezer': 'https://www.deezer.com/artist/'}
 _LUCENE = re.compile(r'([+\-!(){}\[\]^"~*?:\\/]|&&|\|\|)')
 

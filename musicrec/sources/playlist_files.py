@@ -27,13 +27,14 @@ _SPOTIFY_TRACK = re.compile(
 _RECORDING = re.compile(r'musicbrainz\.org/recording/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})', re.I)
 _LINKS = (_OURS, '{}'), (_SPOTIFY_TRACK, 'spotify:track:{}'), (_RECORDING, 'mb:recording:{}')
 
+# %% ../../nbs/sources/playlist_files.ipynb #7a1657c1
 def link_id(
     links # Identifiers and locations of one track
 )->str|None:
     "The track id in links, ours before Spotify's before MusicBrainz'."
     links = [l for l in map(text_of, links) if l]
-    return next((made.format(m[1].lower() if link is _RECORDING else m[1])
-                 for link, made in _LINKS for l in links if (m := link.search(l))), None)
+    key = lambda link, m: m[1].lower() if link is _RECORDING else m[1]
+    return next((made.format(key(link, m)) for link, made in _LINKS for l in links if (m := link.search(l))), None)
 
 # %% ../../nbs/sources/playlist_files.ipynb #827ed9dd
 def _ms(value, unit=1):
@@ -41,20 +42,20 @@ def _ms(value, unit=1):
     try: return whole(round(float(value) * unit)) or None
     except (TypeError, ValueError, OverflowError): return None
 
+# %% ../../nbs/sources/playlist_files.ipynb #94afde25
+def _named(blob, title):
+    return text_of(title) or text_of(PurePosixPath(blob.name.replace('\\', '/')).stem) or 'Playlist'
+
+# %% ../../nbs/sources/playlist_files.ipynb #5131a723
 def _tables(frame, title, listener, notes):
     "A playlist of the tracks in `frame`, in order."
     playlist_id = f'{listener}:playlist:{title}'
-    head = pd.DataFrame(
-        [{'playlist_id': playlist_id, 'name': title, 'owner_is_me': True, 'n_tracks': len(frame),
-          'source': 'file'}])
+    head = pd.DataFrame([{'playlist_id': playlist_id, 'name': title, 'owner_is_me': True,
+                          'n_tracks': len(frame), 'source': 'file'}])
     rows = pd.DataFrame({'playlist_id': playlist_id, 'position': range(len(frame)),
                          'track_id': frame.track_id.to_numpy(), 'source': 'file'})
-    return Tables(notes, playlists=head, playlist_tracks=rows,
-                  **track_tables(
-                      frame.assign(artists=frame.artist.map(split_artists)).drop(columns='artist'), 'file'))
-
-def _named(blob, title):
-    return text_of(title) or text_of(PurePosixPath(blob.name.replace('\\', '/')).stem) or 'Playlist'
+    tracks = frame.assign(artists=frame.artist.map(split_artists)).drop(columns='artist')
+    return Tables(notes, playlists=head, playlist_tracks=rows, **track_tables(tracks, 'file'))
 
 # %% ../../nbs/sources/playlist_files.ipynb #9c168063
 def _playlist(entries, title, blob, listener, strict):
@@ -100,6 +101,7 @@ def _texts_of(element):
     for child in element: said.setdefault(local_name(child), []).append(child.text)
     return said
 
+# %% ../../nbs/sources/playlist_files.ipynb #2f487889
 def xspf_playlist(
     blob:Blob, # An XSPF file
     listener:str='me',
@@ -119,7 +121,8 @@ def xspf_playlist(
 
 # %% ../../nbs/sources/playlist_files.ipynb #cf409cf1
 _EXTINF = re.compile(r'#EXTINF:\s*(-?[\d.]+)\s*(?:[\w-]+="[^"]*"\s*)*,?(.*)')
-_MEDIA = re.compile(r'(?:https?|file)://\S|spotify:track:|.*\.(?:mp3|m4a|mp4|flac|og[ga]|opus|wav|aac|wma|aiff?|ape|wv|mka)$', re.I)
+_MEDIA = re.compile(r'(?:https?|file)://\S|spotify:track:'
+                    r'|.*\.(?:mp3|m4a|mp4|flac|og[ga]|opus|wav|aac|wma|aiff?|ape|wv|mka)$', re.I)
 
 def is_m3u(
     text:str # How a file begins
@@ -130,11 +133,13 @@ def is_m3u(
     return (lines[:1] == ['#EXTM3U'] or any(l.startswith(('#EXTM3U', '#EXTINF:')) for l in lines[:5])
             or bool(songs) and all(map(_MEDIA.match, songs)))
 
+# %% ../../nbs/sources/playlist_files.ipynb #ebf017e8
 def _names(text):
     "Artist and title of `Artist - Title`; a lone name is a title."
     parts = re.split(r'\s+[-–—]\s+', text.strip(), maxsplit=1)
     return {'artist': parts[0], 'title': parts[1]} if len(parts) == 2 else {'title': parts[0]}
 
+# %% ../../nbs/sources/playlist_files.ipynb #acafde58
 def _file_names(line):
     "Names in a path or link: its last part without number and ending."
     last = re.split(r'[\\/]', unquote(line))[-1]
@@ -157,6 +162,7 @@ def _m3u_entries(text):
             about = {}
     return title, entries
 
+# %% ../../nbs/sources/playlist_files.ipynb #08e82635
 def m3u_playlist(
     blob:Blob, # An M3U or M3U8 file
     listener:str='me',
@@ -178,9 +184,11 @@ def playlist_part(
     ours, there = find_columns(header), {squeeze(c) for c in header}
     exportify = ({'trackname', 'addedat', 'artistnames'} <= there
                  and bool({'trackuri', 'trackid', 'spotifyid'} & there))
-    return 'playlist' if {'title',
-                          'artist'} <= ours.keys() and not {*AUDIO} & ours.keys() and not _ELSEWHERE & there and not exportify and ours['title'] != ours['artist'] else None
+    named = {'title', 'artist'} <= ours.keys() and ours['title'] != ours['artist']
+    other = {*AUDIO} & ours.keys() or _ELSEWHERE & there or exportify
+    return 'playlist' if named and not other else None
 
+# %% ../../nbs/sources/playlist_files.ipynb #f6fcfef7
 def _plain(cells):
     return texts(cells.convert_dtypes().astype('str').str.replace(r"^'(?=[=+\-@\t\r])", '', regex=True))
 
@@ -191,6 +199,7 @@ def _csv_ids(cells):
     return ids.mask(ids.str.startswith('file:').fillna(False).astype(bool)
                     & ~cells.str.startswith('file:').fillna(False).astype(bool))
 
+# %% ../../nbs/sources/playlist_files.ipynb #82924640
 def csv_playlist(
     blob:Blob, # A CSV or Parquet file
     listener:str='me',
@@ -209,6 +218,6 @@ def csv_playlist(
     rows = (pd.DataFrame(cells).rename(columns={'album_name': 'album'}).astype('object')
             .where(lambda d: d.notna(), None))
     rows['ms'] = [_ms(v) for v in rows.get('duration_ms', [None] * len(rows))]
-    for name, part in rows.groupby(rows.get('playlist_name', pd.Series('', index=rows.index)).fillna(''),
-                                   sort=False):
+    names = rows.get('playlist_name', pd.Series('', index=rows.index)).fillna('')
+    for name, part in rows.groupby(names, sort=False):
         yield from _playlist(part.to_dict('records'), name, blob, listener, strict)

@@ -32,6 +32,8 @@ JSON_KINDS = {'extended_history': {'ts', 'ms_played', 'master_metadata_track_nam
               'your_library': {'tracks', 'uri', 'artist', 'album'},
               'mpd': MPD_KEYS, 'listenbrainz': LISTEN_KEYS, 'listenbrainz feedback': FEEDBACK_KEYS,
               'jspf': JSPF_KEYS}
+
+# %% ../../nbs/sources/readers.ipynb #78649ca5
 _FIELD = re.compile(r'"(\w+)"\s*:')
 
 def _json_kind(text):
@@ -40,12 +42,6 @@ def _json_kind(text):
     return next((kind for kind, needed in JSON_KINDS.items() if needed <= fields), None)
 
 # %% ../../nbs/sources/readers.ipynb #998ccca4
-def _named(format, part): return lambda header: f'{format}:{found}' if (found := part(header)) else None
-
-# Each says for column names which kind it is, or None
-TABLE_KINDS = (exportify_part, features_part, _named('hetrec', hetrec_part),
-               lambda header: related_part(header) and 'related', playlist_part)
-
 def header_of(
     blob:Blob # A CSV or Parquet file
 )->list[str]: # Column names
@@ -59,6 +55,14 @@ def header_of(
     try: return next(csv.reader([line], delimiter=separator(text)), [])
     except csv.Error: return []
 
+# %% ../../nbs/sources/readers.ipynb #9784b138
+def _named(format, part): return lambda header: f'{format}:{found}' if (found := part(header)) else None
+
+# Each says for column names which kind it is, or None
+TABLE_KINDS = (exportify_part, features_part, _named('hetrec', hetrec_part),
+               lambda header: related_part(header) and 'related', playlist_part)
+
+# %% ../../nbs/sources/readers.ipynb #6f1623fd
 def _table_kind(blob):
     "Which kind of table a file holds."
     header = header_of(blob)
@@ -84,6 +88,7 @@ def _features(blob, listener='me', strict=False, label=None, source=None):
 def _podcasts(blob, listener='me', strict=False):
     yield Tables([f'{blob.name}: left out, since it holds podcasts'])
 
+# %% ../../nbs/sources/readers.ipynb #09a6be97
 READERS = {'extended_history': extended_history, 'account_history': account_history,
            'account_playlists': account_playlists, 'your_library': your_library,
            'podcasts': _podcasts, 'exportify': exportify, 'features': _features, 'related': related,
@@ -93,6 +98,15 @@ READERS = {'extended_history': extended_history, 'account_history': account_hist
 JOINED = {'hetrec': hetrec} # Formats whose files make sense only together
 
 # %% ../../nbs/sources/readers.ipynb #96a765c4
+@dataclass(frozen=True)
+class Unit:
+    "What is read together and stored together: a file, or an archive with all it holds."
+    name:str # For messages
+    parts:tuple # Pairs of kind and `Blob`
+    left:tuple=() # Names of files in it that are of no known kind
+    path:Path|None=None # Where it lies
+
+# %% ../../nbs/sources/readers.ipynb #73d07f35
 KNOWN = ("Spotify's privacy export (ZIP, folder or JSON), ListenBrainz's export, Exportify's CSV, "
          "playlists (JSPF, XSPF, M3U8, CSV), tables with the eight audio features (CSV, Parquet), "
          "lists of related artists (CSV, GraphML), HetRec-2011, the Million Playlist Dataset") # For messages
@@ -106,17 +120,9 @@ def _nothing(path, found):
     if found and not any(first_text(b) for b in found):
         return input_error(path, 'is empty', f'Readable are: {KNOWN}.')
     columns = [c for c in header_of(found[0]) if c.strip().isprintable()] if len(found) == 1 else []
-    return input_error(path, ('holds nothing that can be read' if found else 'holds no file')
-                       + (f'; its first line is {", ".join(columns)[:300]!r}' if columns else ''),
+    first = f'; its first line is {", ".join(columns)[:300]!r}' if columns else ''
+    return input_error(path, ('holds nothing that can be read' if found else 'holds no file') + first,
                        f'Readable are: {KNOWN}.')
-
-@dataclass(frozen=True)
-class Unit:
-    "What is read together and stored together: a file, or an archive with all it holds."
-    name:str # For messages
-    parts:tuple # Pairs of kind and `Blob`
-    left:tuple=() # Names of files in it that are of no known kind
-    path:Path|None=None # Where it lies
 
 # %% ../../nbs/sources/readers.ipynb #3cb18831
 def unit_of(
@@ -128,6 +134,13 @@ def unit_of(
     kinds = [(kind_of(b), b) for b in found]
     return Unit(name, tuple((k, b) for k, b in kinds if k), tuple(b.name for k, b in kinds if not k), path)
 
+# %% ../../nbs/sources/readers.ipynb #741c372a
+def _file_of(name, folder):
+    "The file in `folder` that a member's name begins with."
+    parts = Path(name).parts
+    return next(str(p) for i in range(1, len(parts) + 1) if (Path(folder)/(p := Path(*parts[:i]))).is_file())
+
+# %% ../../nbs/sources/readers.ipynb #24b8182f
 def units(
     path # A file, an archive or a folder
 )->list[Unit]: # In order of names
@@ -138,15 +151,10 @@ def units(
     if not path.is_dir(): return [unit]
     files = {}
     for k, b in unit.parts:
-        files.setdefault(_file_of(b.name, path) if k.partition(':')[0] not in JOINED
-                         else k.partition(':')[0], []).append((k, b))
+        format = k.partition(':')[0]
+        files.setdefault(format if format in JOINED else _file_of(b.name, path), []).append((k, b))
     return ([Unit(name, tuple(parts), (), path/name) for name, parts in files.items()]
             + [Unit(path.name, (), unit.left, path)] * bool(unit.left))
-
-def _file_of(name, folder):
-    "The file in `folder` that a member's name begins with."
-    parts = Path(name).parts
-    return next(str(p) for i in range(1, len(parts) + 1) if (Path(folder)/(p := Path(*parts[:i]))).is_file())
 
 # %% ../../nbs/sources/readers.ipynb #edfeb7bd
 def read_unit(
@@ -160,12 +168,10 @@ def read_unit(
     joined = {}
     for kind, blob in unit.parts:
         format, _, part = kind.partition(':')
+        more = dict(label=label, source=source) if kind == 'features' else {}
         if format in JOINED: joined.setdefault(format, {}).setdefault(part, []).append(blob)
-        else:
-            yield from READERS[kind](blob, listener, strict,
-                                     **(dict(label=label, source=source) if kind == 'features' else {}))
+        else: yield from READERS[kind](blob, listener, strict, **more)
     for format, parts in joined.items(): yield from JOINED[format](parts, listener, strict)
     if unit.left:
-        yield Tables([f'{unit.name}: left out {len(unit.left)} files of other kinds '
-                      f'({", ".join(Path(n).name for n in unit.left[:3])}' + ', …' * (len(unit.left) > 3)
-                      + ')'])
+        some = ', '.join(Path(n).name for n in unit.left[:3]) + ', …' * (len(unit.left) > 3)
+        yield Tables([f'{unit.name}: left out {len(unit.left)} files of other kinds ({some})'])

@@ -13,7 +13,7 @@ from .records import Rows, feature_row
 from ..tables import make_id
 
 # %% auto #0
-__all__ = ['judge_reccobeats', 'key_of', 'ReccoBeats', 'track_row']
+__all__ = ['judge_reccobeats', 'key_of', 'track_row', 'ReccoBeats']
 
 # %% ../../nbs/sources/reccobeats.ipynb #01663781
 def judge_reccobeats(
@@ -26,9 +26,23 @@ def judge_reccobeats(
     if not isinstance(body, dict) or not isinstance(body.get('content'), list):
         return Fault('again', 'the answer has another shape')
 
+# %% ../../nbs/sources/reccobeats.ipynb #c39d1bc3
 def key_of(link:str|None)->str:
     "The last part of a Spotify address."
     return (link or '').rstrip('/').rpartition('/')[2]
+
+# %% ../../nbs/sources/reccobeats.ipynb #b2aa5bc0
+def track_row(
+    rows:Rows, # Filled
+    t:dict # A track of ReccoBeats'
+)->str: # Its Spotify id
+    "A track, under its Spotify id."
+    artists = [(make_id('spotify', 'artist', key_of(a['href'])), a['name']) for a in t.get('artists') or []
+               if key_of(a.get('href')) and a.get('name')]
+    about = {'duration_ms': t.get('durationMs'), 'isrc': (t.get('isrc') or '').upper() or None,
+             'popularity': t.get('popularity')}
+    return rows.track(make_id('spotify', 'track', key_of(t['href'])), t['trackTitle'], artists,
+                      **{k: v for k, v in about.items() if v is not None})
 
 # %% ../../nbs/sources/reccobeats.ipynb #d71c2dec
 class ReccoBeats:
@@ -44,22 +58,19 @@ class ReccoBeats:
         "Features of at most 40 tracks, by Spotify key or ISRC; returns the ids that have some."
         by_key, found = {key.upper() if len(key) == 12 else key: id for id, key in tracks.items()}, set()
         for one in self.http.get('audio-features', None, ids=','.join(tracks.values()))['content']:
-            id, how = next(
-                ((by_key[k], how) for k, how in ((key_of(one.get('href')), 'id'),
-                                                 ((one.get('isrc') or '').upper(), 'isrc')) if k in by_key),
-                                                 (None, ''))
+            marks = (key_of(one.get('href')), 'id'), ((one.get('isrc') or '').upper(), 'isrc')
+            id, how = next(((by_key[k], how) for k, how in marks if k in by_key), (None, ''))
             if not id or id in found: continue
             if values := feature_row(one):
-                found.add(id), rows.add('audio_features', track_id=id, scale='spotify', matched_by=how,
-                                        **values)
+                found.add(id)
+                rows.add('audio_features', track_id=id, scale='spotify', matched_by=how, **values)
             else: rows.skipped['features out of range'] += 1
         return found
 
     def artist(self, name:str, key:str|None=None)->str|None:
         "ReccoBeats' id of an artist: by Spotify key if one fits, else the only one of that name."
-        same = [a for a in self.http.get('artist/search', 90 * DAY, searchText=name, page=0,
-                                         size=25)['content'] if a.get('name')
-                and plain(a['name']) == plain(name)]
+        found = self.http.get('artist/search', 90 * DAY, searchText=name, page=0, size=25)['content']
+        same = [a for a in found if a.get('name') and plain(a['name']) == plain(name)]
         own = [a for a in same if key and key_of(a.get('href')) == key]
         return (own or same)[0]['id'] if own or len(same) == 1 else None
 
@@ -71,16 +82,3 @@ class ReccoBeats:
             yield [track_row(rows, t) for t in body['content']
                    if key_of(t.get('href')) and t.get('trackTitle')]
             at, pages = at + 1, body.get('totalPages') or 0
-
-# %% ../../nbs/sources/reccobeats.ipynb #b2aa5bc0
-def track_row(
-    rows:Rows, # Filled
-    t:dict # A track of ReccoBeats'
-)->str: # Its Spotify id
-    "A track, under its Spotify id."
-    artists = [(make_id('spotify', 'artist', key_of(a['href'])), a['name']) for a in t.get('artists') or []
-               if key_of(a.get('href')) and a.get('name')]
-    about = {'duration_ms': t.get('durationMs'), 'isrc': (t.get('isrc') or '').upper() or None,
-             'popularity': t.get('popularity')}
-    return rows.track(make_id('spotify', 'track', key_of(t['href'])), t['trackTitle'], artists,
-                      **{k: v for k, v in about.items() if v is not None})

@@ -56,10 +56,12 @@ def named_artist(name:str)->str:
     "The id of an artist of whom only the name is known."
     return make_id('name', 'artist', fold(name))
 
+# %% ../../nbs/sources/records.ipynb #054fbe1b
 def named_track(artist:str, title:str)->str:
     "The id of a track of which only the names are known."
     return make_id('name', 'track', f'{fold(artist)} - {fold(title)}')
 
+# %% ../../nbs/sources/records.ipynb #ebaec8f1
 def listen_id(*parts)->str:
     "The id of a play, made of its source, listener, time and track."
     return hashlib.sha1('\x1f'.join('' if p is None else str(p) for p in parts).encode()).hexdigest()[:16]
@@ -91,17 +93,20 @@ class Lists(Protocol):
     def lists(self)->list[str]: ...
     def read(self, name:str, at:int|str=0)->Page: ...
 
+# %% ../../nbs/sources/records.ipynb #e01560a3
 class SimilarArtists(Protocol):
     "Which artists are like one."
     namespace:str # Of the artist ids it takes: `deezer`, `mb`, `spotify` or `name`
     # Keys, most similar first; adds `artists` and `similar_artists`
     def similar(self, key:str, rows:Rows, n:int=25)->list[str]: ...
 
+# %% ../../nbs/sources/records.ipynb #ee3d7ce0
 class ArtistTracks(Protocol):
     "The tracks of an artist, best known first, page by page."
     namespace:str
     def tracks(self, key:str, rows:Rows)->Iterator[list[str]]: ... # Track ids of each page
 
+# %% ../../nbs/sources/records.ipynb #ad8105d7
 class AudioFeatures(Protocol):
     "Audio features of tracks, a batch at a time."
     batch:int

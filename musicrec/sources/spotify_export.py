@@ -20,6 +20,7 @@ _FIELDS = {'ts': 'played_at', 'ms_played': 'ms_played', 'master_metadata_track_n
            'master_metadata_album_album_name': 'album_name', 'spotify_track_uri': 'track_id',
            'reason_end': 'reason_end', 'skipped': 'skipped', 'shuffle': 'shuffle'}
 
+# %% ../../nbs/sources/spotify_export.ipynb #3c795645
 def _kind(row):
     "What a row of a history is, if it is no track."
     if str(row.get('spotify_track_uri')).startswith('spotify:local:'): return 'local files'
@@ -35,6 +36,7 @@ def _whole(cells):
     return pd.Series([v if isinstance(v, (int, float)) and not isinstance(v, bool) and 0 <= v < 1e9 else None
                       for v in cells], dtype='Float64').round().astype('Int64')
 
+# %% ../../nbs/sources/spotify_export.ipynb #7f9cef4b
 def _plays(rows):
     "Plays as a frame, and which of its rows are bad."
     cells = {ours: [r.get(theirs) for r in rows] for theirs, ours in _FIELDS.items()}
@@ -43,15 +45,15 @@ def _plays(rows):
     bad = frame.played_at.isna() | frame.ms_played.isna() | frame.title.isna()
     return frame, bad
 
+# %% ../../nbs/sources/spotify_export.ipynb #749b959c
 def _named(frame):
     "The frame with ids, and with the artist as a list."
     given = (namespaced(frame.track_id, 'track') if 'track_id' in frame
              else pd.Series(None, index=frame.index, dtype='str'))
-    ids = given.where(given.str.startswith('spotify:').fillna(False)).fillna(
-        name_track_ids(frame.artist, frame.title))
-    return frame.assign(track_id=ids,
-                        artists=frame.artist.map(lambda a: [a] if isinstance(a, str)
-                                                 else [])).drop(columns='artist')
+    given = given.where(given.str.startswith('spotify:').fillna(False))
+    ids = given.fillna(name_track_ids(frame.artist, frame.title))
+    artists = frame.artist.map(lambda a: [a] if isinstance(a, str) else [])
+    return frame.assign(track_id=ids, artists=artists).drop(columns='artist')
 
 # %% ../../nbs/sources/spotify_export.ipynb #5eeb1a8c
 def extended_history(
@@ -100,17 +102,18 @@ def _listed(rows, *names):
     frame = pd.DataFrame(cells)
     return _named(frame[frame.title.notna()].reset_index(drop=True))
 
+# %% ../../nbs/sources/spotify_export.ipynb #1197e977
 def _playlist(playlist_id, name, tracks, **about):
     "`playlists` and `playlist_tracks` of one list, its tracks in order."
     if 'added_at' not in tracks: tracks = tracks.assign(added_at=None)
     rows = pd.DataFrame({'playlist_id': playlist_id, 'position': range(len(tracks)),
                          'track_id': tracks.track_id.to_numpy(), 'added_at': tracks.added_at.to_numpy(),
                          'source': 'spotify_export'})
-    head = pd.DataFrame(
-        [{'playlist_id': playlist_id, 'name': name, 'n_tracks': len(tracks), 'owner_is_me': True,
-          'source': 'spotify_export'} | about])
+    head = pd.DataFrame([{'playlist_id': playlist_id, 'name': name, 'n_tracks': len(tracks),
+                          'owner_is_me': True, 'source': 'spotify_export'} | about])
     return {'playlists': head, 'playlist_tracks': rows}
 
+# %% ../../nbs/sources/spotify_export.ipynb #7b7db146
 def your_library(
     blob:Blob, # `YourLibrary.json`
     listener:str='me',
@@ -142,6 +145,7 @@ def _items(playlist, left):
                  else 'local files' if item.get('localTrack') else 'withdrawn tracks'] += 1
     return out
 
+# %% ../../nbs/sources/spotify_export.ipynb #922b1c61
 def account_playlists(
     blob:Blob, # `Playlist*.json`
     listener:str='me',
@@ -157,9 +161,9 @@ def account_playlists(
                               'Export the file again.')
         name, items = text_of(playlist.get('name')) or 'Playlist', _items(playlist, left)
         seen[name] += 1
-        frame = _listed(items, 'trackName', 'artistName', 'albumName',
-                        'trackUri').assign(added_at=times(i['added'] for i in items))
+        frame = _listed(items, 'trackName', 'artistName', 'albumName', 'trackUri')
+        frame = frame.assign(added_at=times(i['added'] for i in items))
+        playlist_id = f'{listener}:playlist:{name}' + f' ({seen[name]})' * (seen[name] > 1)
         yield Tables(**track_tables(frame.drop(columns='added_at'), 'spotify_export'),
-                     **_playlist(f'{listener}:playlist:{name}' + f' ({seen[name]})' * (seen[name] > 1), name,
-                                 frame))
+                     **_playlist(playlist_id, name, frame))
     yield Tables(left.notes(blob.name))
