@@ -20,6 +20,7 @@ def pick(
     "The `k` best tracks, equal scores in the order of their rows."
     return np.argsort(-np.asarray(scores, float), kind='stable')[:k]
 
+# %% ../nbs/06b_assessment.ipynb #ba39d836
 def judge(
     picks:np.ndarray, # Rows in the playlist
     truth:np.ndarray, # Chance that she likes each track that may be recommended; 0 or 1 where only labels are known
@@ -30,7 +31,7 @@ def judge(
     "What a playlist is worth to a listener."
     truth = np.asarray(truth, float)
     if not len(picks): raise InputError('the playlist is empty. Give at least one track.')
-    if not ((truth >= 0) & (truth <= 1)).all(): raise InputError(f'the chance of a like is {truth[~((truth >= 0) & (truth <= 1))][0]} in one row. Give numbers from 0 to 1.')
+    if len(odd := truth[~((truth >= 0) & (truth <= 1))]): raise InputError(f'the chance of a like is {odd[0]} in one row. Give numbers from 0 to 1.')
     likes = truth[picks].sum()
     out = {'likes': likes, 'regret': np.sort(truth)[::-1][:len(picks)].sum() - likes}
     if claims is not None: out['overclaim'] = np.asarray(claims, float)[picks].sum() - likes

@@ -15,26 +15,29 @@ from .analysis import COLOURS
 from .artist2vec import Artist2Vec, Embeddings, corpora, infer_artists
 from .blend import TWELVE, Blend
 from .matching import by_name
-from .metrics import METRICS, RANKING, accuracy, auc, balanced_accuracy, brier, ece, interval, log_loss, macro_f1, mrr, paper_loss, rank_scores, ranks, top_k
+from .metrics import (METRICS, RANKING, accuracy, auc, balanced_accuracy, brier, ece, interval, log_loss, macro_f1,
+                              mrr, paper_loss, rank_scores, ranks, top_k)
 from .preprocess import Standardize, audio_matrix, folds, main_genre, merge_duplicates, track_groups
 from .ranking import RANKERS, core, hold_out, inner, ranking_rows
 from .recommender import Recommender
 from .sources.files import blob_of, read_frame
 from .sources.rows import squeeze
 from .tables import InputError, NotFoundError, Tables, fold, input_error, main_artists
-from .track_embeddings import TrackEncoder, guess_majority, targets
+from .track_embeddings import TrackEncoder, guess_majority, main_classes, targets
 
 # %% auto #0
-__all__ = ['PAPER', 'TASKS', 'ENTRANTS', 'METHODS', 'IMPLICIT', 'CELLS', 'SOUNDS', 'COLUMNS', 'NAMES', 'constant_loss',
+__all__ = ['PAPER', 'TASKS', 'ENTRANTS', 'METHODS', 'IMPLICIT', 'CELLS', 'ITEMS', 'SOUNDS', 'COLUMNS', 'NAMES', 'constant_loss',
            'listener_of', 'predictions', 'rows_of', 'read_pairs', 'taste_pairs', 'rank_lists', 'evaluate',
            'transfer_artists', 'roc_bands', 'plot_roc', 'paper_rows', 'beside_paper', 'real_columns']
 
 # %% ../nbs/06_evaluation.ipynb #96293298
-__all__ = ['METRICS', 'METHODS', 'PAPER', 'TASKS', 'accuracy', 'auc', 'balanced_accuracy', 'beside_paper', 'brier', 'ece', 'evaluate', 'interval', 'listener_of', 'log_loss', 'macro_f1',
-           'mrr', 'paper_loss', 'paper_rows', 'plot_roc', 'predictions', 'rank_lists', 'ranks', 'read_pairs', 'roc_bands', 'rows_of', 'taste_pairs', 'top_k', 'transfer_artists']
+__all__ = ['METRICS', 'METHODS', 'PAPER', 'TASKS', 'accuracy', 'auc', 'balanced_accuracy', 'beside_paper', 'brier', 'ece',
+           'evaluate', 'interval', 'listener_of', 'log_loss', 'macro_f1', 'mrr', 'paper_loss', 'paper_rows', 'plot_roc',
+           'predictions', 'rank_lists', 'ranks', 'read_pairs', 'roc_bands', 'rows_of', 'taste_pairs', 'top_k', 'transfer_artists']
 
 # %% ../nbs/06_evaluation.ipynb #6d23e872
-PAPER = pd.DataFrame({'loss': [.2062, .3743, .1270], 'accuracy': [.5334, .3151, .8334]}, index=['genre classification', 'artist prediction', 'recommendation system'])
+PAPER = pd.DataFrame({'loss': [.2062, .3743, .1270], 'accuracy': [.5334, .3151, .8334]},
+                     index=['genre classification', 'artist prediction', 'recommendation system'])
 
 # %% ../nbs/06_evaluation.ipynb #88b982bd
 def constant_loss(
@@ -44,26 +47,30 @@ def constant_loss(
     p = 1 / n_classes
     return float(-(p * np.log(p) + (1 - p) * np.log1p(-p)))
 
-# %% ../nbs/06_evaluation.ipynb #39e9e89a
-def _forest(x, y, x_test, n_classes, weight=None):
-    "Probabilities of a random forest over features, gaps filled with the training mean."
-    from sklearn.ensemble import RandomForestClassifier
-    fill = np.nan_to_num(np.nanmean(x, axis=0))
-    fix = lambda m: np.where(np.isnan(m), fill, m)
-    return _spread(RandomForestClassifier(200, min_samples_leaf=3, n_jobs=2, random_state=0).fit(fix(x), y, sample_weight=weight), fix(x_test), n_classes)
-
+# %% ../nbs/06_evaluation.ipynb #7cc694f9
 def _spread(model, x, n_classes):
     "A scikit-learn model's probabilities, with a column for every class."
     p = np.zeros((len(x), n_classes))
     p[:, model.classes_] = model.predict_proba(x)
     return p
 
+# %% ../nbs/06_evaluation.ipynb #39e9e89a
+def _forest(x, y, x_test, n_classes, weight=None):
+    "Probabilities of a random forest over features, gaps filled with the training mean."
+    from sklearn.ensemble import RandomForestClassifier
+    fill = np.nan_to_num(np.nanmean(x, axis=0))
+    fix = lambda m: np.where(np.isnan(m), fill, m)
+    trees = RandomForestClassifier(200, min_samples_leaf=3, n_jobs=2, random_state=0).fit(fix(x), y, sample_weight=weight)
+    return _spread(trees, fix(x_test), n_classes)
+
+# %% ../nbs/06_evaluation.ipynb #a13b1c59
 def _knn(x, y, x_test, n_classes):
     "Class shares among the twenty training tracks with the nearest standardised features."
     from sklearn.neighbors import KNeighborsClassifier
     scale = Standardize().fit(x)
     return _spread(KNeighborsClassifier(min(20, len(x))).fit(scale.transform(x), y), scale.transform(x_test), n_classes)
 
+# %% ../nbs/06_evaluation.ipynb #2f417b9f
 def _by_artist(artist, y, seen, test, n_classes):
     "Class shares of the same main artist's training tracks, drawn towards those of all as if by one track more."
     every = np.bincount(y[seen], minlength=n_classes) / len(seen)
@@ -78,44 +85,64 @@ def listener_of(
 )->str:
     "The listener whose likes are meant."
     n = t.preferences.listener_id.value_counts()
-    if n.empty: raise NotFoundError('these tables have no likes or dislikes. Give a file with a column `liked`, or name the column with --label.')
+    if n.empty:
+        raise NotFoundError('these tables have no likes or dislikes. Give a file with a column `liked`, or name the column with --label.')
     listener = listener or next((l for l in ('me', 'you') if l in n), n.index[0])
-    if listener not in n: raise NotFoundError(f'{listener!r} has no likes or dislikes. Listeners here: {", ".join(n.index[:5])}.')
+    if listener not in n:
+        raise NotFoundError(f'{listener!r} has no likes or dislikes. Listeners here: {", ".join(n.index[:5])}.')
     return listener
 
+# %% ../nbs/06_evaluation.ipynb #e66f2d95
 class _Entrant:
     "What each method gives for the test side of a split: the baselines that all tasks share."
     def majority(self, s): return guess_majority(self.y[s.train].to_numpy(), len(s.test), len(self.classes))
+    def forest(self, s): return self._of(_forest, s)
+    def audio_knn(self, s): return self._of(_knn, s)
+
+    def forest_artists(self, s):
+        e, x, ids = (self.artists or {}).get('default'), audio_matrix(self.t.audio()), self.t.audio().index
+        if e is not None: x = np.hstack([x, e.take(main_artists(self.t).reindex(ids))[0]])
+        return self._of(_forest, s, pd.DataFrame(x, ids))
+
     def _of(self, f, s, x=None):
         seen = np.concatenate([s.train, s.valid])
         x = pd.DataFrame(audio_matrix(self.t.audio()), self.t.audio().index) if x is None else x
         return f(x.loc[seen].to_numpy(), self.y[seen].to_numpy(), x.loc[s.test].to_numpy(), len(self.classes))
-    def forest(self, s): return self._of(_forest, s)
-    def audio_knn(self, s): return self._of(_knn, s)
-    def _artist_shares(self, s): return _by_artist(main_artists(self.t), self.y, np.concatenate([s.train, s.valid]), s.test, len(self.classes))
-    def forest_artists(self, s):
-        e, x = (self.artists or {}).get('default'), audio_matrix(self.t.audio())
-        return self._of(_forest, s, pd.DataFrame(x if e is None else np.hstack([x, e.take(main_artists(self.t).reindex(self.t.audio().index))[0]]), self.t.audio().index))
 
+    def _artist_shares(self, s):
+        seen = np.concatenate([s.train, s.valid])
+        return _by_artist(main_artists(self.t), self.y, seen, s.test, len(self.classes))
+
+# %% ../nbs/06_evaluation.ipynb #4997131f
 class _Classes(_Entrant):
     "Genre or artist from audio."
+    artist_genre = _Entrant._artist_shares
+
     def __init__(self, t, target, seed, artists=None):
         self.t, self.target, self.seed, self.artists = t, target, seed, artists
         self.ids, classes = targets(t, target)
         self.classes = pd.Index(classes)
-        self.y = pd.Series(self.classes.get_indexer((main_genre(t) if target == 'genre' else main_artists(t))[self.ids]), index=self.ids)
-    artist_genre = _Entrant._artist_shares
-    def _net(self, s, loss):
-        p = TrackEncoder(target=self.target, loss=loss, seed=self.seed).fit(self.t, s).predict_proba(self.t, s.test)
-        return p.reindex(columns=self.classes, fill_value=0.).to_numpy()
-    def paper(self, s): return self._net(s, 'paper')
-    def net(self, s): return self._net(s, 'auto')
+        self.y = pd.Series(main_classes(t, self.ids, target, classes), index=self.ids)
+
+    def paper(self, s): return self._full(TrackEncoder(target=self.target, loss='paper', seed=self.seed), s)
+    def net(self, s): return self._full(TrackEncoder(target=self.target, seed=self.seed), s)
+
     def default(self, s):
-        audio = self.t.audio()
+        audio, vectors = self.t.audio(), (self.artists or {}).get('default')
         features = tuple(c for c in TWELVE if c in audio and audio[c].notna().any())
-        p = Blend(self.target, features, artists=(self.artists or {}).get('default'), seed=self.seed).fit(self.t, s).predict_proba(self.t, s.test)
+        return self._full(Blend(self.target, features, artists=vectors, seed=self.seed), s)
+
+    def _full(self, encoder, s):
+        p = encoder.fit(self.t, s).predict_proba(self.t, s.test)
         return p.reindex(columns=self.classes, fill_value=0.).to_numpy()
 
+# %% ../nbs/06_evaluation.ipynb #6fa18182
+def _track_vectors(t, seed):
+    "Track vectors of a net that never saw a like: by genre where there are genres, else by valence."
+    try: return TrackEncoder(target='genre', loss='paper', seed=seed).fit(t).embed(t)
+    except InputError: return TrackEncoder(target='valence', seed=seed).fit(t).embed(t)
+
+# %% ../nbs/06_evaluation.ipynb #c29bf81b
 class _Likes(_Entrant):
     "Like or dislike."
     def __init__(self, t, target, seed, artists=None):
@@ -123,34 +150,41 @@ class _Likes(_Entrant):
         mine = t.preferences[t.preferences.listener_id == self.who].set_index('track_id').label
         self.y = mine[mine.index.isin(t.audio().index)].sort_index().astype(int)
         self.ids, self.classes = self.y.index.tolist(), pd.Index([0, 1])
-        if self.y.nunique() < 2: raise InputError(f'{self.who!r} has {len(self.y)} labels of one kind. Give likes and dislikes.')
+        if self.y.nunique() < 2:
+            raise InputError(f'{self.who!r} has {len(self.y)} labels of one kind. Give likes and dislikes.')
         self.tracks = _track_vectors(t, seed)
     artist_rate = _Entrant._artist_shares
     def _model(self, s, vectors, **options):
-        p = Recommender(self.artists.get(vectors), self.tracks, seed=self.seed, **options).fit(self.t, self.who, s).predict_proba(s.test).to_numpy()
+        model = Recommender(self.artists.get(vectors), self.tracks, seed=self.seed, **options)
+        p = model.fit(self.t, self.who, s).predict_proba(s.test).to_numpy()
         return np.stack([1 - p, p], 1)
     def paper(self, s): return self._model(s, 'paper', method='paper')
     def default(self, s): return self._model(s, 'default')
-
-def _track_vectors(t, seed):
-    "Track vectors of a net that never saw a like: by genre where there are genres, else by valence."
-    try: return TrackEncoder(target='genre', loss='paper', seed=seed).fit(t).embed(t)
-    except InputError: return TrackEncoder(target='valence', seed=seed).fit(t).embed(t)
 
 # %% ../nbs/06_evaluation.ipynb #381d3452
 TASKS = {'likes': (_Likes, None, ('accuracy', 'balanced_accuracy', 'auc', 'log_loss', 'brier', 'ece')),
          'genres': (_Classes, 'genre', ('accuracy', 'balanced_accuracy', 'macro_f1', 'log_loss', 'ece')),
          'artists': (_Classes, 'artist', ('accuracy', 'top10', 'mrr', 'log_loss'))}
 ENTRANTS = ('default', 'paper', 'majority', 'forest')
-METHODS = {'likes': (*ENTRANTS, 'audio_knn', 'artist_rate'), 'genres': (*ENTRANTS, 'net', 'audio_knn', 'artist_genre', 'forest_artists'), 'artists': (*ENTRANTS, 'net', 'audio_knn')} # `ranking` joins below
+METHODS = {'likes': (*ENTRANTS, 'audio_knn', 'artist_rate'), # `ranking` joins below
+           'genres': (*ENTRANTS, 'net', 'audio_knn', 'artist_genre', 'forest_artists'), 'artists': (*ENTRANTS, 'net', 'audio_knn')}
 
+# %% ../nbs/06_evaluation.ipynb #ae3115b0
 def _asked(task, methods):
     "The methods to run, all by default."
     if task not in METHODS: raise InputError(f'{task!r} is no task. Choose {", ".join(METHODS)}.')
     methods = list(METHODS[task] if methods is None else methods)
-    if not methods or set(methods) - set(METHODS[task]): raise InputError(f'methods are {methods}. For {task} choose among {", ".join(METHODS[task])}.')
+    if not methods or set(methods) - set(METHODS[task]):
+        raise InputError(f'methods are {methods}. For {task} choose among {", ".join(METHODS[task])}.')
     return methods
 
+def _check_folds(task, by, seeds):
+    if task not in TASKS: raise InputError(f'{task!r} is no task. Choose {", ".join(TASKS)}.')
+    if seeds < 1: raise InputError(f'seeds={seeds}. Give at least 1.')
+    if task == 'artists' and by == 'artist':
+        raise InputError('artists that training never saw cannot be predicted. Choose --by track, album or playlist.')
+
+# %% ../nbs/06_evaluation.ipynb #05b3c2fe
 def predictions(
     task:str, # `likes`, `genres` or `artists`
     t:Tables,
@@ -163,23 +197,28 @@ def predictions(
     first_seed:int=0
 )->tuple[dict[str,list],pd.Series]: # For each method one `(y, p)` per seed, rows sorted by track; and the group of each row
     "Out-of-fold predictions of every method."
-    if task not in TASKS: raise InputError(f'{task!r} is no task. Choose {", ".join(TASKS)}.')
+    _check_folds(task, by, seeds)
     methods = _asked(task, methods)
-    if seeds < 1: raise InputError(f'seeds={seeds}. Give at least 1.')
-    if task == 'artists' and by == 'artist': raise InputError('artists that training never saw cannot be predicted. Choose --by track, album or playlist.')
     t, (maker, target, _) = merge_duplicates(t), TASKS[task]
     runs, groups = {m: [] for m in methods}, None
     for seed in range(first_seed, first_seed + seeds):
         entrant = maker(t, target, seed, artists)
-        parts = {m: [] for m in methods}
-        for i, s in enumerate(folds(t, by, k, seed, among=entrant.ids)):
-            if not len(s.train): raise InputError(f'every track shares a {by} with the test side, so nothing is left to train on. Split by track, or give more data.')
-            say(f'{task}: seed {seed - first_seed + 1} of {seeds}, fold {i + 1} of {k}')
-            for m in methods: parts[m].append(pd.DataFrame(getattr(entrant, m)(s), index=s.test))
-        both = {m: pd.concat(parts[m]).sort_index() for m in methods}
+        tell = lambda fold: say(f'{task}: seed {seed - first_seed + 1} of {seeds}, fold {fold + 1} of {k}')
+        both = _one_seed(entrant, methods, folds(t, by, k, seed, among=entrant.ids), by, tell)
         for m, p in both.items(): runs[m].append((entrant.y[p.index].to_numpy(), p.to_numpy()))
         groups = _group(t, by).reindex(next(iter(both.values())).index)
     return runs, groups
+
+# %% ../nbs/06_evaluation.ipynb #e434a71e
+def _one_seed(entrant, methods, cuts, by, tell):
+    "Every method's predictions of all folds, rows sorted by track."
+    parts = {m: [] for m in methods}
+    for i, s in enumerate(cuts):
+        if not len(s.train):
+            raise InputError(f'every track shares a {by} with the test side, so nothing is left to train on. Split by track, or give more data.')
+        tell(i)
+        for m in methods: parts[m].append(pd.DataFrame(getattr(entrant, m)(s), index=s.test))
+    return {m: pd.concat(parts[m]).sort_index() for m in methods}
 
 def _group(t, by):
     "The home group of each track."
@@ -193,11 +232,23 @@ def rows_of(
 )->pd.DataFrame: # `method, metric, value, low, high, seeds`
     "Scores with their 95 % intervals over seeds and groups."
     score = METRICS | {'paper_loss': paper_loss}
-    return pd.DataFrame([(m, name, *interval(score[name], r, groups), len(r)) for m, r in runs.items() for name in metrics], columns=['method', 'metric', 'value', 'low', 'high', 'seeds'])
+    found = [(m, name, *interval(score[name], r, groups), len(r)) for m, r in runs.items() for name in metrics]
+    return pd.DataFrame(found, columns=['method', 'metric', 'value', 'low', 'high', 'seeds'])
 
 # %% ../nbs/06_evaluation.ipynb #949f7d42
-_PAIR = {'listener_id': 'listenerid listener userid user username', 'artist_id': 'artistid artist artistname artname itemid item', 'weight': 'plays weight count playcount listens'}
+_PAIR = {'listener_id': 'listenerid listener userid user username', 'artist_id': 'artistid artist artistname artname itemid item',
+         'weight': 'plays weight count playcount listens'}
 
+def _numbers(frame, path, column):
+    "A column as numbers; what is no number is an error if it is much, else a gap."
+    n = pd.to_numeric(frame[column], errors='coerce')
+    wrong = (n.isna() & frame[column].notna()).to_numpy()
+    if wrong.mean() > .2:
+        first = int(wrong.argmax())
+        raise input_error(path, f'{frame[column].iloc[first]!r} is no number', 'Correct it or leave it empty.', first + 1, column)
+    return n
+
+# %% ../nbs/06_evaluation.ipynb #38fdb518
 def read_pairs(
     path # A CSV or Parquet file with columns for listener and artist, and perhaps plays
 )->Tables|None: # With `artists` and `listener_artists`; None if the columns are not there
@@ -208,16 +259,20 @@ def read_pairs(
     there = {squeeze(c): c for c in frame.columns}
     named = {ours: next((there[w] for w in words.split() if w in there), None) for ours, words in _PAIR.items()}
     if not named['listener_id'] or not named['artist_id']: return None
-    pairs = pd.DataFrame({ours: frame[c].to_numpy() for ours, c in named.items() if c})
-    if 'weight' in pairs:
-        plays = pd.to_numeric(pairs.weight, errors='coerce')
-        if (wrong := plays.isna() & pairs.weight.notna()).mean() > .2: raise input_error(path, f'{pairs.weight[wrong].iloc[0]!r} is no number', 'Correct it or leave it empty.', int(wrong.to_numpy().argmax()) + 1, named['weight'])
-        pairs['weight'] = plays
-    whole = pairs.dropna(subset=['listener_id', 'artist_id']).assign(**{c: lambda d, c=c: d[c].astype('str').str.strip() for c in ('listener_id', 'artist_id')})
-    whole = whole[(whole.listener_id != '') & (whole.artist_id != '')].groupby(['listener_id', 'artist_id'], as_index=False, sort=True).sum()
+    if named['weight']: frame = frame.assign(**{named['weight']: _numbers(frame, path, named['weight'])})
+    return _paired(pd.DataFrame({ours: frame[c].to_numpy() for ours, c in named.items() if c}), blob.name)
+
+# %% ../nbs/06_evaluation.ipynb #f88a066e
+def _paired(pairs, name):
+    "Tables of pairs; each pair once, plays added up."
+    ids = ['listener_id', 'artist_id']
+    lost = int(pairs[ids].isna().any(axis=1).sum())
+    whole = pairs.dropna(subset=ids)
+    whole = whole.assign(**{c: whole[c].astype('str').str.strip() for c in ids})
+    whole = whole[(whole[ids] != '').all(axis=1)].groupby(ids, as_index=False, sort=True).sum()
     names = whole.artist_id.unique()
-    lost = int(pairs[['listener_id', 'artist_id']].isna().any(axis=1).sum())
-    return Tables(notes=[f'{blob.name}: {lost} rows without listener or artist left out'] * (lost > 0), artists=pd.DataFrame({'artist_id': names, 'name': names, 'source': 'file'}), listener_artists=whole.assign(source='file'))
+    return Tables(notes=[f'{name}: {lost} rows without listener or artist left out'] * (lost > 0), listener_artists=whole.assign(source='file'),
+                  artists=pd.DataFrame({'artist_id': names, 'name': names, 'source': 'file'}))
 
 # %% ../nbs/06_evaluation.ipynb #937d9f35
 def taste_pairs(
@@ -226,14 +281,19 @@ def taste_pairs(
 )->tuple[pd.DataFrame,str]: # `listener_id, artist_id, weight`, and in words what is ranked for whom
     "Who has what: listeners' artists where there are any, else what is in playlists (`by='artist'`: whose)."
     if by == 'album': raise InputError('albums are not ranked. Choose --by artist, track or playlist.')
-    if len(t.listener_artists) and by != 'playlist': return t.listener_artists[['listener_id', 'artist_id', 'weight']], 'artists for listeners'
-    if t.playlist_tracks.empty: raise NotFoundError('there are no lists to rank by. Give listeners with artists (columns listener, artist, plays), or playlists.')
+    if len(t.listener_artists) and by != 'playlist':
+        return t.listener_artists[['listener_id', 'artist_id', 'weight']], 'artists for listeners'
+    if t.playlist_tracks.empty:
+        raise NotFoundError('there are no lists to rank by. Give listeners with artists (columns listener, artist, plays), or playlists.')
     p = t.playlist_tracks[['playlist_id', 'track_id']].rename(columns={'playlist_id': 'listener_id'})
-    if by == 'artist': return p.merge(t.track_artists[['track_id', 'artist_id']], on='track_id').groupby(['listener_id', 'artist_id']).size().rename('weight').reset_index(), 'artists for playlists'
+    if by == 'artist':
+        credited = p.merge(t.track_artists[['track_id', 'artist_id']], on='track_id')
+        return credited.groupby(['listener_id', 'artist_id']).size().rename('weight').reset_index(), 'artists for playlists'
     return p.rename(columns={'track_id': 'artist_id'}).drop_duplicates().assign(weight=1.), 'tracks for playlists'
 
+# %% ../nbs/06_evaluation.ipynb #0e568cf4
 def _factors(make, settings):
-    "A ranker of the package `implicit`: the setting that finds most of a further hidden fifth, by NDCG@10."
+    "A ranker of the package `implicit`; the setting is chosen by NDCG@10 of a further hidden fifth."
     def fitted(x, seed, setting):
         model = make(random_state=seed, num_threads=1, **setting)
         model.fit(x, show_progress=False)
@@ -242,10 +302,11 @@ def _factors(make, settings):
         from scipy.sparse import csr_matrix
         ones = lambda x: csr_matrix((np.ones(x.nnz, 'float32'), x.indices, x.indptr), shape=x.shape)
         part = inner(cut, seed)
-        found = [np.nanmean(rank_scores(fitted(ones(part.train), seed, s), part.test, part.train, ['ndcg@10'])['ndcg@10']) for s in settings]
-        return fitted(ones(cut.train), seed, settings[int(np.argmax(found))])
+        def ndcg(s): return np.nanmean(rank_scores(fitted(ones(part.train), seed, s), part.test, part.train, ['ndcg@10'])['ndcg@10'])
+        return fitted(ones(cut.train), seed, settings[int(np.argmax([ndcg(s) for s in settings]))])
     return ranker
 
+# %% ../nbs/06_evaluation.ipynb #21ac8bd1
 def _als(**options):
     from implicit.als import AlternatingLeastSquares
     return AlternatingLeastSquares(factors=64, iterations=15, **options)
@@ -259,8 +320,25 @@ IMPLICIT = {'als': _factors(_als, [{'alpha': a, 'regularization': r} for a in (1
 METHODS['ranking'] = (*RANKERS, *IMPLICIT)
 
 # %% ../nbs/06_evaluation.ipynb #96d66b23
-CELLS = 200_000_000 # Listeners × items that are scored at once
+CELLS, ITEMS = 200_000_000, 15_000 # Listeners × items that are scored at once, and items at most
 
+def _dense_enough(pairs):
+    "The pairs of listeners and items with at least `n` each, and `n`: 5, or more where it would be too much to score."
+    n, pairs = 5, core(pairs, 5)
+    while len(pairs) and (items := pairs.artist_id.nunique()) and (pairs.listener_id.nunique() * items > CELLS or items > ITEMS):
+        n, pairs = n + 1, core(pairs, n + 1)
+    return pairs, n
+
+def _installed(methods, say):
+    "The rankers asked for, by default all that are installed."
+    wanted = _asked('ranking', methods)
+    if importlib.util.find_spec('implicit') is not None: return wanted
+    if methods is not None and (lost := set(wanted) & set(IMPLICIT)):
+        raise InputError(f'{sorted(lost)[0]} needs the package implicit. Install it, or leave the method out.')
+    say('als and bpr are left out: the package implicit is not installed')
+    return [m for m in wanted if m not in IMPLICIT]
+
+# %% ../nbs/06_evaluation.ipynb #3a1c92a3
 def rank_lists(
     t:Tables,
     by:str='track', # As in `taste_pairs`
@@ -271,20 +349,14 @@ def rank_lists(
     names=tuple(RANKING) # Metrics
 )->tuple[dict[str,list[dict]],int]: # For each method one result of `rank_scores` per seed, listeners in the same order; and how many listeners
     "Hide a part of every list and let each method find it again, ranking everything, over several seeds."
-    wanted = _asked('ranking', methods)
     if seeds < 1: raise InputError(f'seeds={seeds}. Give at least 1.')
-    if importlib.util.find_spec('implicit') is None:
-        if methods is not None and (lost := set(wanted) & set(IMPLICIT)): raise InputError(f'{sorted(lost)[0]} needs the package implicit. Install it, or leave the method out.')
-        wanted = [m for m in wanted if m not in IMPLICIT]
-        say('als and bpr are left out: the package implicit is not installed')
+    runs = {m: [] for m in _installed(methods, say)}
     pairs, what = taste_pairs(t, by)
-    n, pairs = 5, core(pairs, 5)
-    while len(pairs) and pairs.listener_id.nunique() * pairs.artist_id.nunique() > CELLS or pairs.artist_id.nunique() > 15_000: n, pairs = n + 1, core(pairs, n + 1)
-    cuts = (hold_out(pairs, 1 / k, seed) for seed in range(seeds))
-    runs = {m: [] for m in wanted}
-    for seed, cut in enumerate(cuts):
+    pairs, n = _dense_enough(pairs)
+    for seed in range(seeds):
+        cut = hold_out(pairs, 1 / k, seed)
         if not seed: say(f'ranking {len(cut.items):,} {what}: {len(cut.listeners):,} with at least {n} each, 1 in {k} hidden')
-        for m in wanted:
+        for m in runs:
             say(f'ranking: seed {seed + 1} of {seeds}, {m}')
             runs[m].append(rank_scores((RANKERS | IMPLICIT)[m](cut, seed), cut.test, cut.train, names))
     return runs, len(cut.listeners)
@@ -293,15 +365,20 @@ def rank_lists(
 def evaluate(
     task:str, # `likes`, `genres`, `artists` or `ranking`
     t:Tables,
-    by:str='track', k:int=5, seeds:int=5, methods:Iterable[str]|None=None, artists=None, say=lambda line: None # As in `predictions`; all methods of the task by default
+    by:str='track', k:int=5, seeds:int=5, # As in `predictions`
+    methods:Iterable[str]|None=None, # All of the task by default
+    artists=None, say=lambda line: None # As in `predictions`
 )->pd.DataFrame: # `method, metric, value, low, high, seeds`
     "Compare the default, the paper's recipe and the baselines on one task, with leak-free folds."
     methods = _asked(task, methods) if methods is not None or task not in METHODS else None
-    if task == 'ranking': return ranking_rows(rank_lists(t, by, k, seeds, methods, say)[0], ('ndcg@10', 'ndcg@20', 'recall@10', 'recall@20', 'coverage@20'))
+    if task == 'ranking':
+        return ranking_rows(rank_lists(t, by, k, seeds, methods, say)[0], ('ndcg@10', 'ndcg@20', 'recall@10', 'recall@20', 'coverage@20'))
     runs, groups = predictions(task, t, by, k, seeds, _asked(task, methods), artists, say)
     return rows_of(runs, TASKS[task][2], groups)
 
 # %% ../nbs/06_evaluation.ipynb #6a4a0567
+SOUNDS = ('artists', 'tracks', 'track_artists', 'audio_features') # Tables that say how artists sound
+
 def transfer_artists(
     t:Tables, # Whose artists want vectors
     others:Iterable[Tables], # Collections with listeners, playlists or similar artists, or with audio features
@@ -309,20 +386,22 @@ def transfer_artists(
     seed:int=0,
     most:int|None=None # For `paper`: artists in lists to read at most, by fewer passes per epoch than its five, at least one
 )->Embeddings|None: # By the artist ids of `t`; None if no collection has lists
-    "Artist vectors learned on other collections, matched by folded name; but for `paper`, those in no list are inferred from their audio there, and from artists' genres."
+    "Artist vectors learned on other collections, matched by folded name; but for `paper`, those in no list are inferred."
     others = [by_name(o) for o in others]
     lists = pd.concat([corpora(o)[['artists', 'weights']] for o in others] or [pd.DataFrame({'artists': []})])
     if not len(lists): return None
     maker = Artist2Vec(method=method, seed=seed)
-    if most and method == 'paper': maker.passes = max(1, min(maker.passes, most // (maker.epochs * int(lists.artists.str.len().sum()))))
+    if most and method == 'paper':
+        words = maker.epochs * int(lists.artists.str.len().sum())
+        maker.passes = max(1, min(maker.passes, most // words))
     e = maker.fit(lists.artists.tolist(), lists.weights.tolist()).embeddings_
-    if method != 'paper': e = infer_artists(e, Tables.union([Tables(**{k: f for k, f in o.frames().items() if k in SOUNDS}) for o in others]))
+    if method != 'paper':
+        heard = [Tables(**{k: f for k, f in o.frames().items() if k in SOUNDS}) for o in others]
+        e = infer_artists(e, Tables.union(heard))
     mine = t.artists.set_index('artist_id').name.dropna().map(fold)
     mine = mine[mine.isin(set(e.ids))]
     rows = [e.row(n) for n in mine]
     return Embeddings(mine.index.tolist(), e.vectors[rows], None if e.weights is None else e.weights[rows], e.inferred[rows])
-
-SOUNDS = ('artists', 'tracks', 'track_artists', 'audio_features') # Tables that say how artists sound
 
 # %% ../nbs/06_evaluation.ipynb #af87ccf8
 def roc_bands(
@@ -332,9 +411,11 @@ def roc_bands(
     grid, bands = np.linspace(0, 1, 101), {}
     for name, r in runs.items():
         curves = np.array([np.interp(grid, *roc_curve(y, p[:, 1])[:2]) for y, p in r])
-        bands[name] = {'auc': float(np.mean([auc(*run) for run in r]))} | {k: v.round(4).tolist() for k, v in [('fpr', grid), ('tpr', curves.mean(0)), ('low', curves.min(0)), ('high', curves.max(0))]}
+        drawn = {'fpr': grid, 'tpr': curves.mean(0), 'low': curves.min(0), 'high': curves.max(0)}
+        bands[name] = {'auc': float(np.mean([auc(*run) for run in r]))} | {k: v.round(4).tolist() for k, v in drawn.items()}
     return bands
 
+# %% ../nbs/06_evaluation.ipynb #fbfb2d03
 def plot_roc(
     runs:dict, # Runs by method, as for `roc_bands`, or what it gave
     note:str='', # Written into the figure, for instance where the likes come from
@@ -360,8 +441,10 @@ def paper_rows(
 )->pd.DataFrame: # `task, metric, paper, ours, low, high`
     "A row of the paper's table with ours beside it: its own loss, and accuracy."
     loss = log_loss if task == 'recommendation system' else paper_loss # of one output the two are the same
-    return pd.DataFrame([(task, name, PAPER.loc[task, name], *interval(f, runs, groups)) for name, f in [('loss', loss), ('accuracy', accuracy)]], columns=['task', 'metric', 'paper', 'ours', 'low', 'high'])
+    found = [(task, name, PAPER.loc[task, name], *interval(f, runs, groups)) for name, f in [('loss', loss), ('accuracy', accuracy)]]
+    return pd.DataFrame(found, columns=['task', 'metric', 'paper', 'ours', 'low', 'high'])
 
+# %% ../nbs/06_evaluation.ipynb #c202d17c
 COLUMNS = {'demo': 'demo', 'paper_protocol': "real data, the paper's protocol", 'unseen_artists': 'real data, unseen artists'}
 
 def beside_paper(
@@ -370,12 +453,13 @@ def beside_paper(
     unseen_artists:pd.DataFrame|None=None, # The same from real data, artists unseen
 )->pd.DataFrame: # For each metric the paper's value and ours
     "The paper's results table with ours beside it."
-    given = {'paper': PAPER} | {title: (frame if frame is not None else PAPER.iloc[:0]).reindex_like(PAPER) for frame, title in zip([ours, paper_protocol, unseen_artists], COLUMNS.values())}
+    frames = [PAPER.iloc[:0] if frame is None else frame for frame in (ours, paper_protocol, unseen_artists)]
+    given = {'paper': PAPER} | {title: frame.reindex_like(PAPER) for frame, title in zip(frames, COLUMNS.values())}
     both = pd.concat(given, axis=1)
     return both.swaplevel(axis=1)[[(m, c) for m in PAPER for c in given]]
 
 # %% ../nbs/06_evaluation.ipynb #ce72bf7e
-NAMES = {'genres': 'genre classification', 'artists': 'artist prediction', 'likes': 'recommendation system'} # Our tasks and the rows of `PAPER`
+NAMES = {'genres': 'genre classification', 'artists': 'artist prediction', 'likes': 'recommendation system'} # Rows of `PAPER`
 
 def real_columns(
     record:dict, # What `benchmarks/evaluation_table.py` wrote
@@ -383,7 +467,10 @@ def real_columns(
 )->dict[str,pd.DataFrame]: # `paper_protocol` and `unseen_artists`, for `beside_paper`
     "The columns of real data; artists that training never saw cannot be predicted, so that cell stays empty."
     def column(by):
-        wanted = [(NAMES[task], 'accuracy' if r['metric'] == 'accuracy' else 'loss', r['value']) for task in NAMES for r in record.get(task, {'rows': []})['rows']
-                  if (r['by'], r['method']) == (by, method) and r['metric'] in ('accuracy', 'log_loss' if task == 'likes' else 'paper_loss')]
+        wanted = []
+        for task, title in NAMES.items():
+            metric = {'accuracy': 'accuracy', 'log_loss' if task == 'likes' else 'paper_loss': 'loss'}
+            wanted += [(title, metric[r['metric']], r['value']) for r in record.get(task, {'rows': []})['rows']
+                       if (r['by'], r['method']) == (by, method) and r['metric'] in metric]
         return pd.DataFrame(wanted, columns=['task', 'metric', 'value']).pivot(index='task', columns='metric', values='value')
     return {'paper_protocol': column('as it stands'), 'unseen_artists': column('artist')}
