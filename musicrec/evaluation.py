@@ -203,8 +203,9 @@ def predictions(
     runs, groups = {m: [] for m in methods}, None
     for seed in range(first_seed, first_seed + seeds):
         entrant = maker(t, target, seed, artists)
+        cuts = folds(t, by, k, seed, among=entrant.ids, classes=entrant.y)
         tell = lambda fold: say(f'{task}: seed {seed - first_seed + 1} of {seeds}, fold {fold + 1} of {k}')
-        both = _one_seed(entrant, methods, folds(t, by, k, seed, among=entrant.ids), by, tell)
+        both = _one_seed(entrant, methods, cuts, by, tell)
         for m, p in both.items(): runs[m].append((entrant.y[p.index].to_numpy(), p.to_numpy()))
         groups = _group(t, by).reindex(next(iter(both.values())).index)
     return runs, groups

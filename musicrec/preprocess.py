@@ -208,14 +208,25 @@ def _sides(sizes, shares, rng):
     return side
 
 # %% ../nbs/02_preprocess.ipynb #ab11ef41
+def _by_class(classes, rng):
+    "Track numbers in random order within each class, the classes in random order too."
+    order = rng.permutation(len(classes))
+    return order[np.argsort(rng.permutation(classes.max() + 1)[classes[order]], kind='stable')]
+
 def _even_sides(classes, shares, rng):
-    "A side for each track: tracks stand in random order within their class, and every stretch of the row has each side's share."
+    "A side for each track: tracks stand in a row by class, every stretch of which has each side's share."
     n, rest = len(classes), shares[1] + shares[2]
     steps = lambda n, share: np.diff(np.floor(np.arange(n + 1) * share + .5)) > 0
-    place, side, order = steps(n, rest).astype(int), np.empty(n, int), rng.permutation(n)
+    place, side = steps(n, rest).astype(int), np.empty(n, int)
     if rest: place[place == 1] += steps(place.sum(), shares[2] / rest)
-    side[order[np.argsort(rng.permutation(classes.max() + 1)[classes[order]], kind='stable')]] = place
+    side[_by_class(classes, rng)] = place
     return side
+
+def _even_folds(classes, k, rng):
+    "A fold for each track, dealt in turns along the same row."
+    fold_ = np.empty(len(classes), int)
+    fold_[_by_class(classes, rng)] = np.arange(len(classes)) % k
+    return fold_
 
 # %% ../nbs/02_preprocess.ipynb #a74ed75c
 def _balanced_sides(groups, classes, shares, rng):
@@ -356,15 +367,25 @@ class _Draw:
 
     def even_sides(self, shares, seed, classes):
         "A side for each track, drawn by home groups so that each side has its share of every class."
+        codes, rng = self._codes(classes), np.random.default_rng(seed)
+        if codes.max() == 0: return self.sides(shares, seed)
+        return (_even_sides(codes, shares, rng) if self.by == 'track'
+                else _balanced_sides(self.home, codes, shares, rng)[self.home])
+
+    def even_folds(self, k, seed, classes):
+        "A fold for each track, drawn by home groups; each has its share of every class as far as groups allow."
+        codes, rng, shares = self._codes(classes), np.random.default_rng(seed), np.full(k, 1 / k)
+        if self.by == 'track': return _even_folds(codes, k, rng)
+        fold_ = _balanced_sides(self.home, codes, shares, rng)[self.home]
+        return fold_ if len(np.unique(fold_)) == k else self.sides(shares, seed)
+
+    def _codes(self, classes):
+        "A number for each track's class, by default its main genre."
         if classes is None:
             genres = self.t.track_genres.assign(track_id=self.t.track_genres.track_id.map(self.best))
             label = _main_genre(genres.drop_duplicates(['track_id', 'genre', 'source']))
         else: label = pd.Series(classes).dropna().groupby(self.best).first()
-        codes = pd.factorize(label.reindex(self.ids).to_numpy(object), use_na_sentinel=False)[0]
-        if codes.max() == 0: return self.sides(shares, seed)
-        rng = np.random.default_rng(seed)
-        return (_even_sides(codes, shares, rng) if self.by == 'track'
-                else _balanced_sides(self.home, codes, shares, rng)[self.home])
+        return pd.factorize(label.reindex(self.ids).to_numpy(object), use_na_sentinel=False)[0]
 
     def time_sides(self, shares):
         "A side for each track, the newest for the test; -1 where the date is missing, or too coarse to say."
@@ -413,7 +434,8 @@ def folds(
     k:int=5, # How many test sides
     seed:int=0,
     valid:float=.1, # Share of the training tracks kept for validation
-    among=None # Track ids to split; all by default
+    among=None, # Track ids to split; all by default
+    classes:pd.Series|None=None # Class of each track, indexed by `track_id`, whose proportions all test sides keep
 )->Iterator[Split]:
     "`k` splits whose test sides cover all recordings once."
     if by == 'time':
@@ -423,7 +445,7 @@ def folds(
     if not 2 <= k <= n:
         raise InputError(
             f'{len(draw.ids)} recordings in {n} groups cannot be cut into {k} folds. Give 2 to {n}.')
-    fold_ = draw.sides(np.full(k, 1 / k), [seed, 3])
+    fold_ = draw.sides(np.full(k, 1 / k), [seed, 3]) if classes is None else draw.even_folds(k, [seed, 3], classes)
     for i in range(k):
         side = np.full(len(draw.ids), 2)
         side[fold_ != i] = draw.sides([1 - valid, valid], [seed, 4, i], fold_ != i)

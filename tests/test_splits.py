@@ -2,6 +2,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from musicrec.preprocess import Split, _balanced_sides, _dates, _even_sides, _sides, check_split, folds, leaks, split, track_groups
 from musicrec.tables import AUDIO, InputError, LeakError, Tables
@@ -108,6 +109,24 @@ def test_folds_follow_their_seed():
 @pytest.mark.parametrize("k", [1, 9])
 def test_folds_that_cannot_be_are_refused(k):
     with pytest.raises(InputError, match=f"8 groups cannot be cut into {k} folds. Give 2 to 8"): list(folds(T, "artist", k))
+
+
+@pytest.mark.parametrize("by", ["track", "artist"])
+def test_folds_share_out_rare_classes(by):
+    t = toy(200)
+    rare = pd.Series(np.arange(200) % 20 == 0, t.tracks.track_id)
+    some = list(folds(t, by, 5, seed=3, classes=rare))
+    assert sorted(i for s in some for i in s.test) == sorted(t.tracks.track_id)
+    assert sorted(int(rare[s.test].sum()) for s in some) == [2] * 5
+    assert [sides(s) for s in some] == [sides(s) for s in folds(t, by, 5, seed=3, classes=rare)]
+
+
+def test_a_model_without_opinion_ranks_by_chance_over_all_folds():
+    t = toy(90)
+    rare, said = pd.Series(np.arange(90) % 10 == 0, t.tracks.track_id), []
+    for s in folds(t, k=5, classes=rare): said.append(pd.Series(rare[[*s.train, *s.valid]].mean(), s.test))
+    said = pd.concat(said)
+    assert roc_auc_score(rare[said.index], said.round(6)) == pytest.approx(.5, abs=.06)
 
 
 def test_as_many_folds_as_groups_may_be(): assert [len(s.test) for s in folds(T, "artist", 8)] == [3] * 8 and len(list(folds(T, "artist", 2))) == 2
