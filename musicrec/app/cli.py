@@ -17,8 +17,10 @@ __all__ = ['app', 'READ', 'HomeOption', 'reproduce_command', 'evaluate_command',
 # %% ../../nbs/app/cli.ipynb #3bddcaf6
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False,
                   rich_markup_mode=None,
-                  help='Music recommendation from artist and track embeddings: offline, private, with reasons.')
+                  help='Music recommendation from artist and track embeddings: offline, private, with '
+                       'reasons.')
 
+# %% ../../nbs/app/cli.ipynb #609d5a7e
 def _version(show:bool):
     if show:
         from musicrec import __version__
@@ -47,7 +49,8 @@ def reproduce_command(
     if not quiet: typer.echo(f'\nWritten to {out}: open {out/"report.html"}')
 
 # %% ../../nbs/app/cli.ipynb #e46dcd33
-_TEACH = {'hetrec', 'mpd', 'related', 'graphml', 'jspf', 'xspf', 'features'} # Kinds of files that hold lists of artists, or how they sound
+# Kinds of files that hold lists of artists, or how they sound
+_TEACH = {'hetrec', 'mpd', 'related', 'graphml', 'jspf', 'xspf', 'features'}
 
 def _collections():
     "Collections on this computer that artist vectors may be learned from: what to load, and where it lies, by name."
@@ -64,15 +67,18 @@ def _collections():
         if kinds & _TEACH or (place/'manifest.json').exists(): found[place.name] = place, place
     return found
 
+# %% ../../nbs/app/cli.ipynb #9a77af75
 def _unlabelled(t, task, listener=None):
-    "`t` without what says the same as the labels in question: for likes the listener's own playlists, saved tracks and artists, for genres those of artists."
+    """`t` without what says the same as the labels in question: for likes the listener's own playlists,
+    saved tracks and artists, for genres those of artists."""
     if task == 'genres': return t.replace(artists=t.artists.assign(genres=None))
     own = t.playlists.playlist_id[t.playlists.owner_is_me.fillna(False).astype(bool)]
+    others = (t.listener_artists.listener_id != listener).to_numpy()
     return t.replace(playlists=t.playlists[~t.playlists.playlist_id.isin(own)],
                      playlist_tracks=t.playlist_tracks[~t.playlist_tracks.playlist_id.isin(own)],
-                     listener_artists=t.listener_artists[(
-                         t.listener_artists.listener_id != listener).to_numpy()])
+                     listener_artists=t.listener_artists[others])
 
+# %% ../../nbs/app/cli.ipynb #b1a3e5a6
 def _others(names, data, task, say, listener=None):
     "Collections that artist vectors may be learned from, by name."
     from musicrec.collect import load_tables
@@ -89,13 +95,15 @@ def _others(names, data, task, say, listener=None):
         if n == data or here == place or here in place.parents or place in here.parents: continue
         o = load_tables(what)
         labelled = o.preferences if task == 'likes' else o.track_genres
-        if len(labelled): say(f'{n} carries labels and teaches nothing')
-        elif len((o := _unlabelled(o, task,
-                                   listener)).playlist_tracks) + len(o.listener_artists) + len(o.similar_artists) + len(o.audio_features):
-            others[n] = o
+        if len(labelled):
+            say(f'{n} carries labels and teaches nothing')
+            continue
+        o = _unlabelled(o, task, listener)
+        if any(map(len, (o.playlist_tracks, o.listener_artists, o.similar_artists, o.audio_features))): others[n] = o
     say(f'artist vectors from: {", ".join(others) or "none"}')
     return others
 
+# %% ../../nbs/app/cli.ipynb #eb669f83
 READ = 20_000_000 # Artists in lists that the paper's word2vec reads at most, some minutes
 
 def _artists(t, task, others, methods, say):
@@ -104,27 +112,44 @@ def _artists(t, task, others, methods, say):
     own = []
     if task == 'likes': own = [_unlabelled(t, task, listener_of(t))]
     vectors = {}
-    for m, how in [('default', 'ppmi')] + [('paper', 'paper')] * (
-        task == 'likes' and 'paper' in (methods or ['paper'])):
-        say(f'learning artist vectors for {m}' + ', with fewer passes if the lists are long (at most '
-                                                 f'{READ:,} artists are read)' * (m == 'paper'))
+    both = task == 'likes' and 'paper' in (methods or ['paper'])
+    for m, how in [('default', 'ppmi')] + [('paper', 'paper')] * both:
+        long = f', with fewer passes if the lists are long (at most {READ:,} artists are read)'
+        say(f'learning artist vectors for {m}' + long * (m == 'paper'))
         vectors[m] = transfer_artists(t, [*own, *others.values()], how, most=READ)
     return {m: v for m, v in vectors.items() if v is not None}
 
 # %% ../../nbs/app/cli.ipynb #f76ab975
+def _to_evaluate(task, path, label):
+    "The tables under test; for ranking also a plain table of listeners and artists."
+    from musicrec.collect import load_tables
+    from musicrec.evaluation import read_pairs
+    if task == 'ranking' and Path(path).expanduser().is_file() and (t := read_pairs(path)) is not None:
+        return t
+    return load_tables(path, label=label) if label else load_tables(path)
+
+# %% ../../nbs/app/cli.ipynb #1abf6e7f
+def _write_rows(file, rows, **about):
+    "Write scores as JSON, whole or not at all."
+    from musicrec.tables import atomic_path
+    plain = [{k: None if v != v else v for k, v in r.items()} for r in rows.to_dict('records')]
+    with atomic_path(file) as new:
+        new.write_text(json.dumps({'schema': 1} | about | {'rows': plain}, indent=1), encoding='utf-8')
+
+# %% ../../nbs/app/cli.ipynb #525d654d
 @app.command('evaluate')
 def evaluate_command(
     task:Annotated[str, typer.Argument(help='likes, genres, artists or ranking.')],
     path:Annotated[str, typer.Argument(help='demo, synthetic, an open set, or a file of your own.')],
     by:Annotated[str, typer.Option(help='What is new in the test set: track, artist, album or playlist. '
-                                        'For ranking: what is ranked, or playlist for whom.')]='track',
+                                   'For ranking: what is ranked, or playlist for whom.')]='track',
     folds:Annotated[int, typer.Option(
         min=2, help='Parts; in ranking one of so many of every list is hidden.')]=5,
     seeds:Annotated[int, typer.Option(min=1)]=5,
     label:Annotated[Optional[str], typer.Option(help='Column with likes and dislikes.')]=None,
-    vectors_from:Annotated[str, typer.Option(help='Open sets that teach artist vectors for likes and '
-                                                  'genres, by their lists or by how artists sound: names '
-                                                  'with commas, all or none.')]='all',
+    vectors_from:Annotated[str, typer.Option(
+        help='Open sets that teach artist vectors for likes and genres, by their lists or by how artists '
+             'sound: names with commas, all or none.')]='all',
     methods:Annotated[Optional[str], typer.Option(help='Names with commas; all by default.')]=None,
     json_file:Annotated[Optional[Path], typer.Option('--json', help='Write the rows here.')]=None,
     quiet:Annotated[bool, typer.Option('--quiet', help='Print the rows alone.')]=False,
@@ -140,34 +165,19 @@ def evaluate_command(
     t = _to_evaluate(task, path, label)
     for note in t.notes: say(note)
     taught = task in ('likes', 'genres') # artists are predicted from audio alone, lists rank themselves
-    others = (_others(vectors_from, path, task, say, listener_of(t) if task == 'likes' else None) if taught
-              else {})
-    rows = evaluate(task, t, by, folds, seeds, names, artists=_artists(t, task, others, names, say) if taught
-                    else None, say=say)
+    others = _others(vectors_from, path, task, say, listener_of(t) if task == 'likes' else None) if taught else {}
+    artists = _artists(t, task, others, names, say) if taught else None
+    rows = evaluate(task, t, by, folds, seeds, names, artists=artists, say=say)
     if json_file:
         _write_rows(json_file, rows, task=task, by=by, data=path, n=len(t.tracks) or len(t.listener_artists),
                     vectors_from=list(others))
     typer.echo(rows.assign(**{c: rows[c].round(4) for c in ('value', 'low', 'high')}).to_string(index=False))
 
-def _to_evaluate(task, path, label):
-    "The tables under test; for ranking also a plain table of listeners and artists."
-    from musicrec.collect import load_tables
-    from musicrec.evaluation import read_pairs
-    if task == 'ranking' and Path(path).expanduser().is_file() and (t := read_pairs(path)) is not None:
-        return t
-    return load_tables(path, label=label) if label else load_tables(path)
-
-def _write_rows(file, rows, **about):
-    "Write scores as JSON, whole or not at all."
-    from musicrec.tables import atomic_path
-    plain = [{k: None if v != v else v for k, v in r.items()} for r in rows.to_dict('records')]
-    with atomic_path(file) as new:
-        new.write_text(json.dumps({'schema': 1} | about | {'rows': plain}, indent=1), encoding='utf-8')
-
 # %% ../../nbs/app/cli.ipynb #a2935c9e
-HomeOption = Annotated[Optional[Path], typer.Option('--home', help='Folder for library, cache and models; '
-                                                                   'by default MUSICREC_HOME, else your '
-                                                                   'user folders.')]
+HomeOption = Annotated[Optional[Path], typer.Option(
+    '--home', help='Folder for library, cache and models; by default MUSICREC_HOME, else your user folders.')]
+
+# %% ../../nbs/app/cli.ipynb #5eabe99b
 _WORDS = {'listens': 'plays', 'track_artists': None, 'playlist_tracks': 'playlist entries',
           'similar_artists': 'similar artists', 'audio_features': 'tracks with features',
           'track_genres': 'genres of tracks', 'listener_artists': 'artists of listeners',
@@ -178,6 +188,7 @@ def _gained(rows):
     words = [f'{n:,} {word}' for table, n in rows.items() if n > 0 and (word := _WORDS.get(table, table))]
     return 'new: ' + ', '.join(words) if words else 'nothing new'
 
+# %% ../../nbs/app/cli.ipynb #c8d06b40
 def _pieces(unit, label, notes):
     "The pieces of a unit, with progress; their notes are gathered."
     from musicrec.sources.readers import read_unit
@@ -203,10 +214,11 @@ def _import(library, path, label, say):
             for note in notes: say(f'  {note}')
     return wrong
 
+# %% ../../nbs/app/cli.ipynb #1922004f
 @app.command('import')
 def import_command(
     paths:Annotated[list[Path], typer.Argument(help="Files, ZIPs or folders: Spotify's privacy export, "
-                                                    "Exportify, playlists, tables of features and others.")],
+                                               "Exportify, playlists, tables of features and others.")],
     label:Annotated[Optional[str],
                     typer.Option(help='Column with likes and dislikes, in a table of features.')]=None,
     home:HomeOption=None,
@@ -286,6 +298,22 @@ app.add_typer(auth_app, name='auth')
 app.add_typer(collect_app, name='collect')
 
 # %% ../../nbs/app/cli.ipynb #30b9a9c9
+def _fail(line, code):
+    print(f'musicrec: {line}', file=sys.stderr)
+    return code
+
+# %% ../../nbs/app/cli.ipynb #a337d246
+def _say_error(e):
+    "What to print for an exception, and the exit code; a bug shows its traceback."
+    from musicrec.tables import MusicrecError, ServiceError
+    if isinstance(e, MusicrecError): return str(e), 1 if isinstance(e, ServiceError) else 2
+    if hasattr(e, 'format_message') and hasattr(e, 'exit_code'):
+        return f'{e.format_message()} Try musicrec --help.', 2
+    if isinstance(e, OSError):
+        return f'{e.filename or ""}: {e.strerror}. Check the path, its permissions and the space left.', 1
+    raise e
+
+# %% ../../nbs/app/cli.ipynb #a7c75303
 def _stop(signum, frame): raise KeyboardInterrupt
 
 def main(
@@ -297,17 +325,3 @@ def main(
     except (KeyboardInterrupt, typer.Abort): code = 130 # Typer itself turns Ctrl-C into this code
     except Exception as e: code = _fail(*_say_error(e))
     sys.exit(_fail('stopped; nothing was left half-done', 1) if code == 130 else code)
-
-def _fail(line, code):
-    print(f'musicrec: {line}', file=sys.stderr)
-    return code
-
-def _say_error(e):
-    "What to print for an exception, and the exit code; a bug shows its traceback."
-    from musicrec.tables import MusicrecError, ServiceError
-    if isinstance(e, MusicrecError): return str(e), 1 if isinstance(e, ServiceError) else 2
-    if hasattr(e, 'format_message') and hasattr(e, 'exit_code'):
-        return f'{e.format_message()} Try musicrec --help.', 2
-    if isinstance(e, OSError):
-        return f'{e.filename or ""}: {e.strerror}. Check the path, its permissions and the space left.', 1
-    raise e

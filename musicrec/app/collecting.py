@@ -13,17 +13,19 @@ __all__ = ['auth_app', 'collect_app', 'Home', 'Accept', 'Quiet', 'SOON', 'ASKED'
            'logout_command', 'run_command', 'resume_command', 'status_command', 'export_command', 'forget_service']
 
 # %% ../../nbs/app/collecting.ipynb #d425a8fa
-auth_app = typer.Typer(no_args_is_help=True, help='Log in to Spotify without a secret; everything else '
-                                                  'needs no account.')
-collect_app = typer.Typer(no_args_is_help=True, help='Collect similar artists, tracks and audio features '
-                                                     'from services, politely.')
+auth_app = typer.Typer(
+    no_args_is_help=True, help='Log in to Spotify without a secret; everything else needs no account.')
+collect_app = typer.Typer(
+    no_args_is_help=True, help='Collect similar artists, tracks and audio features from services, politely.')
 
-Home = Annotated[Optional[Path], typer.Option('--home', help='Folder for library, cache and models; by '
-                                                             'default MUSICREC_HOME, else your user folders.')]
+# %% ../../nbs/app/collecting.ipynb #bb2bf130
+Home = Annotated[Optional[Path], typer.Option(
+    '--home', help='Folder for library, cache and models; by default MUSICREC_HOME, else your user folders.')]
 Accept = Annotated[bool, typer.Option('--accept-spotify-terms',
                                       help="Say once that you have read what Spotify's terms ask of you.")]
 Quiet = Annotated[bool, typer.Option('--quiet', help='Print nothing but errors.')]
 
+# %% ../../nbs/app/collecting.ipynb #0b8cdd25
 def _library(home):
     from musicrec.sources.library import Library
     return Library(home)
@@ -41,6 +43,7 @@ def _login(library):
     db = open_state(library.db)
     return pkce(db, clock_of(db), folder=library.home.config)
 
+# %% ../../nbs/app/collecting.ipynb #6fcfe415
 @auth_app.command('login')
 def login_command(
     browser:Annotated[bool, typer.Option(help='Open a browser, or only print the address.')]=True,
@@ -70,6 +73,7 @@ def login_status_command(home:Home=None):
                         "Then run `musicrec auth login`")
     if ends is None or over: raise typer.Exit(1)
 
+# %% ../../nbs/app/collecting.ipynb #33a51ef3
 @auth_app.command('logout')
 def logout_command(home:Home=None):
     "Delete the token on this computer."
@@ -100,6 +104,7 @@ def _crawl(library, plan, spotify, say):
         say(f'your login to Spotify ends on {iso(ends)[:10]}; `musicrec auth login` renews it')
     return c
 
+# %% ../../nbs/app/collecting.ipynb #46984e61
 def _finish(c, say):
     "Run, say what came of it, and leave with the code that fits."
     from musicrec.sources.crawl import seeds_known, summary
@@ -123,6 +128,7 @@ def _names(text):
         raise _wrong('playlists are a last resort. Name a service before them, as in deezer,playlists.')
     return names
 
+# %% ../../nbs/app/collecting.ipynb #dba7c482
 def _cost(c, say):
     "Print what a run costs."
     from musicrec.sources.crawl import estimate
@@ -130,13 +136,23 @@ def _cost(c, say):
         say(f'{name}: about {calls:,} call{"s" * (calls != 1)}, {minutes:,.0f} min')
     if not any(name == 'spotify' for name, *_ in some): say('spotify: 0 calls')
 
+# %% ../../nbs/app/collecting.ipynb #df2cb15a
+def _check_providers(c, say):
+    "Raise if a service that the plan names is not set up."
+    if missing := [n for n in c.plan.similar if n in ASKED and not c[n]]:
+        raise _wrong(f'{missing[0]} is not set up. For lastfm set LASTFM_API_KEY; for spotify log in '
+                     'first with `musicrec auth login`.')
+    if 'labs' in c.plan.similar and not c['musicbrainz']:
+        say('labs knows artists by MusicBrainz ids alone. Set MUSICREC_CONTACT to a mail or '
+            'web address of yours, and MusicBrainz is asked for them')
+
 # %% ../../nbs/app/collecting.ipynb #40e34274
 @collect_app.command('run')
 def run_command(
     similar:Annotated[str, typer.Option(help='Who is asked for similar artists, first one first: deezer, '
-                                             'labs, lastfm, spotify; and playlists, your own.')]='deezer',
-    fill:Annotated[bool, typer.Option('--fill', help='Ask the next one about artists with too few, not '
-                                                     'only about those with none.')]=False,
+                                        'labs, lastfm, spotify; and playlists, your own.')]='deezer',
+    fill:Annotated[bool, typer.Option(
+        '--fill', help='Ask the next one about artists with too few, not only about those with none.')]=False,
     min_similar:Annotated[int, typer.Option(min=1, help='Neighbours that a kept artist should know.')]=20,
     min_tracks:Annotated[int, typer.Option(min=1, help='Tracks wanted of each kept artist.')]=100,
     max_artists:Annotated[int, typer.Option(min=1, help='Artists to keep.')]=5_000,
@@ -147,8 +163,8 @@ def run_command(
                       typer.Option(min=0, help='Stop after this long; resume goes on.')]=None,
     isrc:Annotated[bool, typer.Option(
         '--isrc', help='Ask Deezer for the ISRC of each track: one call each.')]=False,
-    genres:Annotated[bool, typer.Option('--genres', help='Ask MusicBrainz for genres (needs '
-                                                         'MUSICREC_CONTACT).')]=False,
+    genres:Annotated[bool, typer.Option(
+        '--genres', help='Ask MusicBrainz for genres (needs MUSICREC_CONTACT).')]=False,
     albums:Annotated[bool, typer.Option('--spotify-albums',
                                         help='Take missing tracks from Spotify, within its daily budget.')]=False,
     features:Annotated[bool, typer.Option(help='Ask for audio features.')]=True,
@@ -169,12 +185,7 @@ def run_command(
     with _library(home) as library:
         if accept: accept_terms(db := open_state(library.db), clock_of(db), True)
         c = _crawl(library, plan, spotify, _say(quiet))
-        if missing := [n for n in plan.similar if n in ASKED and not c[n]]:
-            raise _wrong(f'{missing[0]} is not set up. For lastfm set LASTFM_API_KEY; for spotify log in '
-                         'first with `musicrec auth login`.')
-        if 'labs' in plan.similar and not c['musicbrainz']:
-            _say(quiet)('labs knows artists by MusicBrainz ids alone. Set MUSICREC_CONTACT to a mail or '
-                        'web address of yours, and MusicBrainz is asked for them')
+        _check_providers(c, _say(quiet))
         _cost(c, _say(quiet))
         if not dry_run: _finish(c, _say(quiet))
 
@@ -193,6 +204,7 @@ def resume_command(home:Home=None, quiet:Quiet=False):
         plan = Plan(**known | {'similar': tuple(known['similar'])})
         _finish(_crawl(library, plan, note(db, 'spotify'), _say(quiet)), _say(quiet))
 
+# %% ../../nbs/app/collecting.ipynb #1c825ec7
 @collect_app.command('status')
 def status_command(home:Home=None):
     "Say where a collection stands, what was asked today and what is blocked; asks nobody."

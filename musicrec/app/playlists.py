@@ -20,6 +20,7 @@ def track_link(
     namespace, kind, key = (track_id.split(':', 2) + ['', ''])[:3]
     return f'https://open.spotify.com/{kind}/{key}' if namespace == 'spotify' else f'urn:musicrec:{track_id}'
 
+# %% ../../nbs/app/playlists.ipynb #0ed55db0
 def jspf(
     recommendations:pd.DataFrame, # From `Recommender.recommend`
     title:str='Recommended'
@@ -29,6 +30,7 @@ def jspf(
                'annotation': r.because} for r in recommendations.itertuples()]
     return {'playlist': {'title': title, 'creator': 'musicrec', 'track': tracks}}
 
+# %% ../../nbs/app/playlists.ipynb #4bf88707
 def write_jspf(recommendations:pd.DataFrame, file, title:str='Recommended')->Path:
     "Write recommendations as a JSPF playlist."
     with atomic_path(file) as new:

@@ -15,14 +15,21 @@ __all__ = ['STYLE', 'text', 'html_table', 'figure', 'page']
 STYLE = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8881; --sim: #b35900 }
 body { font: 16px/1.55 system-ui, sans-serif; max-width: 54rem; margin: 2rem auto; padding: 0 1rem }
-h1 { margin-bottom: .2rem } h2 { margin-top: 2.4rem; border-bottom: 1px solid var(--line); padding-bottom: .2rem }
-table { border-collapse: collapse; margin: 1rem 0; font-size: .92rem } th, td { padding: .3rem .7rem; text-align: right; border-bottom: 1px solid var(--line); vertical-align: top }
-th { font-weight: 600 } td:first-child, th:first-child, td.text, th.text { text-align: left } tr.simulated td { background: var(--soft) }
-figure { margin: 1.4rem 0; } figure img { max-width: 100%; background: #fff; border-radius: 4px } figcaption { font-size: .92rem }
-.sim { color: var(--sim); font-weight: 600 } .wide { overflow-x: auto } footer { margin-top: 3rem; font-size: .85rem; border-top: 1px solid var(--line); padding-top: .6rem }
+h1 { margin-bottom: .2rem } \
+h2 { margin-top: 2.4rem; border-bottom: 1px solid var(--line); padding-bottom: .2rem }
+table { border-collapse: collapse; margin: 1rem 0; font-size: .92rem } \
+th, td { padding: .3rem .7rem; text-align: right; border-bottom: 1px solid var(--line); vertical-align: top }
+th { font-weight: 600 } \
+td:first-child, th:first-child, td.text, th.text { text-align: left } \
+tr.simulated td { background: var(--soft) }
+figure { margin: 1.4rem 0; } \
+figure img { max-width: 100%; background: #fff; border-radius: 4px } figcaption { font-size: .92rem }
+.sim { color: var(--sim); font-weight: 600 } .wide { overflow-x: auto } \
+footer { margin-top: 3rem; font-size: .85rem; border-top: 1px solid var(--line); padding-top: .6rem }
 @media (prefers-color-scheme: dark) { :root { --sim: #ffb15c } }
 """
 
+# %% ../../nbs/app/report.ipynb #733f09b0
 def text(
     value # Anything from data
 )->str:
@@ -30,6 +37,7 @@ def text(
     if pd.isna(value): return ''
     return f'{value:.3f}' if isinstance(value, float) else html.escape(str(value))
 
+# %% ../../nbs/app/report.ipynb #2996470b
 def html_table(
     frame:pd.DataFrame,
     words=(), # Columns that hold text, set to the left
@@ -39,9 +47,8 @@ def html_table(
     css = {c: ' class="text"' if c in words else '' for c in frame}
     head = ''.join(f'<th scope="col"{css[c]}>{text(c)}</th>' for c in frame)
     rows = zip(frame.itertuples(index=False), simulated if len(simulated) else [False] * len(frame))
-    body = ''.join(f'<tr{" class=simulated" if sim else ""}>'
-                   + ''.join(f'<td{css[c]}>{text(v)}</td>' for c, v in zip(frame, r)) + '</tr>'
-                   for r, sim in rows)
+    cells = lambda r: ''.join(f'<td{css[c]}>{text(v)}</td>' for c, v in zip(frame, r))
+    body = ''.join(f'<tr{" class=simulated" if sim else ""}>{cells(r)}</tr>' for r, sim in rows)
     return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 # %% ../../nbs/app/report.ipynb #64c458f4
@@ -52,8 +59,10 @@ def figure(
 )->str:
     "A figure with its image inside the page."
     data = base64.b64encode(Path(png).read_bytes()).decode()
-    return f'<figure><img alt="{html.escape(alt)}" src="data:image/png;base64,{data}"><figcaption>{html.escape(caption)}</figcaption></figure>'
+    return (f'<figure><img alt="{html.escape(alt)}" src="data:image/png;base64,{data}">'
+            f'<figcaption>{html.escape(caption)}</figcaption></figure>')
 
+# %% ../../nbs/app/report.ipynb #057fc9d3
 def page(
     title:str,
     sections:list[tuple[str,str]], # Heading and HTML of each
@@ -62,9 +71,9 @@ def page(
     "A whole page; its policy forbids every request."
     body = ''.join(f'<section><h2>{html.escape(h)}</h2>{b}</section>' for h, b in sections)
     policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-    return ('<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" '
-            'content="width=device-width, initial-scale=1">'
-            '<meta http-equiv="Content-Security-Policy" '
-            f'content="{policy}"><title>{html.escape(title)}</title><style>{STYLE}</style></head>'
-            f'<body><h1>{html.escape(title)}</h1>{note}{body}<footer>Made by '
-            'musicrec.</footer></body></html>\n')
+    return ('<!doctype html><html lang="en"><head><meta charset="utf-8">'
+            '<meta name="viewport" content="width=device-width, initial-scale=1">'
+            f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+            f'<title>{html.escape(title)}</title><style>{STYLE}</style></head>'
+            f'<body><h1>{html.escape(title)}</h1>{note}{body}'
+            '<footer>Made by musicrec.</footer></body></html>\n')

@@ -29,6 +29,7 @@ __all__ = ['FILES', 'CAPTIONS', 'check_folder', 'table_beside', 'write_report', 
 FILES = ([f'figure_{i}.{kind}' for i in range(1, 6) for kind in ('png', 'svg')]
          + ['table.csv', 'metrics.json', 'recommendations.csv', 'playlist.jspf', 'report.html'])
 
+# %% ../../nbs/app/reproduce.ipynb #94e2abab
 def check_folder(
     folder # Where a run is to be written
 )->Path:
@@ -43,8 +44,8 @@ def check_folder(
         raise input_error(folder, f'holds files that are not ours ({", ".join(foreign[:3])})',
                           'Choose another folder with --out, or move them.')
     try:
-        ours = json.loads(
-            (folder/'metrics.json').read_text(encoding='utf-8')).get('made_by') == 'musicrec reproduce'
+        record = json.loads((folder/'metrics.json').read_text(encoding='utf-8'))
+        ours = record.get('made_by') == 'musicrec reproduce'
     except (OSError, ValueError, AttributeError): ours = False
     if not ours:
         raise input_error(folder, 'was not written by an earlier run',
@@ -59,6 +60,7 @@ def _collect(data, seed):
     if not len(t.preferences): t = simulate(t, Simulation(seed=seed))
     return t, bool((t.preferences.source == 'simulated').any())
 
+# %% ../../nbs/app/reproduce.ipynb #64729619
 def _save(ax, folder, number):
     "A figure as PNG and SVG, without dates, so that the same run gives the same files."
     import matplotlib.pyplot as plt
@@ -66,6 +68,7 @@ def _save(ax, folder, number):
         ax.figure.savefig(folder/f'figure_{number}.{kind}', metadata=meta)
     plt.close(ax.figure)
 
+# %% ../../nbs/app/reproduce.ipynb #c6b27f25
 def _not_run(reason):
     "A figure that says why there is none."
     import matplotlib.pyplot as plt
@@ -80,54 +83,57 @@ def _encoder(t, target, seed, epochs):
     try: return TrackEncoder(target=target, loss='paper', seed=seed, max_epochs=epochs).fit(t)
     except InputError as e: return str(e)
 
+# %% ../../nbs/app/reproduce.ipynb #fd287160
 def _draw_encoder(encoder, what):
     if isinstance(encoder, str): return _not_run(encoder)
     return plot_network(encoder.net_, ['audio features', 'track embedding', what], 'softmax')
 
+# %% ../../nbs/app/reproduce.ipynb #c50636d0
 def _score(task, t, folds, seed, artists, say):
     "Runs and groups of one task, or the reason why it cannot be run on these tables."
     try: return predictions(task, t, 'track', folds, 1, artists=artists, say=say, first_seed=seed)
     except InputError as e: return str(e)
 
 # %% ../../nbs/app/reproduce.ipynb #8a0fa213
+def _bands(scored):
+    "ROC curves of the recommenders; the majority's is chance."
+    return ({} if isinstance(scored['likes'], str)
+            else roc_bands({m: r for m, r in scored['likes'][0].items() if m != 'majority'}))
+
+# %% ../../nbs/app/reproduce.ipynb #bd9555dd
+def _plain(frame):
+    "Rows as dictionaries that JSON can hold."
+    return [{k: None if pd.isna(v) else round(v, 6) if isinstance(v, float) else v for k, v in r.items()}
+            for r in frame.to_dict('records')]
+
+# %% ../../nbs/app/reproduce.ipynb #24f39723
+def _best(t, who):
+    "The best possible AUC for a simulated listener."
+    truth = t.truth_likes[['listener_id', 'track_id', 'probability']]
+    mine = t.preferences[t.preferences.listener_id == who].merge(truth, on=['listener_id', 'track_id'])
+    return round(best_auc(mine.probability), 4)
+
+# %% ../../nbs/app/reproduce.ipynb #5db20cf0
 def _record(t, data, seed, scored, simulated, who):
     "Everything a run measured, as plain data."
     rows, table = [], []
     for task, name in NAMES.items():
         if isinstance(scored[task], str):
-            table.append(
-                pd.DataFrame({'task': name, 'metric': list(PAPER), 'paper': PAPER.loc[name].to_list()}))
+            table.append(pd.DataFrame({'task': name, 'metric': list(PAPER), 'paper': PAPER.loc[name].to_list()}))
             continue
         runs, groups = scored[task]
         rows.append(rows_of(runs, TASKS[task][2], groups).assign(task=task))
         table.append(paper_rows(name, runs['paper'], groups))
-    table = pd.concat(table, ignore_index=True).assign(data=str(data),
-                                                       simulated=lambda d: simulated
-                                                       & (d.task == NAMES['likes']))
+    table = pd.concat(table, ignore_index=True)
+    table = table.assign(data=str(data), simulated=simulated & (table.task == NAMES['likes']))
+    columns = ['task', 'method', 'metric', 'value', 'low', 'high', 'seeds']
     return {'schema': 1, 'made_by': 'musicrec reproduce', 'task': 'reproduce', 'by': 'track',
             'data': str(data), 'seed': seed, 'n': len(t.tracks), 'vectors_from': [],
             'classes': {task: s[0]['paper'][0][1].shape[1]
                         for task, s in scored.items() if not isinstance(s, str)},
             'not_run': {task: s for task, s in scored.items() if isinstance(s, str)},
             'best_auc': _best(t, who) if simulated else None, 'roc': _bands(scored),
-            'rows': _plain(pd.concat(rows)[['task', 'method', 'metric', 'value', 'low', 'high', 'seeds']]
-                           if rows else pd.DataFrame()), 'table': _plain(table)}
-
-def _bands(scored):
-    "ROC curves of the recommenders; the majority's is chance."
-    return ({} if isinstance(scored['likes'], str)
-            else roc_bands({m: r for m, r in scored['likes'][0].items() if m != 'majority'}))
-
-def _plain(frame):
-    "Rows as dictionaries that JSON can hold."
-    return [{k: None if pd.isna(v) else round(v, 6) if isinstance(v, float) else v for k, v in r.items()}
-            for r in frame.to_dict('records')]
-
-def _best(t, who):
-    "The best possible AUC for a simulated listener."
-    mine = t.preferences[t.preferences.listener_id == who].merge(
-        t.truth_likes[['listener_id', 'track_id', 'probability']], on=['listener_id', 'track_id'])
-    return round(best_auc(mine.probability), 4)
+            'rows': _plain(pd.concat(rows)[columns] if rows else pd.DataFrame()), 'table': _plain(table)}
 
 # %% ../../nbs/app/reproduce.ipynb #3f0e1985
 def table_beside(
@@ -135,18 +141,18 @@ def table_beside(
 )->pd.DataFrame: # The paper's table, ours with interval, and what guessing reaches
     "The table that people read: paper, ours, majority and chance."
     t = pd.DataFrame(record['table'])
-    rows, task = pd.DataFrame(record['rows'], columns=['task', 'method', 'metric', 'value']), {
-        v: k for k, v in NAMES.items()}
+    rows = pd.DataFrame(record['rows'], columns=['task', 'method', 'metric', 'value'])
+    task = t.task.map({v: k for k, v in NAMES.items()})
     base = rows[(rows.method == 'majority') & (rows.metric == 'accuracy')].set_index('task').value
     ours = [f'{r.ours:.3f} [{r.low:.3f}, {r.high:.3f}]' if pd.notna(r.ours) else ''
             for r in t.reindex(columns=['ours', 'low', 'high']).itertuples()]
     is_accuracy = t.metric == 'accuracy'
-    out = pd.DataFrame(
-        {'task': t.task, 'metric': t.metric, 'paper': t.paper, f'ours ({Path(record["data"]).name})': ours,
-                        'majority': t.task.map(task).map(base).where(is_accuracy).astype(float),
-         'chance': (1 / t.task.map(task).map(pd.Series(record['classes'], dtype=float))).where(is_accuracy),
-                        'likes': np.where(t.simulated.astype(bool), 'simulated', '')})
-    return out
+    classes = pd.Series(record['classes'], dtype=float)
+    return pd.DataFrame({
+        'task': t.task, 'metric': t.metric, 'paper': t.paper, f'ours ({Path(record["data"]).name})': ours,
+        'majority': task.map(base).where(is_accuracy).astype(float),
+        'chance': (1 / task.map(classes)).where(is_accuracy),
+        'likes': np.where(t.simulated.astype(bool), 'simulated', '')})
 
 # %% ../../nbs/app/reproduce.ipynb #32266eed
 CAPTIONS = {
@@ -161,58 +167,50 @@ CAPTIONS = {
     5: ('ROC curves of like or dislike on unseen tracks.',
         'Curves of true against false positive rate for every method, above the diagonal of chance.')}
 
+# %% ../../nbs/app/reproduce.ipynb #878fd18f
 def _note(record, simulated):
     "Which numbers are real and which are not, in one paragraph."
+    best = (f'Whoever knew the true chances would reach an AUC of {record["best_auc"]:.3f}.'
+            if record['best_auc'] else '')
+    made_up = ', made up too in a synthetic world' if record['data'] == 'synthetic' else ''
     sim = ('<p><span class="sim">Simulated listening:</span> nobody\'s real likes come with these data, so '
            'listeners were made up from a seed. The rows of the recommendation system (shaded), figure 5, '
            'the recommendations and the playlist depend on them and say nothing about people. '
-           + (f'Whoever knew the true chances would reach an AUC of {record["best_auc"]:.3f}.'
-              if record['best_auc'] else '') + '</p>') if simulated else ''
-    real = ('<p>Genre classification, artist prediction and figure 1 use the tracks and features as they are'
-            + (', made up too in a synthetic world' if record['data'] == 'synthetic' else '') + '.</p>')
-    return f'<p>Data: {text(record["data"])}, {record["n"]:,} recordings, seed {record["seed"]}.</p>{sim}{real}'
+           f'{best}</p>') if simulated else ''
+    return (f'<p>Data: {text(record["data"])}, {record["n"]:,} recordings, seed {record["seed"]}.</p>{sim}'
+            '<p>Genre classification, artist prediction and figure 1 use the tracks and features as they '
+            f'are{made_up}.</p>')
 
-def write_report(record:dict, recommendations:pd.DataFrame, folder:Path, simulated:bool)->Path:
-    "Write `report.html` from a run's record and figures."
+# %% ../../nbs/app/reproduce.ipynb #5f08e6c8
+def _sections(record, recommendations, folder, simulated):
+    "Heading and HTML of each part of the page."
     table = table_beside(record)
     missing = ''.join(f'<p>{text(NAMES[t])} was not run: {text(why)}</p>'
                       for t, why in record['not_run'].items())
     scores = pd.DataFrame(record['rows']).rename(columns={'seeds': 'runs'})
+    shaded = (scores.task == 'likes').tolist() if simulated and len(scores) else ()
     mark = ' (simulated listening)' if simulated else ''
-    sections = [("The paper's table and ours",
-                 html_table(table, ['task', 'metric', 'likes'], (table.likes == 'simulated').tolist())
-                 + '<p>Ours is the paper\'s recipe on unseen tracks, duplicates merged, with 95 % '
-                   'intervals; losses in nats.</p>' + missing),
-                ('Ten recommendations' + mark,
-                 html_table(recommendations.head(10)[['rank', 'title', 'artist', 'score', 'because']],
-                            ['title', 'artist', 'because'])),
-                ('Figures',
-                 ''.join(figure(folder/f'figure_{i}.png', f'Figure {i}. {caption}'
-                                + (mark if i == 5 else ''), alt) for i, (caption, alt) in CAPTIONS.items())),
-                ('All scores', html_table(scores, ['task', 'method', 'metric'],
-                                          (scores.task == 'likes').tolist() if simulated and len(scores)
-                                          else ()))]
-    file = folder/'report.html'
+    figures = [figure(folder/f'figure_{i}.png', f'Figure {i}. {caption}' + (mark if i == 5 else ''), alt)
+               for i, (caption, alt) in CAPTIONS.items()]
+    return [("The paper's table and ours",
+             html_table(table, ['task', 'metric', 'likes'], (table.likes == 'simulated').tolist())
+             + '<p>Ours is the paper\'s recipe on unseen tracks, duplicates merged, with 95 % '
+               'intervals; losses in nats.</p>' + missing),
+            ('Ten recommendations' + mark,
+             html_table(recommendations.head(10)[['rank', 'title', 'artist', 'score', 'because']],
+                        ['title', 'artist', 'because'])),
+            ('Figures', ''.join(figures)),
+            ('All scores', html_table(scores, ['task', 'method', 'metric'], shaded))]
+
+# %% ../../nbs/app/reproduce.ipynb #17233c0e
+def write_report(record:dict, recommendations:pd.DataFrame, folder:Path, simulated:bool)->Path:
+    "Write `report.html` from a run's record and figures."
+    file, sections = folder/'report.html', _sections(record, recommendations, folder, simulated)
     file.write_text(page('musicrec: the paper, reproduced', sections, _note(record, simulated)),
                     encoding='utf-8')
     return file
 
 # %% ../../nbs/app/reproduce.ipynb #81a2ed9b
-def reproduce(
-    data='demo', # `demo`, `synthetic`, an open set, a path, or `Tables`
-    out='reproduction', # Folder to write
-    seed:int=0,
-    quick:bool=False, # Two folds and few passes, to see whether everything runs
-    say=print # Told each stage's result
-)->dict: # What was measured, as in `metrics.json`
-    "Run all stages on one collection and write figures, table, scores, recommendations, playlist and report."
-    out = check_folder(out)
-    matplotlib.use('agg')
-    use_style()
-    with atomic_path(out) as folder:
-        folder.mkdir()
-        return _run(data, folder, seed, quick, say)
-
 def _stages(say):
     "A function that reports a stage when it is done, with its time."
     state = {'number': 0, 'since': time.perf_counter()}
@@ -223,36 +221,12 @@ def _stages(say):
     return done
 
 # %% ../../nbs/app/reproduce.ipynb #eacb1a11
-def _run(data, folder, seed, quick, say):
-    done = _stages(say)
-    t, simulated = _collect(data, seed)
-    for note in t.notes: say(note)
-    who = listener_of(t)
-    done('collect', f'{len(t.tracks):,} recordings, {len(t.artists):,} artists'
-         + (', simulated listeners' if simulated else ''))
-    _save(plot_correlations(t), folder, 1)
-    done('analysis', 'figure 1')
-    cut = split(t, seed=seed)
-    done('preprocess', f'{len(cut.train):,} / {len(cut.valid):,} / {len(cut.test):,} recordings to train, '
-                       'validate, test')
-    artists = _artist_vectors(t, who, seed, quick)
-    done('artist2vec', f"{len(artists['paper']):,} artists, {50 if quick else 250} passes of word2vec, and "
-                       "the closed form" if artists else 'no lists of artists, so no vectors')
-    encoders = {target: _encoder(t, target, seed, 30 if quick else 200) for target in ('artist', 'genre')}
-    for number, (target, encoder) in enumerate(encoders.items(), 2):
-        _save(_draw_encoder(encoder, target + 's'), folder, number)
-    done('track embeddings', ', '.join(f'{target}: {len(e.classes_)} classes'
-                                       for target, e in encoders.items() if not isinstance(e, str)) + '; figures 2, 3')
-    recommendations = _recommend(t, who, artists, encoders, seed, folder)
-    done('recommender', f'{len(recommendations)} recommendations for {who!r}; figure 4')
-    return _evaluate(t, data, seed, quick, artists, recommendations, simulated, who, folder, done, say)
-
 def _artist_vectors(t, who, seed, quick):
     "Vectors by the paper's recipe and by ours, from everybody's lists but the listener's own."
     corpus = sentences(t, leave_out=[who])
     if not corpus: return {}
-    return {'paper': Artist2Vec(method='paper', seed=seed, epochs=10 if quick
-                                else 50).fit(corpus).embeddings_,
+    paper = Artist2Vec(method='paper', seed=seed, epochs=10 if quick else 50)
+    return {'paper': paper.fit(corpus).embeddings_,
             'default': Artist2Vec(seed=seed).fit(corpus).embeddings_}
 
 # %% ../../nbs/app/reproduce.ipynb #d9ece41f
@@ -269,6 +243,15 @@ def _recommend(t, who, artists, encoders, seed, folder):
     write_jspf(recommendations, folder/'playlist.jspf', f'musicrec: for {who}')
     return recommendations
 
+# %% ../../nbs/app/reproduce.ipynb #924d5e39
+def _tell(record, recommendations, simulated, who, say):
+    "Print the table and the first recommendations."
+    say('\n' + table_beside(record).to_string(index=False, na_rep='', float_format='{:.3f}'.format))
+    say(f'\nFirst ten for {who!r}' + (' (simulated listening)' if simulated else ''))
+    for r in recommendations.head(10).itertuples():
+        say(f'{r.rank:>3}. {r.artist} – {r.title}  [{r.score:.3f}]\n     because {r.because}')
+
+# %% ../../nbs/app/reproduce.ipynb #79468aef
 def _evaluate(t, data, seed, quick, artists, recommendations, simulated, who, folder, done, say):
     "Score every task on unseen tracks; write figure 5, table, scores and report."
     k = 2 if quick else 5
@@ -277,14 +260,51 @@ def _evaluate(t, data, seed, quick, artists, recommendations, simulated, who, fo
     _save(_not_run(scored['likes']) if isinstance(scored['likes'], str) else plot_roc(_bands(scored), note),
           folder, 5)
     record = _record(t, 'tables' if isinstance(data, Tables) else data, seed, scored, simulated, who)
-    write_csv(pd.DataFrame(record['table'],
-                           columns=['task', 'metric', 'paper', 'ours', 'low', 'high', 'data', 'simulated']),
-              folder/'table.csv')
+    columns = ['task', 'metric', 'paper', 'ours', 'low', 'high', 'data', 'simulated']
+    write_csv(pd.DataFrame(record['table'], columns=columns), folder/'table.csv')
     (folder/'metrics.json').write_text(json.dumps(record, indent=1), encoding='utf-8')
     write_report(record, recommendations, folder, simulated)
     done('evaluation', f'{k} folds, figure 5, table, report')
-    say('\n' + table_beside(record).to_string(index=False, na_rep='', float_format='{:.3f}'.format))
-    say(f'\nFirst ten for {who!r}' + (' (simulated listening)' if simulated else ''))
-    for r in recommendations.head(10).itertuples():
-        say(f'{r.rank:>3}. {r.artist} – {r.title}  [{r.score:.3f}]\n     because {r.because}')
+    _tell(record, recommendations, simulated, who, say)
     return record
+
+# %% ../../nbs/app/reproduce.ipynb #6f6740c4
+def _run(data, folder, seed, quick, say):
+    done = _stages(say)
+    t, simulated = _collect(data, seed)
+    for note in t.notes: say(note)
+    who = listener_of(t)
+    done('collect', f'{len(t.tracks):,} recordings, {len(t.artists):,} artists'
+         + (', simulated listeners' if simulated else ''))
+    _save(plot_correlations(t), folder, 1)
+    done('analysis', 'figure 1')
+    cut = split(t, seed=seed)
+    done('preprocess', f'{len(cut.train):,} / {len(cut.valid):,} / {len(cut.test):,} recordings to train, '
+         'validate, test')
+    artists = _artist_vectors(t, who, seed, quick)
+    done('artist2vec', f"{len(artists['paper']):,} artists, {50 if quick else 250} passes of word2vec, and "
+         "the closed form" if artists else 'no lists of artists, so no vectors')
+    encoders = {target: _encoder(t, target, seed, 30 if quick else 200) for target in ('artist', 'genre')}
+    for number, (target, encoder) in enumerate(encoders.items(), 2):
+        _save(_draw_encoder(encoder, target + 's'), folder, number)
+    done('track embeddings', ', '.join(f'{target}: {len(e.classes_)} classes'
+                                       for target, e in encoders.items() if not isinstance(e, str)) + '; figures 2, 3')
+    recommendations = _recommend(t, who, artists, encoders, seed, folder)
+    done('recommender', f'{len(recommendations)} recommendations for {who!r}; figure 4')
+    return _evaluate(t, data, seed, quick, artists, recommendations, simulated, who, folder, done, say)
+
+# %% ../../nbs/app/reproduce.ipynb #5203df63
+def reproduce(
+    data='demo', # `demo`, `synthetic`, an open set, a path, or `Tables`
+    out='reproduction', # Folder to write
+    seed:int=0,
+    quick:bool=False, # Two folds and few passes, to see whether everything runs
+    say=print # Told each stage's result
+)->dict: # What was measured, as in `metrics.json`
+    "Run all stages on one collection and write figures, table, scores, recommendations, playlist and report."
+    out = check_folder(out)
+    matplotlib.use('agg')
+    use_style()
+    with atomic_path(out) as folder:
+        folder.mkdir()
+        return _run(data, folder, seed, quick, say)
