@@ -16,42 +16,45 @@ __all__ = ['COLOURS', 'PAPER_MEASURES', 'PAPER_CORRELATIONS', 'use_style', 'meas
            'between_genres']
 
 # %% ../nbs/01_analysis.ipynb #54a9b17d
-COLOURS = ['#0072B2', '#E69F00', '#009E73', '#D55E00', '#CC79A7', '#56B4E9', '#F0E442', '#000000'] # Okabe and Ito: safe for colour-blind readers
+# Okabe and Ito: safe for colour-blind readers
+COLOURS = ['#0072B2', '#E69F00', '#009E73', '#D55E00', '#CC79A7', '#56B4E9', '#F0E442', '#000000']
 
 def use_style()->None:
     "Set the look of every figure in this book."
     sns.set_theme(style='ticks', palette=COLOURS,
                   rc={'figure.figsize': (5.5, 3.6), 'figure.dpi': 100, 'savefig.dpi': 150,
-                      'axes.spines.top': False,
-        'axes.spines.right': False, 'font.size': 9, 'axes.titlesize': 10, 'axes.labelsize': 9,
-                      'xtick.labelsize': 8, 'ytick.labelsize': 8, 'legend.frameon': False,
-        'svg.hashsalt': 'musicrec', 'font.family': 'DejaVu Sans'})
+                      'axes.spines.top': False, 'axes.spines.right': False, 'font.size': 9,
+                      'axes.titlesize': 10, 'axes.labelsize': 9, 'xtick.labelsize': 8,
+                      'ytick.labelsize': 8, 'legend.frameon': False, 'svg.hashsalt': 'musicrec',
+                      'font.family': 'DejaVu Sans'})
 
 # %% ../nbs/01_analysis.ipynb #e9091632
-_MEASURES = pd.DataFrame([('acousticness', 'confidence that the track is acoustic', '0–1', 0, 1),
-                          ('liveness', 'confidence that an audience is present', '0–1', 0, 1),
+# As Spotify documents them
+_MEASURES = pd.DataFrame([
+    ('acousticness', 'confidence that the track is acoustic', '0–1', 0, 1),
+    ('liveness', 'confidence that an audience is present', '0–1', 0, 1),
     ('danceability', 'fit for dancing', '0–1', 0, 1), ('energy', 'perceived intensity', '0–1', 0, 1),
-                          ('loudness', 'mean volume', 'dB', -60, 0),
-    ('speechiness', 'spoken words', '0–1', 0, 1),
-                          ('tempo', 'speed; 0 is read as missing', 'beats/min', 30, 260),
-                          ('valence', 'positivity: high is cheerful', '0–1', 0, 1),
+    ('loudness', 'mean volume', 'dB', -60, 0), ('speechiness', 'spoken words', '0–1', 0, 1),
+    ('tempo', 'speed; 0 is read as missing', 'beats/min', 30, 260),
+    ('valence', 'positivity: high is cheerful', '0–1', 0, 1),
     ('instrumentalness', 'confidence that nobody sings', '0–1', 0, 1),
-                          ('key', 'pitch class, C = 0; −1 is read as missing', 'semitone', 0, 11),
-                          ('mode', '1 major, 0 minor', 'class', 0, 1),
-    ('time_signature', 'beats in a bar', 'beats', 3, 7), ('duration_ms', 'length', 'ms', 0, 10**9),
-                          ('popularity', 'of the track, now, on Spotify', 'points', 0, 100)],
-    columns=['measure', 'meaning', 'unit', 'least', 'most']).set_index('measure') # As Spotify documents them
+    ('key', 'pitch class, C = 0; −1 is read as missing', 'semitone', 0, 11),
+    ('mode', '1 major, 0 minor', 'class', 0, 1), ('time_signature', 'beats in a bar', 'beats', 3, 7),
+    ('duration_ms', 'length', 'ms', 0, 10**9), ('popularity', 'of the track, now, on Spotify', 'points', 0, 100)],
+    columns=['measure', 'meaning', 'unit', 'least', 'most']).set_index('measure')
 
+# %% ../nbs/01_analysis.ipynb #1183b631
 def measures(
     t:Tables
 )->pd.DataFrame: # Measured columns, one row per track with features
     "The measures of every track, popularity included."
-    return t.audio()[[c for c in _MEASURES.index if c != 'popularity']].assign(
-        popularity=lambda d: t.tracks.set_index('track_id').popularity.reindex(d.index))
+    x = t.audio()[[c for c in _MEASURES.index if c != 'popularity']]
+    return x.assign(popularity=t.tracks.set_index('track_id').popularity.reindex(x.index))
 
+# %% ../nbs/01_analysis.ipynb #a7256ba3
 def describe_audio(
     t:Tables
-)->pd.DataFrame: # One row per measure: meaning, unit, documented range, lowest, median and highest value, shares missing, odd, and of the commonest value
+)->pd.DataFrame: # One row per measure: what it is, its values, and the shares missing, odd and commonest
     "A data card of the audio measures of any tables."
     x = measures(t).astype('float64')
     if x.empty: raise InputError('these tables have no audio features. Load a file that has them.')
@@ -82,9 +85,9 @@ PAPER_MEASURES = pd.DataFrame([
     ('speechiness', 'the closer the value of the attribute is to 1.0, the more exclusively spoken', ''),
     ('tempo', 'derived directly from the average duration of times', 'of beats'),
     ('time_signature', 'how many times each bar is repeated', 'how many beats a bar has'),
-    ('valence', 'Tracks with a low valence sound more positive', 'with a high valence: the paper\'s own '
-                                                                 '"musical positivity"')],
-                              columns=['measure', 'the paper says', 'it means']).set_index('measure')
+    ('valence', 'Tracks with a low valence sound more positive',
+     'with a high valence: the paper\'s own "musical positivity"')],
+    columns=['measure', 'the paper says', 'it means']).set_index('measure')
 
 # %% ../nbs/01_analysis.ipynb #7a97d163
 def correlations(
@@ -94,6 +97,7 @@ def correlations(
     x = measures(t).astype('float64').replace([np.inf, -np.inf], np.nan)
     return x[[c for c in x if x[c].nunique() > 1]].corr()
 
+# %% ../nbs/01_analysis.ipynb #7acb3b6a
 def plot_correlations(
     t:Tables, # Or a frame of numeric columns
     ax:plt.Axes|None=None # Where to draw; a new figure by default
@@ -110,12 +114,12 @@ def plot_correlations(
     return ax
 
 # %% ../nbs/01_analysis.ipynb #54664927
-PAPER_CORRELATIONS = pd.Series(
-    {('loudness', 'energy'): .82, ('popularity', 'loudness'): .36, ('popularity', 'danceability'): .26,
-     ('popularity', 'energy'): .25,
-                                ('valence', 'danceability'): .55, ('valence', 'energy'): .44,
-     ('valence', 'loudness'): .40}, name='paper')
+PAPER_CORRELATIONS = pd.Series({
+    ('loudness', 'energy'): .82, ('popularity', 'loudness'): .36, ('popularity', 'danceability'): .26,
+    ('popularity', 'energy'): .25, ('valence', 'danceability'): .55, ('valence', 'energy'): .44,
+    ('valence', 'loudness'): .40}, name='paper')
 
+# %% ../nbs/01_analysis.ipynb #ba7b04cd
 def _resampled(x, y, unit, n, rng):
     "`n` values of Pearson's r, units drawn anew each time."
     x, y = x - x.mean(), y - y.mean()
@@ -124,6 +128,7 @@ def _resampled(x, y, unit, n, rng):
     with np.errstate(divide='ignore', invalid='ignore'):
         return (xy - mx * my / m) / np.sqrt((xx - mx**2 / m) * (yy - my**2 / m))
 
+# %% ../nbs/01_analysis.ipynb #de4ba0a5
 def beside_paper_correlations(
     t:Tables,
     n:int=300, # Bootstrap draws
@@ -176,14 +181,13 @@ def redundancy(
             f'{len(x)} tracks without gaps are too few for {x.shape[1]} measures. Give more tracks.')
     r = x.corr()
     def foretold(c, by):
-        return float(np.clip(r.loc[c, by] @ np.linalg.pinv(r.loc[by, by], hermitian=True) @ r.loc[by, c], 0,
-                             1))
+        r2 = r.loc[c, by] @ np.linalg.pinv(r.loc[by, by], hermitian=True) @ r.loc[by, c]
+        return float(np.clip(r2, 0, 1))
     explained = {c: foretold(c, [d for d in r if d != c]) for c in r}
-    return pd.DataFrame(
-        {'kept': [c in AUDIO for c in r],
-         'vif': [1 / (1 - e) if e < 1 - 1e-9 else np.inf for e in explained.values()],
-                         'r2_from_kept': [foretold(c, [d for d in AUDIO if d in r and d != c]) for c in r]},
-                         index=list(r)).sort_values('vif', ascending=False)
+    vif = [1 / (1 - e) if e < 1 - 1e-9 else np.inf for e in explained.values()]
+    from_kept = [foretold(c, [d for d in AUDIO if d in r and d != c]) for c in r]
+    return pd.DataFrame({'kept': [c in AUDIO for c in r], 'vif': vif, 'r2_from_kept': from_kept},
+                        index=list(r)).sort_values('vif', ascending=False)
 
 # %% ../nbs/01_analysis.ipynb #0f2ea632
 def plot_by_genre(
@@ -208,6 +212,16 @@ def plot_by_genre(
         ax.set(title=c, yticks=range(len(q)), yticklabels=q.index)
     return fig
 
+# %% ../nbs/01_analysis.ipynb #bd163c81
+def _eta2(v, unit, genre, shape, draws):
+    "Share of the variance of `v` between genres: of the data first, then of each draw of units."
+    cell = unit * shape[1] + genre
+    m, s, q = (np.bincount(cell, w, np.prod(shape)).reshape(shape) for w in (np.ones(len(v)), v, v * v))
+    w = np.vstack([np.ones(len(m)), draws])
+    M, S, Q = w @ m, w @ s, (w @ q).sum(1)
+    whole = Q - S.sum(1)**2 / M.sum(1)
+    return ((S**2 / np.maximum(M, 1)).sum(1) - S.sum(1)**2 / M.sum(1)) / whole
+
 # %% ../nbs/01_analysis.ipynb #e988adcb
 def between_genres(
     t:Tables,
@@ -222,19 +236,12 @@ def between_genres(
                 right_index=True))
     unit = pd.factorize(x.track_id.map(main_artists(t)).astype('str').fillna(x.track_id))[0]
     genre, names = pd.factorize(x.genre)
-    draws = np.random.default_rng(seed).multinomial(unit.max() + 1,
-                                                    np.full(unit.max() + 1, 1 / (unit.max() + 1)), n)
+    even = np.full(unit.max() + 1, 1 / (unit.max() + 1))
+    draws = np.random.default_rng(seed).multinomial(len(even), even, n)
     rows = {}
-    for c in measures(t):
+    for c in [c for c in measures(t) if x[c].nunique() > 1]:
         known = x[c].notna().to_numpy()
-        if x[c].nunique() < 2: continue
         v = x[c].to_numpy()[known] - x[c].mean()
-        cell = unit[known] * len(names) + genre[known]
-        m, s, q = (np.bincount(cell, w, (unit.max() + 1) * len(names))
-                   .reshape(-1, len(names)) for w in (np.ones(len(v)), v, v * v))
-        w = np.vstack([np.ones(len(m)), draws])
-        M, S, Q = w @ m, w @ s, (w @ q).sum(1)
-        whole = Q - S.sum(1)**2 / M.sum(1)
-        eta = ((S**2 / np.maximum(M, 1)).sum(1) - S.sum(1)**2 / M.sum(1)) / whole
+        eta = _eta2(v, unit[known], genre[known], (len(even), len(names)), draws)
         rows[c] = (eta[0], *np.quantile(eta[1:], [.025, .975]))
     return pd.DataFrame(rows, ['eta2', 'low', 'high']).T.sort_values('eta2', ascending=False)

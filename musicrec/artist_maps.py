@@ -30,6 +30,16 @@ def spread_names(
             fit.append(i)
     return fit
 
+# %% ../nbs/03b_artist_maps.ipynb #e945c9a1
+def _write_names(ax, place, names, show):
+    "Names of the ids to show, where there is room."
+    wide, high = np.ptp(place.to_numpy(), axis=0) / (110, 45)
+    called = [names.get(i, i) for i in show]
+    for i in spread_names(place.loc[show].to_numpy(), called, wide, high):
+        ax.annotate(called[i], place.loc[show[i]], fontsize=6.5, ha='center', va='bottom', xytext=(0, 2),
+                    textcoords='offset points')
+
+# %% ../nbs/03b_artist_maps.ipynb #2e8d3e06
 def plot_map(
     e:Embeddings,
     labels:pd.Series, # A label for each id to be shown
@@ -52,11 +62,7 @@ def plot_map(
     ax.scatter(*xy.T, s=7, color='.8', lw=0)
     for c, l in enumerate(often):
         ax.scatter(*xy[(label == l).to_numpy()].T, s=14, color=plt.cm.tab10(c), lw=0, label=l)
-    show, (wide, high) = [i for i in show if i in place.index], np.ptp(xy, axis=0) / (110, 45)
-    called = [names.get(i, i) for i in show]
-    for i in spread_names(place.loc[show].to_numpy(), called, wide, high):
-        ax.annotate(called[i], place.loc[show[i]], fontsize=6.5, ha='center', va='bottom', xytext=(0, 2),
-                    textcoords='offset points')
+    _write_names(ax, place, names, [i for i in show if i in place.index])
     ax.set(xticks=[], yticks=[], title=note)
     ax.spines[:].set_visible(False)
     ax.legend(fontsize=7, loc='upper left', bbox_to_anchor=(1, 1), frameon=False, markerscale=1.5)

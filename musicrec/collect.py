@@ -28,9 +28,10 @@ __all__ = ['AUDIO', 'TABLES', 'OPEN_SETS', 'InputError', 'LeakError', 'Library',
 def data_folder()->Path|None:
     "Where the shipped data lie: inside the installed package or beside it in a checkout; None if they were removed."
     package = Path(musicrec.__file__).parent
-    return next((d for d in (package/'data', package.parent/'data') if (d/'spotify_by_genre.parquet')
-                 .exists()), None)
+    places = package/'data', package.parent/'data'
+    return next((d for d in places if (d/'spotify_by_genre.parquet').exists()), None)
 
+# %% ../nbs/00_collect.ipynb #c9f7c689
 def _demo(seed=0, n_listeners=600):
     "Real tracks with simulated listeners; synthetic ones if the sample was removed."
     if not (folder := data_folder()): return synthetic(n_listeners=n_listeners, seed=seed)
@@ -42,11 +43,13 @@ def _read(some, **options):
     "The tables of some units, as one."
     return Tables.union(t for u in some for t in read_unit(u, **options))
 
+# %% ../nbs/00_collect.ipynb #d468ed3a
 def _joined(t, kinds):
     "Tables of several kinds of files, matched; and what follows from plays and playlists of one's own."
     if len(kinds) > 1: t = unify(once(t))
     return with_listening(t) if len(t.listens) or t.playlists.owner_is_me.fillna(False).any() else t
 
+# %% ../nbs/00_collect.ipynb #39681e3f
 def _path(path, strict=False, label=None, without=()):
     "Tables of a file, of a folder of files, or of a folder that `Tables.save` wrote."
     try: there = (path := Path(path).expanduser()).exists()
@@ -79,26 +82,30 @@ def _check_options(name, options):
     for k, v in options.items():
         if not isinstance(v, str) and v < 0: raise InputError(f'{name}: {k} is {v}. Give 0 or more.')
 
+# %% ../nbs/00_collect.ipynb #d8d723ef
+def _left(n, without):
+    why = "; Spotify's terms forbid training on what its API gives" if 'spotify_api' in without else ''
+    return f"left out {n:,} rows of {', '.join(without)}{why}; load_tables(…, without=()) keeps them"
+
+# %% ../nbs/00_collect.ipynb #2bfd25ad
 NOT_FOR_TRAINING = ('spotify_api',) # Sources whose terms forbid training a model on their rows
 
 def left_out(t:Tables, without)->Tables:
     "`t` without the rows of some sources, which its notes then say."
     n = sum(int(f.source.isin(without).sum()) for f in t.frames().values())
     if not n: return t
-    kept = connected(
-        Tables(t.notes, **{name: f[~f.source.isin(without).to_numpy()] for name, f in t.frames().items()}))
+    others = {name: f[~f.source.isin(without).to_numpy()] for name, f in t.frames().items()}
+    kept = connected(Tables(t.notes, **others))
     return Tables([*kept.notes, _left(n, without)], **kept.frames())
 
-def _left(n, without):
-    why = "; Spotify's terms forbid training on what its API gives" if 'spotify_api' in without else ''
-    return f"left out {n:,} rows of {', '.join(without)}{why}; load_tables(…, without=()) keeps them"
-
+# %% ../nbs/00_collect.ipynb #86d45c35
 def _library(without):
     "What the listener imported and collected."
     with Library() as library:
         n, t = sum(k for s, k in library.sources().items() if s in without), library.tables(without)
     return Tables([*t.notes, _left(n, without)], **t.frames()) if n else t
 
+# %% ../nbs/00_collect.ipynb #dd3ea19c
 def load_tables(
     name_or_path='demo', # `demo`, `synthetic`, `library`, an open set, or a path
     *, strict:bool=False, # Raise at the first bad row?

@@ -42,6 +42,7 @@ def _manifest(t, folder):
     return {'made_by': f'musicrec {musicrec.__version__}', 'fetched': [dates[0], dates[-1]] if dates else [],
             'sources': {k: int(n) for k, n in dict(sources).items()}, 'sha256': files}
 
+# %% ../nbs/00a_services.ipynb #0c178f2e
 def export_tables(
     t:Tables,
     folder, # Replaced if it is an earlier export, refused if it holds anything else
@@ -49,8 +50,8 @@ def export_tables(
 )->Path:
     "Write tables, the wide table and a manifest: all of it or nothing."
     folder = Path(folder).expanduser()
-    if folder.exists() and not (folder/'manifest.json').exists() and (
-        not folder.is_dir() or any(folder.iterdir())):
+    full = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+    if full and not (folder/'manifest.json').exists():
         raise input_error(folder, 'holds files that are not an export of ours',
                           'Choose an empty or new folder.')
     with atomic_path(folder) as new:
