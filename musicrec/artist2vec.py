@@ -141,7 +141,8 @@ class Embeddings:
     def __len__(self): return len(self.ids)
     def __contains__(self, id): return id in self._row
     def __repr__(self):
-        return f'Embeddings({len(self):,} × {self.vectors.shape[1]}{f", {self.inferred.sum():,} inferred" if self.inferred.any() else ""})'
+        inferred = f', {self.inferred.sum():,} inferred' if self.inferred.any() else ''
+        return f'Embeddings({len(self):,} × {self.vectors.shape[1]}{inferred})'
 
     def vector(self, id:str)->np.ndarray:
         "The vector of one id."
@@ -735,8 +736,9 @@ def artist_inputs(
                      audio.index) if len(audio) else audio
     both = pd.concat([z, z**2], axis=1).clip(-9, 9) / 2
     sides = {'audio': both.set_axis(range(both.shape[1]), axis=1).assign(some=.5), 'genre': genres * 2.}
-    return pd.concat({k: v for k, v in sides.items() if len(v)},
-                     axis=1).fillna(0).astype('float32').sort_index() if len(audio) or len(genres) else pd.DataFrame()
+    if not len(audio) and not len(genres): return pd.DataFrame()
+    told = pd.concat({k: v for k, v in sides.items() if len(v)}, axis=1)
+    return told.fillna(0).astype('float32').sort_index()
 
 # %% ../nbs/03_artist2vec.ipynb #4bbe8eaf
 def _weights_by_length(e, vectors):

@@ -18,8 +18,8 @@ from ..tables import InputError, MusicrecError
 
 # %% auto #0
 __all__ = ['SERVICES', 'DAY', 'MISSES', 'BREAKER', 'iso', 'epoch', 'Clock', 'Pace', 'open_state', 'unit', 'note', 'clock_of',
-           'redact', 'cache_key', 'Blocked', 'ServiceError', 'Fault', 'decoded', 'retry_after', 'error_text', 'judge',
-           'answer', 'service_url', 'user_agent', 'Http', 'spent']
+           'redact', 'cache_key', 'Blocked', 'ServiceError', 'Fault', 'decoded', 'answer', 'retry_after', 'error_text',
+           'judge', 'service_url', 'user_agent', 'Http', 'spent']
 
 # %% ../../nbs/sources/http.ipynb #ab36b47b
 def iso(
@@ -197,6 +197,19 @@ def decoded(
         except (ValueError, RecursionError): response.decoded = None
     return response.decoded
 
+# %% ../../nbs/sources/http.ipynb #f20fe6ea
+def answer(
+    status:int=200,
+    text:str='{}',
+    url:str='',
+    headers=None
+)->requests.Response:
+    "A response made by hand: one from the cache, or an example."
+    r = requests.Response()
+    r.status_code, r._content, r.url, r.encoding = status, text.encode(), url, 'utf-8'
+    r.headers.update(headers or {})
+    return r
+
 # %% ../../nbs/sources/http.ipynb #9d69cb44
 def retry_after(
     headers, # Of a response
@@ -235,19 +248,6 @@ def judge(
     if status == 403: return Fault('closed', text or 'forbidden')
     if status >= 300: return Fault('refused', f'status {status} {text}'.strip())
     if decoded(response) is None: return Fault('again', 'the answer is not whole JSON')
-
-# %% ../../nbs/sources/http.ipynb #f20fe6ea
-def answer(
-    status:int=200,
-    text:str='{}',
-    url:str='',
-    headers=None
-)->requests.Response:
-    "A response made by hand: one from the cache, or an example."
-    r = requests.Response()
-    r.status_code, r._content, r.url, r.encoding = status, text.encode(), url, 'utf-8'
-    r.headers.update(headers or {})
-    return r
 
 # %% ../../nbs/sources/http.ipynb #16f05577
 SERVICES = { # address, requests a second, burst
