@@ -22,18 +22,20 @@ from .ranking import RANKERS, core, hold_out, inner, ranking_rows
 from .recommender import Recommender
 from .sources.files import blob_of, read_frame
 from .sources.rows import squeeze
-from .tables import InputError, NotFoundError, Tables, fold, input_error, main_artists
+from .tables import InputError, NotFoundError, Tables, fold, fold_title, input_error, main_artists
 from .track_embeddings import TrackEncoder, guess_majority, main_classes, targets
 
 # %% auto #0
-__all__ = ['PAPER', 'TASKS', 'ENTRANTS', 'METHODS', 'IMPLICIT', 'CELLS', 'ITEMS', 'SOUNDS', 'COLUMNS', 'NAMES', 'constant_loss',
-           'listener_of', 'predictions', 'rows_of', 'read_pairs', 'taste_pairs', 'rank_lists', 'evaluate',
-           'transfer_artists', 'roc_bands', 'plot_roc', 'paper_rows', 'beside_paper', 'real_columns']
+__all__ = ['PAPER', 'TASKS', 'ENTRANTS', 'METHODS', 'IMPLICIT', 'CELLS', 'ITEMS', 'SOUNDS', 'TOLD', 'COLUMNS', 'NAMES',
+           'constant_loss', 'listener_of', 'predictions', 'rows_of', 'read_pairs', 'taste_pairs', 'rank_lists',
+           'evaluate', 'transfer_artists', 'unlabelled', 'roc_bands', 'plot_roc', 'paper_rows', 'beside_paper',
+           'real_columns']
 
 # %% ../nbs/06_evaluation.ipynb #96293298
 __all__ = ['METRICS', 'METHODS', 'PAPER', 'TASKS', 'accuracy', 'auc', 'balanced_accuracy', 'beside_paper', 'brier', 'ece',
            'evaluate', 'interval', 'listener_of', 'log_loss', 'macro_f1', 'mrr', 'paper_loss', 'paper_rows', 'plot_roc',
-           'predictions', 'rank_lists', 'ranks', 'read_pairs', 'roc_bands', 'rows_of', 'taste_pairs', 'top_k', 'transfer_artists']
+           'predictions', 'rank_lists', 'ranks', 'read_pairs', 'roc_bands', 'rows_of', 'taste_pairs', 'top_k', 'transfer_artists',
+           'unlabelled']
 
 # %% ../nbs/06_evaluation.ipynb #6d23e872
 PAPER = pd.DataFrame({'loss': [.2062, .3743, .1270], 'accuracy': [.5334, .3151, .8334]},
@@ -403,6 +405,40 @@ def transfer_artists(
     mine = mine[mine.isin(set(e.ids))]
     rows = [e.row(n) for n in mine]
     return Embeddings(mine.index.tolist(), e.vectors[rows], None if e.weights is None else e.weights[rows], e.inferred[rows])
+
+# %% ../nbs/06_evaluation.ipynb #5782baa0
+TOLD = .2 # Share of labelled tracks in a playlist of another set, from which on it may have been made of the labels
+
+def _called(t, ids):
+    "Artist and title of tracks, folded, as one text."
+    names = main_artists(t).map(t.artists.drop_duplicates('artist_id').set_index('artist_id').name)
+    named = pd.DataFrame({'artist': names, 'title': t.tracks.drop_duplicates('track_id').set_index('track_id').title}).reindex(ids)
+    return [f'{fold(a)} - {fold_title(s)}' if isinstance(a, str) and isinstance(s, str) else None for a, s in zip(named.artist, named.title)]
+
+def _telling(t, task, tested, listener):
+    "Playlists of `t` that hold labelled tracks of `tested`, by id or name, more than may be."
+    if task == 'genres': labelled = tested.track_genres.track_id
+    else: labelled = tested.preferences.track_id[(tested.preferences.listener_id == listener).to_numpy()]
+    ids = pd.Index(t.playlist_tracks.track_id.unique())
+    hit = ids.isin(labelled) | pd.Index(_called(t, ids)).isin(pd.Index(_called(tested, labelled.unique())).dropna())
+    share = t.playlist_tracks.track_id.isin(ids[hit]).groupby(t.playlist_tracks.playlist_id).mean()
+    return share.index[share > (0 if t is tested else TOLD)]
+
+# %% ../nbs/06_evaluation.ipynb #360d6b1f
+def unlabelled(
+    t:Tables, # A collection that is to teach artist vectors
+    task:str, # `likes` or `genres`
+    tested:Tables|None=None, # Whose labels are in question; may be `t` itself
+    listener:str|None=None # Whose likes
+)->Tables:
+    "`t` without what says the same as the labels: own and telling playlists, own artists, genres of artists."
+    told = set() if tested is None or t.playlist_tracks.empty else set(_telling(t, task, tested, listener))
+    if task == 'genres': t = t.replace(artists=t.artists.assign(genres=None))
+    else: told |= set(t.playlists.playlist_id[t.playlists.owner_is_me.fillna(False).astype(bool)])
+    hers = (t.listener_artists.listener_id == listener).to_numpy() & (task == 'likes')
+    return t.replace(playlists=t.playlists[~t.playlists.playlist_id.isin(told)],
+                     playlist_tracks=t.playlist_tracks[~t.playlist_tracks.playlist_id.isin(told)],
+                     listener_artists=t.listener_artists[~hers])
 
 # %% ../nbs/06_evaluation.ipynb #af87ccf8
 def roc_bands(

@@ -4,6 +4,7 @@
 
 # %% ../nbs/02_preprocess.ipynb #6c3f5b3d
 from __future__ import annotations
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 import numpy as np
@@ -11,6 +12,7 @@ import pandas as pd
 from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import connected_components
 from sklearn.base import BaseEstimator
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from sklearn.utils.validation import check_is_fitted
 from .matching import recordings
 from .tables import AUDIO, InputError, LeakError, Tables, credits_of, fold, main_artists
@@ -208,25 +210,14 @@ def _sides(sizes, shares, rng):
     return side
 
 # %% ../nbs/02_preprocess.ipynb #ab11ef41
-def _by_class(classes, rng):
-    "Track numbers in random order within each class, the classes in random order too."
-    order = rng.permutation(len(classes))
-    return order[np.argsort(rng.permutation(classes.max() + 1)[classes[order]], kind='stable')]
-
 def _even_sides(classes, shares, rng):
     "A side for each track: tracks stand in a row by class, every stretch of which has each side's share."
     n, rest = len(classes), shares[1] + shares[2]
     steps = lambda n, share: np.diff(np.floor(np.arange(n + 1) * share + .5)) > 0
-    place, side = steps(n, rest).astype(int), np.empty(n, int)
+    place, side, order = steps(n, rest).astype(int), np.empty(n, int), rng.permutation(n)
     if rest: place[place == 1] += steps(place.sum(), shares[2] / rest)
-    side[_by_class(classes, rng)] = place
+    side[order[np.argsort(rng.permutation(classes.max() + 1)[classes[order]], kind='stable')]] = place
     return side
-
-def _even_folds(classes, k, rng):
-    "A fold for each track, dealt in turns along the same row."
-    fold_ = np.empty(len(classes), int)
-    fold_[_by_class(classes, rng)] = np.arange(len(classes)) % k
-    return fold_
 
 # %% ../nbs/02_preprocess.ipynb #a74ed75c
 def _balanced_sides(groups, classes, shares, rng):
@@ -374,10 +365,14 @@ class _Draw:
 
     def even_folds(self, k, seed, classes):
         "A fold for each track, drawn by home groups; each has its share of every class as far as groups allow."
-        codes, rng, shares = self._codes(classes), np.random.default_rng(seed), np.full(k, 1 / k)
-        if self.by == 'track': return _even_folds(codes, k, rng)
-        fold_ = _balanced_sides(self.home, codes, shares, rng)[self.home]
-        return fold_ if len(np.unique(fold_)) == k else self.sides(shares, seed)
+        codes, fold_ = self._codes(classes), np.full(len(self.ids), -1)
+        if np.bincount(codes).max() >= k: # scikit-learn wants one class at least with so many
+            kind = StratifiedKFold if self.by == 'track' else StratifiedGroupKFold
+            cut = kind(k, shuffle=True, random_state=int(np.random.default_rng(seed).integers(1 << 31)))
+            with warnings.catch_warnings():
+                warnings.simplefilter('ignore', UserWarning) # a class with fewer than k tracks is no fault
+                for i, (_, test) in enumerate(cut.split(codes, codes, self.home)): fold_[test] = i
+        return fold_ if len(np.unique(fold_)) == k else self.sides(np.full(k, 1 / k), seed)
 
     def _codes(self, classes):
         "A number for each track's class, by default its main genre."
@@ -427,6 +422,21 @@ def split(
     if by == 'time': return draw.checked(draw.time_sides(shares), seed)
     return draw.split(draw.even_sides(shares, [seed, 2], classes), seed)
 
+# %% ../nbs/02_preprocess.ipynb #ec470334
+def _with_validation(draw, test, valid, seed, name, tries=20):
+    "The split with this test side and the first drawn validation side of which anything is left, if any can be."
+    free = ~test
+    for i in range(tries):
+        side = np.full(len(draw.ids), 2)
+        side[~test] = 0
+        share = min(valid * (1 + i), .5) # of few groups a small share may be none
+        side[free] = draw.sides([1 - share, share], seed + [i] * (i > 0), free)
+        s = draw.split(side, name)
+        if not valid or (len(s.train) and len(s.valid)): return s
+        free = ~test & np.isin(draw.ids, [*s.train, *s.valid]) # what gave way to the test side would again
+        if free.sum() < 2: break
+    return s
+
 # %% ../nbs/02_preprocess.ipynb #02a45fe3
 def folds(
     t:Tables,
@@ -446,7 +456,4 @@ def folds(
         raise InputError(
             f'{len(draw.ids)} recordings in {n} groups cannot be cut into {k} folds. Give 2 to {n}.')
     fold_ = draw.sides(np.full(k, 1 / k), [seed, 3]) if classes is None else draw.even_folds(k, [seed, 3], classes)
-    for i in range(k):
-        side = np.full(len(draw.ids), 2)
-        side[fold_ != i] = draw.sides([1 - valid, valid], [seed, 4, i], fold_ != i)
-        yield draw.split(side, seed)
+    for i in range(k): yield _with_validation(draw, fold_ == i, valid, [seed, 4, i], seed)

@@ -9,7 +9,7 @@ import pytest
 from musicrec.app.cli import main
 from musicrec.artist2vec import Artist2Vec, sentences
 from musicrec.collect import AUDIO, MusicrecError, load_tables
-from musicrec.evaluation import ENTRANTS, METHODS, METRICS, PAPER, TASKS, beside_paper, constant_loss, evaluate, listener_of, paper_rows, predictions, rank_lists, read_pairs, taste_pairs, transfer_artists
+from musicrec.evaluation import ENTRANTS, METHODS, METRICS, PAPER, TASKS, beside_paper, constant_loss, evaluate, listener_of, paper_rows, predictions, rank_lists, read_pairs, taste_pairs, transfer_artists, unlabelled
 
 NAMED = {"accuracy", "balanced_accuracy", "macro_f1", "auc", "log_loss", "brier", "ece", "top10", "mrr", "ndcg@10", "ndcg@20", "recall@10", "recall@20", "coverage@20"}
 
@@ -306,17 +306,42 @@ def test_command_learns_from_collections_with_lists_never_from_labels_or_the_fil
     assert _others("all", str(data / "graph"), "likes", print) == {} == _others("all", str(data / "graph" / "a.csv"), "likes", print) == _others("none", "songs.csv", "likes", print)
 
 
-def test_own_playlists_and_genres_of_artists_teach_no_vectors_that_are_to_guess_them(world):
-    from musicrec.app.cli import _artists, _unlabelled
+def test_own_lists_and_genres_of_artists_teach_no_vectors_that_are_to_guess_them(world):
     credits = world.track_artists.drop_duplicates("track_id").head(40)
     mine = pd.DataFrame({"playlist_id": "me:saved", "track_id": credits.track_id, "position": range(40)})
     alone = world.replace(playlists=pd.DataFrame({"playlist_id": ["me:saved"], "owner_is_me": True}), playlist_tracks=mine, listener_artists=None, similar_artists=None)
-    assert transfer_artists(alone, [alone]) is not None and _artists(alone, "likes", {}, ["default"], print) == {}
+    assert transfer_artists(alone, [alone]) is not None and transfer_artists(alone, [unlabelled(alone, "likes")]) is None
     both = alone.replace(playlists=pd.DataFrame({"playlist_id": ["me:saved", "theirs"], "owner_is_me": [True, False]}), playlist_tracks=pd.concat([mine, mine.assign(playlist_id="theirs")]))
-    assert set(_unlabelled(both, "likes").playlist_tracks.playlist_id) == {"theirs"} and len(_unlabelled(both, "genres").playlist_tracks) == 80
+    assert set(unlabelled(both, "likes").playlist_tracks.playlist_id) == {"theirs"} and len(unlabelled(both, "genres").playlist_tracks) == 80
     hers = world.replace(listener_artists=pd.DataFrame({"listener_id": ["me", "other"], "artist_id": world.artists.artist_id[:2].tolist(), "source": "x", "weight": 1.}))
-    assert _unlabelled(hers, "likes", "me").listener_artists.listener_id.tolist() == ["other"]
-    assert _unlabelled(world.replace(artists=world.artists.assign(genres="pop")), "genres").artists.genres.isna().all()
+    assert unlabelled(hers, "likes", listener="me").listener_artists.listener_id.tolist() == ["other"]
+    assert unlabelled(world.replace(artists=world.artists.assign(genres="pop")), "genres").artists.genres.isna().all()
+
+
+def test_playlists_that_say_the_labels_teach_nothing_under_any_name(world):
+    credits = world.track_artists.drop_duplicates("track_id").head(60)
+    lists = pd.DataFrame({"playlist_id": np.repeat(["told", "mixed"], 30), "track_id": credits.track_id.to_numpy(), "position": np.tile(range(30), 2)})
+    labelled = [*lists.track_id[:30], *lists.track_id[30:35]]
+    tested = world.replace(playlist_tracks=lists, preferences=pd.DataFrame({"listener_id": "me", "track_id": labelled, "label": [1, 0] * 17 + [1]}))
+    assert unlabelled(tested, "likes", tested, "me").playlist_tracks.empty  # in the file itself no labelled track may be in a list
+    other = world.replace(playlist_tracks=lists)
+    assert set(unlabelled(other, "likes", tested, "me").playlist_tracks.playlist_id) == {"mixed"}  # five of thirty say little
+    new = {i: f"other:{i}" for i in world.tracks.track_id}
+    renamed = other.replace(**{n: f.assign(track_id=f.track_id.map(new)) for n, f in other.frames().items() if "track_id" in f})
+    assert set(unlabelled(renamed, "likes", tested, "me").playlist_tracks.playlist_id) == {"mixed"}  # the same tracks under other ids, known by name
+    genres = world.replace(track_genres=pd.DataFrame({"track_id": labelled, "genre": "pop", "source": "x"}))
+    assert set(unlabelled(renamed, "genres", genres).playlist_tracks.playlist_id) == {"mixed"}
+
+
+@pytest.mark.parametrize("lists", [2, 20])
+def test_coin_tosses_cannot_be_guessed_from_the_playlists_of_their_file(lists, labelled, capsys):
+    rng = np.random.default_rng(3)
+    toss = rng.integers(0, 2, 160)
+    frame = songs(160).assign(liked=toss, artist=[f"artist {i}" for i in range(160)], playlist_id=[f"list {t}{i % (lists // 2)}" for i, t in enumerate(toss)])
+    frame.to_csv("tossed.csv", index=False)
+    assert run("evaluate", "likes", "tossed.csv", "--by", "artist", "--folds", 3, "--seeds", 1, "--vectors-from", "none", "--methods", "default", "--json", "rows.json") == 0
+    found = {r["metric"]: r["value"] for r in json.loads((labelled / "rows.json").read_text())["rows"]}
+    assert .3 < found["auc"] < .7
 
 
 def test_baselines_that_look_at_the_artist_know_nothing_of_new_ones(world):

@@ -121,6 +121,13 @@ def test_folds_share_out_rare_classes(by):
     assert [sides(s) for s in some] == [sides(s) for s in folds(t, by, 5, seed=3, classes=rare)]
 
 
+def test_validation_is_drawn_again_where_all_of_it_gave_way():
+    t = toy(36, per_artist=6, shared=[(0, 6), (12, 18), (24, 30), (5, 13)])
+    for seed in range(12):
+        for s in folds(t, "artist", 3, seed):
+            assert len(s.valid) and len(s.train), (seed, s)
+
+
 def test_a_model_without_opinion_ranks_by_chance_over_all_folds():
     t = toy(90)
     rare, said = pd.Series(np.arange(90) % 10 == 0, t.tracks.track_id), []

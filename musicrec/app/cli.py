@@ -67,21 +67,11 @@ def _collections():
         if kinds & _TEACH or (place/'manifest.json').exists(): found[place.name] = place, place
     return found
 
-# %% ../../nbs/app/cli.ipynb #9a77af75
-def _unlabelled(t, task, listener=None):
-    """`t` without what says the same as the labels in question: for likes the listener's own playlists,
-    saved tracks and artists, for genres those of artists."""
-    if task == 'genres': return t.replace(artists=t.artists.assign(genres=None))
-    own = t.playlists.playlist_id[t.playlists.owner_is_me.fillna(False).astype(bool)]
-    others = (t.listener_artists.listener_id != listener).to_numpy()
-    return t.replace(playlists=t.playlists[~t.playlists.playlist_id.isin(own)],
-                     playlist_tracks=t.playlist_tracks[~t.playlist_tracks.playlist_id.isin(own)],
-                     listener_artists=t.listener_artists[others])
-
 # %% ../../nbs/app/cli.ipynb #b1a3e5a6
-def _others(names, data, task, say, listener=None):
+def _others(names, data, task, say, tested=None, listener=None):
     "Collections that artist vectors may be learned from, by name."
     from musicrec.collect import load_tables
+    from musicrec.evaluation import unlabelled
     from musicrec.tables import NotFoundError
     found = {} if names == 'none' else _collections()
     wanted = list(found) if names in ('all', 'none') else [n.strip() for n in names.split(',') if n.strip()]
@@ -98,7 +88,9 @@ def _others(names, data, task, say, listener=None):
         if len(labelled):
             say(f'{n} carries labels and teaches nothing')
             continue
-        o = _unlabelled(o, task, listener)
+        o = unlabelled(whole := o, task, tested, listener)
+        if lost := whole.playlist_tracks.playlist_id.nunique() - o.playlist_tracks.playlist_id.nunique():
+            say(f'{n}: {lost} playlists would give the labels away and teach nothing')
         if any(map(len, (o.playlist_tracks, o.listener_artists, o.similar_artists, o.audio_features))): others[n] = o
     say(f'artist vectors from: {", ".join(others) or "none"}')
     return others
@@ -108,9 +100,8 @@ READ = 20_000_000 # Artists in lists that the paper's word2vec reads at most, so
 
 def _artists(t, task, others, methods, say):
     "Artist vectors by method, from other sets and, for likes, from this one's other listeners."
-    from musicrec.evaluation import listener_of, transfer_artists
-    own = []
-    if task == 'likes': own = [_unlabelled(t, task, listener_of(t))]
+    from musicrec.evaluation import listener_of, transfer_artists, unlabelled
+    own = [unlabelled(t, task, t, listener_of(t))] if task == 'likes' else []
     vectors = {}
     both = task == 'likes' and 'paper' in (methods or ['paper'])
     for m, how in [('default', 'ppmi')] + [('paper', 'paper')] * both:
@@ -165,7 +156,8 @@ def evaluate_command(
     t = _to_evaluate(task, path, label)
     for note in t.notes: say(note)
     taught = task in ('likes', 'genres') # artists are predicted from audio alone, lists rank themselves
-    others = _others(vectors_from, path, task, say, listener_of(t) if task == 'likes' else None) if taught else {}
+    who = listener_of(t) if task == 'likes' else None
+    others = _others(vectors_from, path, task, say, t, who) if taught else {}
     artists = _artists(t, task, others, names, say) if taught else None
     rows = evaluate(task, t, by, folds, seeds, names, artists=artists, say=say)
     if json_file:
