@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 import musicrec.collect as collect
 from musicrec.collect import InputError, MusicrecError, NotFoundError, Tables, load_tables
+from musicrec.preprocess import split
 from musicrec.sources.simulate import best_auc
 from musicrec.tables import AUDIO, RANGES, TABLES, atomic_path, fold, track_names
 
@@ -278,6 +279,29 @@ def test_artist_given_by_id_is_the_same_as_guest_by_name(write):
 def test_track_under_several_genres_keeps_them_all(write):
     t = load_tables(write(pd.concat([songs(track_genre="pop"), songs(track_genre="rock")]))).validate()
     assert len(t.tracks) == 30 and t.track_genres.groupby("track_id").genre.agg(set).map(len).eq(2).all()
+
+
+def test_lists_in_cells_are_artists_and_a_split_by_artist_keeps_them_on_one_side(write):
+    names = [["A", "B"] if i % 5 else ["B"] for i in range(60)]
+    t = load_tables(write(songs(60, artist=[str(n) if i % 2 else json.dumps(n) for i, n in enumerate(names)])))
+    assert t.artists.name.tolist() == ["B", "A"] and len(t.track_artists) == sum(map(len, names))
+    frame = songs(60, artist=[f"['Band {i % 9}', 'Guest {i % 4}']" for i in range(60)])
+    t = load_tables(write(frame)).validate()
+    who = t.track_artists.groupby("track_id").artist_id.agg(set)
+    side = split(t, by="artist", seed=0)
+    assert not set().union(*who[list(side.train)]) & set().union(*who[list(side.test)])
+
+
+def test_files_that_number_their_rows_stay_apart(tmp_path):
+    for name in "ab":
+        numbered = {f"{kind}_id": range(6) for kind in ("track", "artist", "album", "playlist")}
+        songs(6, **numbered).assign(title=f"By {name}", artist=f"Band {name}").to_csv(tmp_path / f"{name}.csv", index=False)
+    t = load_tables(tmp_path).validate()
+    assert (len(t.tracks), len(t.artists), len(t.playlists), t.tracks.album_id.nunique()) == (12,) * 4
+    assert track_names(t).value_counts().to_dict() == {("By a", "Band a"): 6, ("By b", "Band b"): 6}
+    assert set(load_tables(tmp_path / "a.csv").tracks.track_id) < set(t.tracks.track_id) and t.find("Band a - By a")[0] == "file:track:a/0"
+    (tmp_path / "a.zip").write_bytes(packed({"a.csv": (tmp_path / "a.csv").read_bytes()}))
+    same_tables(load_tables(tmp_path / "a.zip"), load_tables(tmp_path / "a.csv"))
 
 
 @pytest.mark.parametrize("columns, chosen", [(dict(liked=1), "liked"), (dict(Like="no"), "Like"), (dict(target=0), "target"), (dict(label="True"), "label"),

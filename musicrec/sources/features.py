@@ -124,10 +124,10 @@ def known_source(
     return next((s for s, m in marks.items() if set(m.split()) <= there), 'file')
 
 # %% ../../nbs/sources/features.ipynb #6604ad4e
-def _playlists(track_id, frame, columns, source):
+def _playlists(track_id, frame, columns, source, where):
     "`playlists` and `playlist_tracks` of a file that names the playlist of each row."
     name = frame[columns['playlist_name']] if 'playlist_name' in columns else pd.NA
-    rows = pd.DataFrame({'playlist_id': namespaced(frame[columns['playlist_id']], 'playlist'),
+    rows = pd.DataFrame({'playlist_id': namespaced(frame[columns['playlist_id']], 'playlist', where=where),
                          'track_id': track_id, 'name': name})
     rows = rows.dropna(subset=['playlist_id']).drop_duplicates(['playlist_id', 'track_id'])
     rows['position'] = rows.groupby('playlist_id').cumcount()
@@ -148,10 +148,10 @@ def _preferences(track_id, labels, column, where):
                   f'{int((rows.label == 0).sum())} dislikes){left}')
 
 # %% ../../nbs/sources/features.ipynb #d6dc3e45
-def _tracks(frame, columns, values, track_id, source):
+def _tracks(frame, columns, values, track_id, source, where):
     "`tracks` and `audio_features` of a file's rows."
     text = lambda c: frame[columns[c]].astype('str') if c in columns else pd.NA
-    album = namespaced(frame[columns['album_id']], 'album') if 'album_id' in columns else pd.NA
+    album = namespaced(frame[columns['album_id']], 'album', where=where) if 'album_id' in columns else pd.NA
     tracks = pd.DataFrame({
         'track_id': track_id, 'title': text('title'), 'album_id': album, 'album_name': text('album_name'),
         'duration_ms': values.duration_ms.round() if 'duration_ms' in values else pd.NA,
@@ -175,9 +175,9 @@ def _needed(frame, columns, where):
                           f'{", ".join(map(str, frame))[:300]}.')
 
 # %% ../../nbs/sources/features.ipynb #77958e39
-def _track_ids(frame, columns, values):
+def _track_ids(frame, columns, values, where):
     "Ids of the rows; one without gets an id from its content."
-    ids = (namespaced(frame[columns['track_id']], 'track') if 'track_id' in columns
+    ids = (namespaced(frame[columns['track_id']], 'track', where=where) if 'track_id' in columns
            else pd.Series(pd.NA, index=frame.index, dtype='str'))
     if not ids.isna().any(): return ids
     content = pd.concat([frame[[columns[c] for c in ('artist', 'title') if c in columns]], values], axis=1)
@@ -185,17 +185,19 @@ def _track_ids(frame, columns, values):
     return ids.fillna(own.radd('row:track:').astype('str'))
 
 # %% ../../nbs/sources/features.ipynb #ed02f76a
-def _credits(frame, columns, track_id, source):
+def _credits(frame, columns, track_id, source, where):
     "`artists` and `track_artists`, where a file names artists."
     if 'artist' not in columns: return {}
-    given = (namespaced(frame[columns['artist_id']], 'artist').astype('object').map(lambda i: [i], na_action='ignore')
-             if 'artist_id' in columns else None)
+    given = None
+    if 'artist_id' in columns:
+        given = namespaced(frame[columns['artist_id']], 'artist', where=where).astype('object')
+        given = given.map(lambda i: [i], na_action='ignore')
     return credit_tables(track_id, frame[columns['artist']].map(split_artists), given, source)
 
 # %% ../../nbs/sources/features.ipynb #c6d895dc
 def feature_tables(
     frame:pd.DataFrame, # A file's rows
-    where:str='table', # Its name, for messages
+    where:str='table', # Its name, for messages and for ids that are numbers
     source:str|None=None, # What `source` columns say; recognised from the header by default
     label:str|None=None, # Column with likes and dislikes
     strict:bool=False # Refuse any bad row?
@@ -209,14 +211,14 @@ def feature_tables(
     labels, said = read_labels(frame[liked], where, strict) if liked else (None, [])
     notes += said
     frame, values = frame[keep].reset_index(drop=True), values[keep].reset_index(drop=True)
-    track_id = _track_ids(frame, columns, values)
-    tracks, features = _tracks(frame, columns, values, track_id, source)
-    out = dict(tracks=tracks, audio_features=features) | _credits(frame, columns, track_id, source)
+    track_id = _track_ids(frame, columns, values, where)
+    tracks, features = _tracks(frame, columns, values, track_id, source, where)
+    out = dict(tracks=tracks, audio_features=features) | _credits(frame, columns, track_id, source, where)
     if 'genre' in columns:
         genres = pd.DataFrame({'track_id': track_id, 'genre': frame[columns['genre']], 'source': source})
         out['track_genres'] = genres.dropna().drop_duplicates()
     if 'playlist_id' in columns:
-        out['playlists'], out['playlist_tracks'] = _playlists(track_id, frame, columns, source)
+        out['playlists'], out['playlist_tracks'] = _playlists(track_id, frame, columns, source, where)
     if labels is not None:
         out['preferences'], note = _preferences(track_id, labels[keep].reset_index(drop=True), liked, where)
         notes.append(note)

@@ -4,7 +4,7 @@
 
 # %% ../../nbs/sources/rows.ipynb #3dbb3c32
 from __future__ import annotations
-import hashlib, re
+import ast, hashlib, re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -14,8 +14,8 @@ from ..tables import AUDIO, NOT_FOUND, InputError, Tables, fold, input_error, ma
 
 # %% auto #0
 __all__ = ['squeeze', 'COLUMNS', 'MISSING', 'MAX_NAME', 'BATCH', 'TOLERATED', 'find_columns', 'numbers', 'text_of', 'texts',
-           'times', 'namespaced', 'digest', 'split_artists', 'name_id', 'name_track_ids', 'credit_tables',
-           'track_tables', 'listen_tables', 'batches', 'Tally', 'tolerate']
+           'times', 'stem', 'namespaced', 'digest', 'listed', 'split_artists', 'name_id', 'name_track_ids',
+           'credit_tables', 'track_tables', 'listen_tables', 'batches', 'Tally', 'tolerate']
 
 # %% ../../nbs/sources/rows.ipynb #ee4a6001
 _SPELLINGS = """
@@ -111,18 +111,32 @@ def times(
     when = pd.to_datetime(dates, errors='coerce', utc=True, format='ISO8601').fillna(counted)
     return when.where(when.dt.year.between(1970, 2100)).dt.strftime('%Y-%m-%dT%H:%M:%SZ').astype('str')
 
+# %% ../../nbs/sources/rows.ipynb #6747e153
+def stem(
+    where:str # A file's name for messages, folders and archives before it
+)->str:
+    "A file's name without endings; an archive that is called like what it holds is named once."
+    parts = [re.sub(r'(?<=.)\.\w{1,7}$', '', p) for p in re.split(r'[\\/]', where) if p]
+    return '/'.join(p for p, last in zip(parts, [None, *parts]) if p != last)
+
 # %% ../../nbs/sources/rows.ipynb #14a10dea
 _SPOTIFY = re.compile(r'[0-9A-Za-z]{22}')
-_LINK = re.compile(r'(?:spotify:\w+:|open\.spotify\.com/(?:[\w-]+/)?\w+/)([0-9A-Za-z]+)')
+_LINK = re.compile(r'(?:spotify:(?:user:[^:]+:)?\w+:'
+                   r'|open\.spotify\.com/(?:(?!user/)[\w-]+/)?(?:user/[^/]+/)?\w+/)([0-9A-Za-z]+)')
+_NUMBER = re.compile(r'\d{1,21}(?:\.0*)?')
 
 def namespaced(
     ids:pd.Series, # Bare ids, URIs or links
     kind:str, # `track`, `artist`, …
-    namespace:str='file' # Of ids that are not Spotify's
+    namespace:str='file', # Of ids that are not Spotify's
+    where:str|None=None # The file within which numbers count; by default they count everywhere
 )->pd.Series: # `spotify:kind:id` or `namespace:kind:id`
     "Ids that say where they come from."
     text = ids.astype('str').str.strip()
     bare = text.str.extract(_LINK, expand=False).fillna(text.mask(text.str.lower().isin(MISSING | {'/'})))
+    if where is not None:
+        own = bare.str.fullmatch(_NUMBER).fillna(False).astype(bool)
+        bare = bare.mask(own, f'{stem(where)}/' + bare.str.replace(r'\.0*$', '', regex=True))
     return bare.map(lambda k: make_id('spotify' if _SPOTIFY.fullmatch(k) else namespace, kind, k),
                     na_action='ignore').astype('str')
 
@@ -134,6 +148,19 @@ def digest(
     rows = zip(*(pd.Series(list(c)).astype('str').fillna('').tolist() for c in columns))
     return [hashlib.sha1('\x1f'.join(r).encode('utf-8', 'replace')).hexdigest()[:16] for r in rows]
 
+# %% ../../nbs/sources/rows.ipynb #58ca2a0f
+_ADJACENT = re.compile(r"""['"]\s+['"]""") # Python would glue such texts together
+
+def listed(
+    cell # Any cell
+)->list[str]|None: # None if it holds no list of texts
+    "The texts of a list in a cell, as Python and JSON write it."
+    if not isinstance(cell, str) or cell[:1] + cell.strip()[-1:] != '[]' or _ADJACENT.search(cell): return None
+    try: found = ast.literal_eval(cell.strip().replace('\\/', '/'))
+    except (ValueError, SyntaxError, MemoryError, RecursionError): return None
+    if not isinstance(found, list) or not all(isinstance(n, str) for n in found): return None
+    return [n for n in (' '.join(n.split()) for n in found) if n.lower() not in MISSING]
+
 # %% ../../nbs/sources/rows.ipynb #44e2badc
 _JOIN = re.compile(r' ?; ?| (?:featuring|feat\.|ft\.) ', re.I)
 
@@ -142,6 +169,7 @@ def split_artists(
 )->list[str]: # Names in order, each once
     "The artists that one cell names."
     if not isinstance(cell, str): return []
+    if (names := listed(cell)) is not None: return list(dict.fromkeys(names))
     names = [n.strip() for n in _JOIN.split(' '.join(cell.split())) if n and n.strip().lower() not in MISSING]
     return list(dict.fromkeys(names))
 
