@@ -34,6 +34,11 @@ def _joined(*columns):
     codes = frame.groupby(list(frame), sort=False).ngroup()
     return codes.astype('Int64').mask(codes < 0)
 
+# %% ../nbs/base/matching.ipynb #38908b50
+def _folded(names, how=fold):
+    "Folded names; blank ones are missing."
+    return names.map(how, na_action='ignore').mask(lambda s: s == '')
+
 # %% ../nbs/base/matching.ipynb #aafd6800
 def _near_pairs(features, same):
     "Pairs of rows whose features are all within a step and whose `same` is equal, as two arrays of row numbers."
@@ -49,9 +54,9 @@ def _near_pairs(features, same):
 def _recordings(t):
     "Link equal keys, and let the most popular id of every connected group stand for it."
     tracks = t.tracks.set_index('track_id')
-    name = t.artists.set_index('artist_id').name.map(fold, na_action='ignore')
+    name = _folded(t.artists.set_index('artist_id').name)
     artist = tracks.index.map(main_artists(t).map(name)).to_series(index=tracks.index)
-    title = tracks.title.map(fold_title, na_action='ignore')
+    title = _folded(tracks.title, fold_title)
     features = t.audio().reindex(tracks.index)
     pairs = [_pairs(tracks.isrc), _pairs(_joined(artist, title))]
     pairs += [p for same in (artist, title)
@@ -109,14 +114,14 @@ def _by_isrc(t):
     pairs = pairs[_rank(pairs.artist_id_to) < _rank(pairs.artist_id)]
     pairs = (pairs.groupby(['artist_id', 'artist_id_to']).size().rename('n').reset_index()
              .set_axis(['from_id', 'to_id', 'n'], axis=1))
-    name = t.artists.set_index('artist_id').name.map(fold, na_action='ignore')
+    name = _folded(t.artists.set_index('artist_id').name)
     same = (pairs.from_id.map(name) == pairs.to_id.map(name)).to_numpy()
     return _links(pairs[(pairs.n > 1) | same].drop(columns='n'), 'isrc')
 
 # %% ../nbs/base/matching.ipynb #1bc41c4f
 def _by_name(artists):
     "Artists with equal folded names."
-    a = pd.DataFrame({'from_id': artists.artist_id, 'name': artists.name.map(fold, na_action='ignore')}).dropna()
+    a = pd.DataFrame({'from_id': artists.artist_id, 'name': _folded(artists.name)}).dropna()
     if _rank(a.from_id).nunique() < 2:
         return _links(pd.DataFrame({'from_id': [], 'to_id': []}, dtype='str'), 'name')
     best = a[_rank(a.from_id) == _rank(a.from_id).groupby(a.name).transform('min')]
@@ -128,7 +133,7 @@ def _track_names(t, artist_of):
     "What tracks are called: main artist, folded title, seconds, popularity."
     artist = main_artists(t).map(lambda a: artist_of.get(a, a))
     return pd.DataFrame({'id': t.tracks.track_id, 'artist': t.tracks.track_id.map(artist),
-                         'title': t.tracks.title.map(fold_title, na_action='ignore'),
+                         'title': _folded(t.tracks.title, fold_title),
                          'seconds': t.tracks.duration_ms.astype('float64') / 1000,
                          'popularity': t.tracks.popularity.fillna(-1)}).dropna(subset=['artist', 'title'])
 

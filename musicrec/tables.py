@@ -47,16 +47,44 @@ def input_error(
     spot = [str(where)] + [f'row {row}'] * (row is not None) + [f'column {column!r}'] * (column is not None)
     return InputError(f"{', '.join(spot)}: {what}. {fix}")
 
+# %% ../nbs/base/tables.ipynb #f81687b0
+# What becomes of ASCII punctuation: nothing of apostrophes, a blank of the rest
+_ASCII = {i: ' ' for i in range(128) if not chr(i).isalnum()} | {ord("'"): None, ord('`'): None, ord('&'): ' and '}
+# Alphabets in which marks are accents: Latin, Greek, Cyrillic, Hebrew and Arabic. Elsewhere they are vowels and sounds
+_ACCENTED = re.compile(r'[\u0000-\u06ff\u0750-\u077f\u0870-\u08ff\u1d00-\u1fff\u2c60-\u2c7f'
+                       r'\ua640-\ua69f\ua720-\ua7ff\uab30-\uab6f]')
+_VARIANT = re.compile(r'[\u034f\u180b-\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]') # Marks for the eye only
+
+# %% ../nbs/base/tables.ipynb #8ce7b70a
+def _letters(
+    text:str # Decomposed
+)->str: # Letters, digits, blanks, and marks that tell words apart
+    "`text` with blanks for punctuation and without accents."
+    kept, marked = [], False
+    for c in text:
+        if c.isalnum():
+            kept.append(c)
+            marked = not _ACCENTED.match(c)
+        elif unicodedata.category(c)[0] != 'M':
+            kept.append(' ')
+            marked = False
+        elif marked: kept.append(c)
+    return ''.join(kept)
+
 # %% ../nbs/base/tables.ipynb #a2edd17f
 @lru_cache(maxsize=1<<18)
 def fold(
     name:str # A name as people write it
 )->str: # Equal for spellings of the same name
     "`name` without case, accents, punctuation and doubled blanks."
-    plain = unicodedata.normalize('NFKD', unicodedata.normalize('NFKC', str(name)).casefold())
-    plain = ''.join(c for c in plain if not unicodedata.combining(c)).replace('&', ' and ')
-    words = ' '.join(re.sub(r"[^\w\s]|_", ' ', re.sub(r"['’`]", '', plain)).split())
-    return words or ' '.join(plain.split())
+    if (name := str(name)).isascii():
+        plain = name.lower()
+        words = plain.translate(_ASCII)
+    else:
+        plain = unicodedata.normalize('NFKD', unicodedata.normalize('NFKC', name).casefold())
+        plain = _VARIANT.sub('', plain).replace('&', ' and ')
+        words = _letters(re.sub("['’`]", '', plain))
+    return ' '.join(words.split()) or ' '.join(plain.split())
 
 # %% ../nbs/base/tables.ipynb #8e940fca
 _NOTES = re.compile(r"""[\(\[]\s*(?:feat\.?|ft\.?|featuring|with)\s[^\)\]]*[\)\]]      # (feat. X)

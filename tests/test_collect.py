@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 import musicrec.collect as collect
 from musicrec.collect import InputError, MusicrecError, NotFoundError, Tables, load_tables
+from musicrec.matching import recordings
 from musicrec.preprocess import split
 from musicrec.sources.simulate import best_auc
 from musicrec.tables import AUDIO, RANGES, TABLES, atomic_path, fold, track_names
@@ -302,6 +303,18 @@ def test_files_that_number_their_rows_stay_apart(tmp_path):
     assert set(load_tables(tmp_path / "a.csv").tracks.track_id) < set(t.tracks.track_id) and t.find("Band a - By a")[0] == "file:track:a/0"
     (tmp_path / "a.zip").write_bytes(packed({"a.csv": (tmp_path / "a.csv").read_bytes()}))
     same_tables(load_tables(tmp_path / "a.zip"), load_tables(tmp_path / "a.csv"))
+
+
+@pytest.mark.parametrize("cells", [dict(title="   "), dict(isrc="N/A"), dict(isrc="  ")], ids=str)
+def test_blank_titles_and_isrcs_match_nothing(write, cells):
+    assert recordings(load_tables(write(songs(artist="One band", **cells)))).nunique() == 30
+
+
+@pytest.mark.parametrize("titles", [["मान", "मीन", "मन", "दिल", "दौल"], ["かき", "がき", "ハス", "バス"], ["ดี", "ดู", "ดิ"]], ids=["hindi", "japanese", "thai"])
+def test_vowels_and_voiced_sounds_tell_songs_apart(write, titles):
+    t = load_tables(write(songs(len(titles), title=titles, artist="One band")))
+    assert recordings(t).nunique() == len(titles) and t.find(f"One band - {titles[0]}") == ["file:track:t0"]
+    assert load_tables(write(songs(len(titles), artist=titles))).artists.artist_id.nunique() == len(titles)
 
 
 @pytest.mark.parametrize("columns, chosen", [(dict(liked=1), "liked"), (dict(Like="no"), "Like"), (dict(target=0), "target"), (dict(label="True"), "label"),

@@ -147,15 +147,22 @@ def _preferences(track_id, labels, column, where):
     return rows, (f'{where}: likes and dislikes from column {column!r} ({int(rows.label.sum())} likes, '
                   f'{int((rows.label == 0).sum())} dislikes){left}')
 
+# %% ../../nbs/sources/features.ipynb #f700cef7
+def _text(cells, gaps=('',)): # A title may well be *None* or *?*, so only a blank is no name
+    "Text of cells without blanks around it; what stands for nothing is missing."
+    text = cells.astype('str').str.strip()
+    return text.mask(text.str.lower().isin(gaps).fillna(False).astype(bool))
+
 # %% ../../nbs/sources/features.ipynb #d6dc3e45
 def _tracks(frame, columns, values, track_id, source, where):
     "`tracks` and `audio_features` of a file's rows."
-    text = lambda c: frame[columns[c]].astype('str') if c in columns else pd.NA
+    text = lambda c: _text(frame[columns[c]]) if c in columns else pd.NA
     album = namespaced(frame[columns['album_id']], 'album', where=where) if 'album_id' in columns else pd.NA
     tracks = pd.DataFrame({
         'track_id': track_id, 'title': text('title'), 'album_id': album, 'album_name': text('album_name'),
         'duration_ms': values.duration_ms.round() if 'duration_ms' in values else pd.NA,
-        'isrc': text('isrc'), 'release_date': text('release_date'),
+        'isrc': _text(frame[columns['isrc']], MISSING) if 'isrc' in columns else pd.NA,
+        'release_date': text('release_date'),
         'popularity': values.popularity if 'popularity' in values else np.nan, 'source': source})
     if 'explicit' in columns:
         tracks['explicit'] = (text('explicit').str.lower()
