@@ -330,6 +330,44 @@ def test_label_may_be_named(write):
     assert t.preferences.label.tolist() == [0, 1] * 15 and set(t.preferences.listener_id) == {"me"}
 
 
+@pytest.mark.parametrize("yes, no", [(1, -1), ("y", "n"), ("T", "F"), ("Yes", "No"), ("1.0", "-1.0"), ("Like", "Dislike")])
+def test_likes_and_dislikes_in_other_words(write, yes, no):
+    assert load_tables(write(songs(liked=[yes, no] * 15)), strict=True).preferences.label.tolist() == [1, 0] * 15
+
+
+def test_column_that_is_no_label_refuses_a_file_only_if_its_name_says_so(write):
+    t = load_tables(write(songs(label="Sony", target=["high", "low"] * 15)))
+    assert t.preferences.empty and len(t.tracks) == 30 and [n for n in t.notes if "'label' is not taken" in n]
+    assert load_tables(write(songs(target="Sony", label=[0, 1] * 15))).preferences.rule[0] == "column label"
+    with pytest.raises(InputError, match="'Sony' is no label"): load_tables(write(songs(liked="Sony")))
+    with pytest.raises(InputError, match="'Sony' is no label"): load_tables(write(songs(label="Sony")), label="label")
+    with pytest.raises(InputError, match="row 3.*'Sony' is no label"): load_tables(write(songs(label=[1, 0, "Sony"] + [1] * 27)), strict=True)
+
+
+@pytest.mark.parametrize("column", ["disliked", "Skipped", "dislike"])
+def test_column_of_dislikes_is_turned_round(write, column):
+    t = load_tables(write(songs(**{column: [1, 0] * 15})), label=column)
+    assert t.preferences.label.tolist() == [0, 1] * 15 and "turned round" in t.notes[0]
+    assert load_tables(write(songs(**{column: [1, 0] * 15}))).preferences.empty
+
+
+@pytest.mark.parametrize("column", ["user_id", "User", "username", "listener", "listener_id"])
+def test_each_listener_in_a_column_likes_for_herself(write, column):
+    both = pd.concat([songs(5, **{column: who, "liked": like}) for who, like in ((7, 1), (8, 0), ("", 1))])
+    both.iloc[0, both.columns.get_loc("track_id")] = "t1"
+    t = load_tables(write(both)).validate()
+    assert t.preferences.groupby("listener_id").label.agg(list).to_dict() == {"7": [1] * 4, "8": [0] * 5}
+    assert "of 2 listeners" in t.notes[0] and "5 labels of nobody" in t.notes[0]
+    alone = load_tables(write(songs(5, **{column: "ann"}, liked=[1, 0, 1, 0, 1])))
+    assert set(alone.preferences.listener_id) == {"me"} and "listeners" not in alone.notes[0]
+
+
+def test_contradictions_count_for_the_listener_who_made_them(write):
+    frame = pd.concat([songs(3, user="ann", liked=1), songs(1, user="ann", liked=0), songs(3, user="bob", liked=0)])
+    t = load_tables(write(frame))
+    assert t.preferences.groupby("listener_id").size().to_dict() == {"ann": 2, "bob": 3} and "1 tracks with both labels" in t.notes[0]
+
+
 def test_unknown_label_column_lists_those_there(write):
     with pytest.raises(InputError, match="'mood'.*Columns here.*valence"): load_tables(write(songs()), label="mood")
 

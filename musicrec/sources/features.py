@@ -6,12 +6,13 @@
 from __future__ import annotations
 import numpy as np
 import pandas as pd
+from .labels import find_labels, find_listeners, preferences
 from .rows import MISSING, TOLERATED, credit_tables, digest, find_columns, namespaced
 from .rows import numbers, split_artists, squeeze
 from ..tables import AUDIO, RANGES, InputError, Tables, input_error, out_of_range
 
 # %% auto #0
-__all__ = ['check_values', 'check_rows', 'label_column', 'read_labels', 'features_part', 'known_source', 'feature_tables']
+__all__ = ['check_values', 'check_rows', 'features_part', 'known_source', 'feature_tables']
 
 # %% ../../nbs/sources/features.ipynb #bc247406
 def _measures(frame, columns):
@@ -69,43 +70,6 @@ def check_rows(
         notes.append(f'{where}: dropped {n} rows without any audio feature (first rows: {_first(empty)})')
     return values, ~(bad | empty), notes
 
-# %% ../../nbs/sources/features.ipynb #a50232c6
-def label_column(
-    header, # Column names of a file
-    label:str|None=None, # The column asked for
-    where:str='file' # The file's name
-)->str|None: # The file's column with likes and dislikes
-    "Which column says like or dislike."
-    there = {squeeze(c): c for c in header}
-    if label is not None:
-        if squeeze(label) not in there:
-            raise input_error(where, f'has no column {label!r}',
-                              f'Columns here: {", ".join(map(str, header))}.')
-        return there[squeeze(label)]
-    sure = [there[c] for c in ('liked', 'like') if c in there]
-    maybe = [there[c] for c in ('target', 'label')
-             if c in there and not {'chorushit', 'sections'} & there.keys()]
-    return next(iter(sure + maybe), None)
-
-# %% ../../nbs/sources/features.ipynb #3b21c675
-def read_labels(
-    cells:pd.Series, # Text or numbers
-    where:str, # The file's name
-    strict:bool=False # Refuse any bad label?
-)->tuple[pd.Series,list[str]]: # 1, 0 or missing; and a note on labels that mean nothing
-    "Labels of a column; more than a fifth that mean nothing, or any if `strict`, raise."
-    words = {'1': 1, '1.0': 1, 'true': 1, 'yes': 1, 'like': 1, 'liked': 1, '0': 0, '0.0': 0, 'false': 0,
-             'no': 0, 'dislike': 0, 'disliked': 0}
-    text = cells.astype('str').str.strip().str.lower()
-    labels = text.map(words).astype('Int64')
-    bad = (labels.isna() & text.notna() & ~text.isin(MISSING)).to_numpy()
-    if bad.mean() > TOLERATED or (strict and bad.any()):
-        raise input_error(where, f'{cells.iloc[bad.argmax()]!r} is no label',
-                          'Labels are 1 or 0, true or false, like or dislike.', int(bad.argmax()) + 1,
-                          cells.name)
-    return labels, [f'{where}: {int(bad.sum())} labels that mean nothing left out (first row: '
-                    f'{int(bad.argmax()) + 1})'] * bool(bad.any())
-
 # %% ../../nbs/sources/features.ipynb #24bb226a
 def features_part(
     header # Column names
@@ -134,18 +98,6 @@ def _playlists(track_id, frame, columns, source, where):
     lists = (rows.groupby('playlist_id', sort=False)
              .agg(name=('name', 'first'), n_tracks=('track_id', 'size')).reset_index())
     return lists.assign(source=source), rows[['playlist_id', 'position', 'track_id']].assign(source=source)
-
-# %% ../../nbs/sources/features.ipynb #400aad7e
-def _preferences(track_id, labels, column, where):
-    "`preferences` of a label column, and a note; a track with both labels is left out."
-    rows = pd.DataFrame({'track_id': track_id, 'label': labels}).dropna()
-    if rows.empty: return None, f'{where}: column {column!r} holds no like and no dislike'
-    both = rows.groupby('track_id').label.nunique() > 1
-    rows = (rows[~rows.track_id.map(both)].drop_duplicates('track_id')
-            .assign(listener_id='me', weight=1., rule=f'column {column}', source='file'))
-    left = f'; {int(both.sum())} tracks with both labels left out' if both.any() else ''
-    return rows, (f'{where}: likes and dislikes from column {column!r} ({int(rows.label.sum())} likes, '
-                  f'{int((rows.label == 0).sum())} dislikes){left}')
 
 # %% ../../nbs/sources/features.ipynb #f700cef7
 def _text(cells, gaps=('',)): # A title may well be *None* or *?*, so only a blank is no name
@@ -207,15 +159,15 @@ def feature_tables(
     where:str='table', # Its name, for messages and for ids that are numbers
     source:str|None=None, # What `source` columns say; recognised from the header by default
     label:str|None=None, # Column with likes and dislikes
-    strict:bool=False # Refuse any bad row?
+    strict:bool=False, # Refuse any bad row?
+    listener:str='me' # Whose likes they are, unless a column names several listeners
 )->Tables:
     "Tables of a frame that has the eight audio features."
     columns = find_columns(frame)
     _needed(frame, columns, where)
     source = source or known_source(frame)
-    liked = label_column(frame, label, where)
     values, keep, notes = check_rows(frame, columns, where, strict)
-    labels, said = read_labels(frame[liked], where, strict) if liked else (None, [])
+    labels, said = find_labels(frame, label, where, strict)
     notes += said
     frame, values = frame[keep].reset_index(drop=True), values[keep].reset_index(drop=True)
     track_id = _track_ids(frame, columns, values, where)
@@ -227,6 +179,7 @@ def feature_tables(
     if 'playlist_id' in columns:
         out['playlists'], out['playlist_tracks'] = _playlists(track_id, frame, columns, source, where)
     if labels is not None:
-        out['preferences'], note = _preferences(track_id, labels[keep].reset_index(drop=True), liked, where)
+        labels = labels[keep].reset_index(drop=True)
+        out['preferences'], note = preferences(track_id, labels, find_listeners(frame), where, listener)
         notes.append(note)
     return Tables(notes, **out)

@@ -83,7 +83,7 @@ def kind_of(
 
 # %% ../../nbs/sources/readers.ipynb #33b41a62
 def _features(blob, listener='me', strict=False, label=None, source=None):
-    yield feature_tables(read_frame(blob), blob.name, source, label, strict)
+    yield feature_tables(read_frame(blob), blob.name, source, label, strict, listener)
 
 def _podcasts(blob, listener='me', strict=False):
     yield Tables([f'{blob.name}: left out, since it holds podcasts'])
