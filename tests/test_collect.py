@@ -385,6 +385,33 @@ def test_track_with_both_labels_has_none(write):
     assert len(t.preferences) == 28 and any("2 tracks with both labels" in n for n in t.notes)
 
 
+def test_genres_are_spelled_in_one_way_and_gaps_are_none(write):
+    cells = ["hip hop", "hip hop ", "HIP HOP", "Hip-Hop", "Children's Music", "Children’s Music", "nan", "?", "N/A", "empty_field", "  ", ""]
+    t = load_tables(write(songs(12, genre=cells))).validate()
+    assert t.track_genres.genre.tolist() == ["hip hop"] * 4 + ["Children's Music"] * 2 and "3 further spellings" in t.notes[0]
+
+
+@pytest.mark.parametrize("column, cell", [("genres", "['show tunes', 'k-pop']"), ("Genres", "show tunes,k-pop"), ("genre", '["show tunes", "k-pop"]')])
+def test_lists_of_genres(write, column, cell):
+    t = load_tables(write(songs(5, **{column: [cell] * 4 + ["[]"]})))
+    assert t.track_genres.groupby("track_id").genre.agg(list).tolist() == [["show tunes", "k-pop"]] * 4
+
+
+def test_title_of_a_playlist_beside_the_song_is_no_title(write):
+    t = load_tables(write(songs().rename(columns={"title": "song_name"}).assign(title="Best of Techno")))
+    assert t.tracks.title[3] == "Song 3"
+
+
+@pytest.mark.parametrize("column", ["artist(s)_name", "main_artist", "master_metadata_album_artist_name"])
+def test_artists_by_other_names_of_the_column(write, column):
+    assert len(load_tables(write(songs().rename(columns={"artist": column}))).artists) == 7
+
+
+def test_unknown_column_of_artists_is_said(write):
+    t = load_tables(write(songs().rename(columns={"artist": "sung by"})))
+    assert t.artists.empty and t.notes == ["songs.csv: no column is known to name artists (columns not used: sung by)"]
+
+
 def test_words_for_key_mode_and_time_signature(write):
     frame = songs(key=["C#", "Db", "B", "11", "-1"] * 6, mode=["Major", "minor", "1"] * 10, time_signature="4/4")
     got = load_tables(write(frame)).validate().audio_features

@@ -4,15 +4,16 @@
 
 # %% ../../nbs/sources/features.ipynb #08d013ca
 from __future__ import annotations
+import re
 import numpy as np
 import pandas as pd
 from .labels import find_labels, find_listeners, preferences
-from .rows import MISSING, TOLERATED, credit_tables, digest, find_columns, namespaced
-from .rows import numbers, split_artists, squeeze
-from ..tables import AUDIO, RANGES, InputError, Tables, input_error, out_of_range
+from .rows import MISSING, TOLERATED, credit_tables, digest, find_columns, listed
+from .rows import namespaced, numbers, split_artists, squeeze
+from ..tables import AUDIO, RANGES, InputError, Tables, fold, input_error, out_of_range
 
 # %% auto #0
-__all__ = ['check_values', 'check_rows', 'features_part', 'known_source', 'feature_tables']
+__all__ = ['check_values', 'check_rows', 'features_part', 'known_source', 'one_spelling', 'feature_tables']
 
 # %% ../../nbs/sources/features.ipynb #bc247406
 def _measures(frame, columns):
@@ -99,6 +100,34 @@ def _playlists(track_id, frame, columns, source, where):
              .agg(name=('name', 'first'), n_tracks=('track_id', 'size')).reset_index())
     return lists.assign(source=source), rows[['playlist_id', 'position', 'track_id']].assign(source=source)
 
+# %% ../../nbs/sources/features.ipynb #eff13df9
+def _listed_genres(cell, several):
+    "The genres in one cell."
+    if (names := listed(cell)) is not None or not isinstance(cell, str): return names or []
+    names = (n.strip() for n in (re.split('[,;|]', cell) if several else [cell]))
+    return [n for n in names if n.lower() not in MISSING]
+
+# %% ../../nbs/sources/features.ipynb #1ffc1356
+def one_spelling(
+    names:pd.Series # Genres of rows
+)->pd.Series: # The same; those that fold alike are written as most rows write them, then by name
+    "Each genre in one spelling."
+    spelled = names.value_counts().rename_axis('name').reset_index(name='n')
+    spelled = spelled.sort_values(['n', 'name'], ascending=[False, True])
+    best = spelled.assign(folded=spelled.name.map(fold)).drop_duplicates('folded').set_index('folded').name
+    return names.map(fold).map(best)
+
+# %% ../../nbs/sources/features.ipynb #6b1c6c8e
+def _genres(track_id, cells, source, where):
+    "`track_genres` of a column, and a note on spellings that were joined."
+    several = squeeze(cells.name).endswith('genres')
+    rows = pd.DataFrame({'track_id': track_id, 'genre': [_listed_genres(c, several) for c in cells]})
+    rows = rows.explode('genre').dropna()
+    one = one_spelling(rows.genre)
+    joined = rows.genre[rows.genre != one].unique()
+    notes = [f'{where}: {len(joined)} further spellings of genres joined, such as {g!r}' for g in joined[:1]]
+    return rows.assign(genre=one, source=source).drop_duplicates(), notes
+
 # %% ../../nbs/sources/features.ipynb #f700cef7
 def _text(cells, gaps=('',)): # A title may well be *None* or *?*, so only a blank is no name
     "Text of cells without blanks around it; what stands for nothing is missing."
@@ -153,6 +182,13 @@ def _credits(frame, columns, track_id, source, where):
         given = given.map(lambda i: [i], na_action='ignore')
     return credit_tables(track_id, frame[columns['artist']].map(split_artists), given, source)
 
+# %% ../../nbs/sources/features.ipynb #763a16c0
+def _unnamed(frame, columns, where):
+    "A note for a file in which no column is known to name artists."
+    rest = [str(c) for c in frame if c not in columns.values() and not str(c).startswith('Unnamed')]
+    left = f' (columns not used: {", ".join(rest)[:200]})' * bool(rest)
+    return [f'{where}: no column is known to name artists{left}'] * ('artist' not in columns)
+
 # %% ../../nbs/sources/features.ipynb #c6d895dc
 def feature_tables(
     frame:pd.DataFrame, # A file's rows
@@ -167,6 +203,7 @@ def feature_tables(
     _needed(frame, columns, where)
     source = source or known_source(frame)
     values, keep, notes = check_rows(frame, columns, where, strict)
+    notes += _unnamed(frame, columns, where)
     labels, said = find_labels(frame, label, where, strict)
     notes += said
     frame, values = frame[keep].reset_index(drop=True), values[keep].reset_index(drop=True)
@@ -174,8 +211,8 @@ def feature_tables(
     tracks, features = _tracks(frame, columns, values, track_id, source, where)
     out = dict(tracks=tracks, audio_features=features) | _credits(frame, columns, track_id, source, where)
     if 'genre' in columns:
-        genres = pd.DataFrame({'track_id': track_id, 'genre': frame[columns['genre']], 'source': source})
-        out['track_genres'] = genres.dropna().drop_duplicates()
+        out['track_genres'], said = _genres(track_id, frame[columns['genre']], source, where)
+        notes += said
     if 'playlist_id' in columns:
         out['playlists'], out['playlist_tracks'] = _playlists(track_id, frame, columns, source, where)
     if labels is not None:

@@ -20,8 +20,8 @@ __all__ = ['squeeze', 'COLUMNS', 'MISSING', 'MAX_NAME', 'BATCH', 'TOLERATED', 'f
 # %% ../../nbs/sources/rows.ipynb #ee4a6001
 _SPELLINGS = """
 track_id: track_id id trackid uri spotify_id spotify_track_id track_uri spotify_track_uri song_id songid
-title: track_name title name song_title song_name track song trackname
-artist: artists artist_names artist_name artist track_artist artists_names artistname all_artists performer creator
+title: track_name song_name song_title title name track song trackname
+artist: artists artist_names artist_name artist track_artist artists_names artistname all_artists performer creator main_artist artist(s)_name master_metadata_album_artist_name
 artist_id: artist_id artist_uri artist_uris artist_ids artists_id spotify_artist_id
 album_id: album_id track_album_id album_uri
 album_name: album_name track_album_name album
@@ -30,7 +30,7 @@ popularity: popularity track_popularity spotify_track_popularity
 duration_ms: duration_ms duration track_duration_ms durationms
 explicit: explicit
 isrc: isrc
-genre: track_genre playlist_genre music_genre genre genres_label top_genre
+genre: track_genre playlist_genre music_genre genre genres_label top_genre genres
 playlist_id: playlist_id
 playlist_name: playlist_name
 added_at: added_at date_added
