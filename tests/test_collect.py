@@ -467,6 +467,24 @@ def test_open_sets_survive_a_file_that_starts_without_features(tmp_path):
     assert collect.open_sets(tmp_path) == {}
 
 
+def test_list_of_titles_and_artists_says_that_it_counts_as_liked(write):
+    t = load_tables(write(songs()[["title", "artist"]].assign(mood="calm", Notes="")))
+    assert "songs.csv: read as a playlist of your own: 30 tracks count as liked; columns not used: mood, Notes" in t.notes
+    assert t.preferences.label.tolist() == [1] * 30
+
+
+@pytest.mark.parametrize("header", ["date,rank,song,artist,last-week,peak-rank,weeks-on-board", "title,artist,top genre,year,bpm,nrgy,dnce,dB,live,val,dur,acous,spch,pop",
+                                    "Position,Track Name,Artist,Streams,URL"])
+def test_charts_and_features_under_other_names_are_no_likes(write, header):
+    row = ",".join(f"cell {i}" for i in range(header.count(",") + 1))
+    with pytest.raises(InputError, match="songs.csv: has columns of a chart or of features.*leave only title and artist"): load_tables(write(f"{header}\n{row}\n"))
+
+
+@pytest.mark.parametrize("column", ["disliked", "skipped"])
+def test_list_of_dislikes_is_no_playlist(write, column):
+    with pytest.raises(InputError): load_tables(write(songs()[["title", "artist"]].assign(**{column: 1})))
+
+
 # Mutated files
 
 SNIPS = [b",", b'"', b"\n", b";", b"\0", b"\xff", b"\r", b"1e999", b"-1", b"nan", b"inf", b"9" * 20, b"\xef\xbb\xbf", b"\t", b"energy", b"PK", b"PAR1", b"0x10", b"1_0", b"True"]

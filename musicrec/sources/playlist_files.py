@@ -175,7 +175,7 @@ def m3u_playlist(
 
 # %% ../../nbs/sources/playlist_files.ipynb #ec7a732a
 _ELSEWHERE = {'playedat', 'listenedat', 'scrobbledat', 'utctime', 'uts', 'endtime', 'msplayed', 'userid',
-              'listenerid', 'liked', 'like'}
+              'listenerid', 'liked', 'like', 'disliked', 'dislike', 'skipped'}
 
 def playlist_part(
     header # Column names of a file
@@ -199,7 +199,28 @@ def _csv_ids(cells):
     return ids.mask(ids.str.startswith('file:').fillna(False).astype(bool)
                     & ~cells.str.startswith('file:').fillna(False).astype(bool))
 
+# %% ../../nbs/sources/playlist_files.ipynb #9f5df798
+_CHART = {'rank', 'peakrank', 'peakposition', 'lastweek', 'weeksonboard', 'weeksonchart', 'streams',
+          'bpm', 'beatsperminute', 'nrgy', 'dnce', 'acous', 'spch'} # Columns of charts, and short names of features
+
+def _refuse_charts(header, where):
+    "Raise if a table of titles and artists is no listener's playlist; our own list of recommendations is one."
+    found = [str(c) for c in header if squeeze(c) in _CHART]
+    if found and 'because' not in map(squeeze, header):
+        raise input_error(where, f'has columns of a chart or of features ({", ".join(found)[:200]})',
+                          'If it is a playlist of your own, whose tracks count as liked, leave only title and '
+                          f'artist; if it is a table of features, name these eight: {", ".join(AUDIO)}.')
+
+# %% ../../nbs/sources/playlist_files.ipynb #d61a5f7d
+def _counted(n, header, used, where):
+    "A note on what a table of titles and artists was taken for."
+    rest = [str(c) for c in header if c not in used and not str(c).startswith('Unnamed')]
+    left = f'; columns not used: {", ".join(rest)[:200]}' * bool(rest)
+    return f'{where}: read as a playlist of your own: {n:,} tracks count as liked{left}'
+
 # %% ../../nbs/sources/playlist_files.ipynb #82924640
+_USED = 'title', 'artist', 'album_name', 'track_id', 'duration_ms', 'playlist_name' # Columns of a playlist
+
 def csv_playlist(
     blob:Blob, # A CSV or Parquet file
     listener:str='me',
@@ -211,13 +232,17 @@ def csv_playlist(
     if missing := [c for c in ('title', 'artist') if c not in columns]:
         raise input_error(blob.name, f'has no column for {" and ".join(missing)}',
                           f'Columns here: {", ".join(map(str, frame))[:300]}.')
-    cells = {c: _plain(frame[columns[c]])
-             for c in ('title', 'artist', 'album_name', 'track_id', 'duration_ms', 'playlist_name')
-             if c in columns}
+    _refuse_charts(frame, blob.name)
+    used = {c: columns[c] for c in _USED if c in columns}
+    cells = {c: _plain(frame[column]) for c, column in used.items()}
     if 'track_id' in cells: cells['id'] = _csv_ids(cells.pop('track_id'))
     rows = (pd.DataFrame(cells).rename(columns={'album_name': 'album'}).astype('object')
             .where(lambda d: d.notna(), None))
     rows['ms'] = [_ms(v) for v in rows.get('duration_ms', [None] * len(rows))]
     names = rows.get('playlist_name', pd.Series('', index=rows.index)).fillna('')
+    n = 0
     for name, part in rows.groupby(names, sort=False):
-        yield from _playlist(part.to_dict('records'), name, blob, listener, strict)
+        for t in _playlist(part.to_dict('records'), name, blob, listener, strict):
+            n += len(t.playlist_tracks)
+            yield t
+    yield Tables([_counted(n, frame, used.values(), blob.name)])
