@@ -21,7 +21,8 @@ from .preprocess import Standardize, audio_matrix, folds, main_genre, merge_dupl
 from .ranking import RANKERS, core, hold_out, inner, ranking_rows
 from .recommender import Recommender
 from .sources.files import blob_of, read_frame
-from .sources.rows import squeeze
+from .sources.labels import find_labels
+from .sources.rows import name_id, squeeze
 from .tables import InputError, NotFoundError, Tables, fold, fold_title, input_error, main_artists
 from .track_embeddings import TrackEncoder, guess_majority, main_classes, targets
 
@@ -239,16 +240,18 @@ def rows_of(
     return pd.DataFrame(found, columns=['method', 'metric', 'value', 'low', 'high', 'seeds'])
 
 # %% ../nbs/06_evaluation.ipynb #949f7d42
-_PAIR = {'listener_id': 'listenerid listener userid user username', 'artist_id': 'artistid artist artistname artname itemid item',
-         'weight': 'plays weight count playcount listens'}
+_PAIR = {'listener_id': 'listenerid listener userid user username', 'id': 'artistid itemid', 'name': 'artistname artname artist artists item itemname',
+         'weight': 'plays weight count playcount playcounts scrobbles listens'}
 
-def _numbers(frame, path, column):
-    "A column as numbers; what is no number is an error if it is much, else a gap."
-    n = pd.to_numeric(frame[column], errors='coerce')
-    wrong = (n.isna() & frame[column].notna()).to_numpy()
+def _plays(frame, path, column):
+    "A column as numbers, `1,234` too; what is no number is an error if it is much, else a gap."
+    text = frame[column].astype('str').str.strip()
+    n = pd.to_numeric(text.str.replace(r'(?<=\d),(?=\d{3}(?:\D|$))', '', regex=True), errors='coerce')
+    n = n.where(np.isfinite(n) & (n >= 0))
+    wrong = (n.isna() & text.notna() & (text != '')).to_numpy(bool)
     if wrong.mean() > .2:
         first = int(wrong.argmax())
-        raise input_error(path, f'{frame[column].iloc[first]!r} is no number', 'Correct it or leave it empty.', first + 1, column)
+        raise input_error(path, f'{frame[column].iloc[first]!r} is no number of plays', 'Correct it or leave it empty.', first + 1, column)
     return n
 
 # %% ../nbs/06_evaluation.ipynb #38fdb518
@@ -261,21 +264,33 @@ def read_pairs(
     except InputError: return None
     there = {squeeze(c): c for c in frame.columns}
     named = {ours: next((there[w] for w in words.split() if w in there), None) for ours, words in _PAIR.items()}
-    if not named['listener_id'] or not named['artist_id']: return None
-    if named['weight']: frame = frame.assign(**{named['weight']: _numbers(frame, path, named['weight'])})
-    return _paired(pd.DataFrame({ours: frame[c].to_numpy() for ours, c in named.items() if c}), blob.name)
+    if not named['listener_id'] or not (named['id'] or named['name']): return None
+    if named['weight']: frame = frame.assign(**{named['weight']: _plays(frame, path, named['weight'])})
+    labels, notes = find_labels(frame, None, blob.name)
+    pairs = pd.DataFrame({ours: frame[c].to_numpy() for ours, c in named.items() if c})
+    if labels is not None: pairs = pairs[(labels != 0).fillna(False).to_numpy(bool)]
+    said = ', '.join(f'{c!r}' for c in named.values() if c)
+    if labels is not None: said += f'; rows that {labels.name!r} calls disliked left out'
+    return _paired(pairs.reset_index(drop=True), blob.name, [*notes, f'{blob.name}: pairs from the columns {said}'])
 
 # %% ../nbs/06_evaluation.ipynb #f88a066e
-def _paired(pairs, name):
-    "Tables of pairs; each pair once, plays added up."
-    ids = ['listener_id', 'artist_id']
-    lost = int(pairs[ids].isna().any(axis=1).sum())
-    whole = pairs.dropna(subset=ids)
-    whole = whole.assign(**{c: whole[c].astype('str').str.strip() for c in ids})
-    whole = whole[(whole[ids] != '').all(axis=1)].groupby(ids, as_index=False, sort=True).sum()
-    names = whole.artist_id.unique()
-    return Tables(notes=[f'{name}: {lost} rows without listener or artist left out'] * (lost > 0), listener_artists=whole.assign(source='file'),
-                  artists=pd.DataFrame({'artist_id': names, 'name': names, 'source': 'file'}))
+def _artist_keys(pairs):
+    "An id and a name for the artist of each row: the id given, else one made of the name; spellings that fold alike are one."
+    gap = pd.Series(pd.NA, index=pairs.index, dtype='str')
+    given, name = (pairs[c].astype('str').str.strip().replace('', pd.NA) if c in pairs else gap for c in ('id', 'name'))
+    return given.fillna(name.map(name_id, na_action='ignore')), name.fillna(given)
+
+def _paired(pairs, where, notes):
+    "Tables of pairs; each pair once, plays added up, or rows counted where none are given."
+    pairs['artist_id'], pairs['name'] = _artist_keys(pairs)
+    pairs['listener_id'] = pairs.listener_id.astype('str').str.strip().replace('', pd.NA)
+    whole = pairs.dropna(subset=['listener_id', 'artist_id'])
+    if lost := len(pairs) - len(whole): notes.append(f'{where}: {lost} rows without listener or artist left out')
+    one = whole.groupby(['listener_id', 'artist_id'], sort=True)
+    weight = one.weight.sum(min_count=1) if 'weight' in whole else one.size().astype(float)
+    if 'weight' not in whole and len(whole) > len(weight): notes.append(f'{where}: no column of plays, so the rows of each pair are counted')
+    artists = whole.drop_duplicates('artist_id')[['artist_id', 'name']].assign(source='file')
+    return Tables(notes=notes, artists=artists, listener_artists=weight.rename('weight').reset_index().assign(source='file'))
 
 # %% ../nbs/06_evaluation.ipynb #937d9f35
 def taste_pairs(

@@ -245,14 +245,22 @@ def test_pairs_are_known_by_their_columns(tmp_path, columns):
     frame = scenes().set_axis([c or "other" for c in columns], axis=1)
     frame.to_csv(tmp_path / "p.csv", index=False)
     t = read_pairs(tmp_path / "p.csv")
-    assert len(t.listener_artists) == len(frame) and t.listener_artists.weight.notna().all() == bool(columns[2])
+    assert len(t.listener_artists) == len(frame) and t.listener_artists.weight.notna().all() and (t.listener_artists.weight != 1).any() == bool(columns[2])
 
 
 def test_pairs_twice_are_added_and_pairs_without_a_name_left_out(tmp_path):
     (tmp_path / "p.csv").write_text("listener,artist,plays\na,X,1\na,X,2\n,Y,3\nb,,4\nb,Y,\n")
     t = read_pairs(tmp_path / "p.csv")
-    assert t.listener_artists[["listener_id", "artist_id"]].values.tolist() == [["a", "X"], ["b", "Y"]] and t.listener_artists.weight[0] == 3
-    assert "2 rows" in t.notes[0]
+    assert t.listener_artists[["listener_id", "artist_id"]].values.tolist() == [["a", "name:artist:x"], ["b", "name:artist:y"]] and t.listener_artists.weight[0] == 3
+    assert "2 rows" in t.notes[1]
+
+
+def test_pairs_say_what_they_were_read_from(tmp_path):
+    (tmp_path / "p.csv").write_text("user_id,artist_id,artist_name,Scrobbles\nu,m1,A,3\nu,,B,inf\nu,,b ,-2\nv,m1,A,4\nw,m2,C,1\nw,m3,D,1\nw,m4,E,1\nw,m5,F,1\nw,m6,G,1\nw,m7,H,1\n")
+    t = read_pairs(tmp_path / "p.csv")
+    assert t.notes == ["p.csv: pairs from the columns 'user_id', 'artist_id', 'artist_name', 'Scrobbles'"]
+    assert t.artists.set_index("artist_id").name["m1"] == "A" and {"m1", "name:artist:b"} <= set(t.listener_artists.artist_id)
+    assert t.listener_artists.query("artist_id == 'name:artist:b'").weight.isna().all()  # neither infinite nor negative plays are any
 
 
 def test_pairs_whose_plays_are_words_are_refused_with_row_and_column(tmp_path):
@@ -281,6 +289,15 @@ def test_lists_that_do_not_overlap_are_refused():
     from musicrec.tables import Tables
     pairs = pd.DataFrame({"listener_id": list("abc"), "artist_id": list("xyz"), "weight": 1., "source": "toy"})
     with pytest.raises(MusicrecError, match="needs five"): evaluate("ranking", Tables(listener_artists=pairs), seeds=1)
+
+
+def test_command_scores_the_listener_who_is_asked_for(labelled, capsys):
+    frame = pd.concat([songs(n).assign(user=u, title=lambda d, u=u: d.title + u) for u, n in {"ann": 40, "bob": 60, "cy": 60}.items()])
+    frame.to_csv("users.csv", index=False)
+    assert run("evaluate", "likes", "users.csv", "--listener", "ann", "--folds", 2, "--seeds", 1, "--methods", "majority,forest") == 0
+    assert "likes of 'ann', one of 3 listeners" in capsys.readouterr().err
+    assert run("evaluate", "likes", "users.csv", "--listener", "eve", "--folds", 2, "--seeds", 1) == 2
+    assert "'eve' has no likes" in capsys.readouterr().err
 
 
 def test_command_ranks_pairs_and_writes_rows(labelled, capsys):

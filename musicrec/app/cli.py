@@ -119,6 +119,13 @@ def _to_evaluate(task, path, label):
         return t
     return load_tables(path, label=label) if label else load_tables(path)
 
+# %% ../../nbs/app/cli.ipynb #bc877fad
+def _likes_of(t, who, say):
+    "The tables with the labels of one listener alone."
+    n = t.preferences.listener_id.nunique()
+    if n > 1: say(f'likes of {who!r}, one of {n:,} listeners; --listener names another')
+    return t.replace(preferences=t.preferences[(t.preferences.listener_id == who).to_numpy()])
+
 # %% ../../nbs/app/cli.ipynb #1abf6e7f
 def _write_rows(file, rows, **about):
     "Write scores as JSON, whole or not at all."
@@ -138,6 +145,8 @@ def evaluate_command(
         min=2, help='Parts; in ranking one of so many of every list is hidden.')]=5,
     seeds:Annotated[int, typer.Option(min=1)]=5,
     label:Annotated[Optional[str], typer.Option(help='Column with likes and dislikes.')]=None,
+    listener:Annotated[Optional[str], typer.Option(
+        help='Whose likes; by default me, else you, else whoever labelled most.')]=None,
     vectors_from:Annotated[str, typer.Option(
         help='Open sets that teach artist vectors for likes and genres, by their lists or by how artists '
              'sound: names with commas, all or none.')]='all',
@@ -156,7 +165,8 @@ def evaluate_command(
     t = _to_evaluate(task, path, label)
     for note in t.notes: say(note)
     taught = task in ('likes', 'genres') # artists are predicted from audio alone, lists rank themselves
-    who = listener_of(t) if task == 'likes' else None
+    who = listener_of(t, listener) if task == 'likes' else None
+    if who is not None: t = _likes_of(t, who, say)
     others = _others(vectors_from, path, task, say, t, who) if taught else {}
     artists = _artists(t, task, others, names, say) if taught else None
     rows = evaluate(task, t, by, folds, seeds, names, artists=artists, say=say)
