@@ -21,6 +21,7 @@ def least_loss(
     if not 0 <= error <= 1: raise InputError(f'error is {error}. Give a share between 0 and 1.')
     return float(error * np.log(2) * (1 + calibrated))
 
+# %% ../nbs/06a_audit.ipynb #fb92bde2
 def brier_range(
     error:float # Share of wrong guesses of two classes, at most one half
 )->tuple[float,float]:
@@ -29,19 +30,28 @@ def brier_range(
     return error / 2, error * (1 - error)
 
 # %% ../nbs/06a_audit.ipynb #3a24f098
-READINGS = [('genre classification', 12, '12 genres, as the paper says'), ('genre classification', 18, '18 genres, as it lists'), ('artist prediction', 70_000, '70,000 artists'), ('recommendation system', 1, 'like or dislike')]
+READINGS = [('genre classification', 12, '12 genres, as the paper says'), ('genre classification', 18, '18 genres, as it lists'),
+            ('artist prediction', 70_000, '70,000 artists'), ('recommendation system', 1, 'like or dislike')]
 
+def _verdict(loss, error, n, guess):
+    "What a loss can be at this share of errors, of so many outputs whose constant guess has that loss."
+    low, high = least_loss(error), least_loss(error, calibrated=True)
+    if n == 1:
+        if loss < low: return 'cannot be'
+        few, most = brier_range(error)
+        return 'a Brier score, by its size' if loss < high and few <= loss <= most else 'a cross-entropy'
+    if loss > 10 * guess: return 'no mean over outputs' + (', no cross-entropy' if loss < low else '')
+    return f"a mean over outputs, {'better' if loss < guess else 'worse'} than a constant guess"
+
+# %% ../nbs/06a_audit.ipynb #4c9d5dc5
 def audit(
-    paper:pd.DataFrame=PAPER # `loss, accuracy` by task
+    paper:pd.DataFrame|None=None # `loss, accuracy` by task; by default the paper's
 )->pd.DataFrame: # One row for each reading of a task, with a verdict
     "What each of the paper's losses can be, given its accuracy and the number of outputs."
-    rows = []
+    rows, paper = [], PAPER if paper is None else paper
     for task, n, what in READINGS:
         loss, error = paper.loss[task], 1 - paper.accuracy[task]
         guess = constant_loss(n) if n > 1 else float(np.log(2))
         low, high = least_loss(error), least_loss(error, calibrated=True)
-        if n == 1: verdict = 'cannot be' if loss < low else 'a Brier score, by its size' if loss < high and brier_range(error)[0] <= loss <= brier_range(error)[1] else 'a cross-entropy'
-        elif loss > 10 * guess: verdict = 'no mean over outputs' + (', no cross-entropy' if loss < low else '')
-        else: verdict = 'a mean over outputs, better than a constant guess' if loss < guess else 'a mean over outputs, worse than a constant guess'
-        rows.append((task, what, loss, guess, low, high, verdict))
+        rows.append((task, what, loss, guess, low, high, _verdict(loss, error, n, guess)))
     return pd.DataFrame(rows, columns=['task', 'outputs', 'loss', 'constant guess', 'least', 'least, calibrated', 'the loss is'])

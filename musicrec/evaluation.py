@@ -4,7 +4,7 @@
 
 # %% ../nbs/06_evaluation.ipynb #b786f224
 from __future__ import annotations
-import importlib.util
+import importlib.util, time
 from collections.abc import Iterable
 from pathlib import Path
 import matplotlib.pyplot as plt
@@ -187,6 +187,18 @@ def _check_folds(task, by, seeds):
     if task == 'artists' and by == 'artist':
         raise InputError('artists that training never saw cannot be predicted. Choose --by track, album or playlist.')
 
+# %% ../nbs/06_evaluation.ipynb #f94dfe40
+class _Progress:
+    "Says which fold is next, and from a minute on how long the rest may take."
+    def __init__(self, task, seeds, k, say):
+        self.task, self.seeds, self.k, self.say, self.done, self.start = task, seeds, k, say, 0, time.monotonic()
+
+    def __call__(self):
+        left = (time.monotonic() - self.start) / max(self.done, 1) * (self.seeds * self.k - self.done)
+        soon = f', about {left / 60:.0f} minutes left' if self.done and left > 60 else ''
+        self.say(f'{self.task}: seed {self.done // self.k + 1} of {self.seeds}, fold {self.done % self.k + 1} of {self.k}{soon}')
+        self.done += 1
+
 # %% ../nbs/06_evaluation.ipynb #05b3c2fe
 def predictions(
     task:str, # `likes`, `genres` or `artists`
@@ -203,11 +215,10 @@ def predictions(
     _check_folds(task, by, seeds)
     methods = _asked(task, methods)
     t, (maker, target, _) = merge_duplicates(t), TASKS[task]
-    runs, groups = {m: [] for m in methods}, None
+    runs, groups, tell = {m: [] for m in methods}, None, _Progress(task, seeds, k, say)
     for seed in range(first_seed, first_seed + seeds):
         entrant = maker(t, target, seed, artists)
         cuts = folds(t, by, k, seed, among=entrant.ids, classes=entrant.y)
-        tell = lambda fold: say(f'{task}: seed {seed - first_seed + 1} of {seeds}, fold {fold + 1} of {k}')
         both = _one_seed(entrant, methods, cuts, by, tell)
         for m, p in both.items(): runs[m].append((entrant.y[p.index].to_numpy(), p.to_numpy()))
         groups = _group(t, by).reindex(next(iter(both.values())).index)
@@ -217,10 +228,10 @@ def predictions(
 def _one_seed(entrant, methods, cuts, by, tell):
     "Every method's predictions of all folds, rows sorted by track."
     parts = {m: [] for m in methods}
-    for i, s in enumerate(cuts):
+    for s in cuts:
         if not len(s.train):
             raise InputError(f'every track shares a {by} with the test side, so nothing is left to train on. Split by track, or give more data.')
-        tell(i)
+        tell()
         for m in methods: parts[m].append(pd.DataFrame(getattr(entrant, m)(s), index=s.test))
     return {m: pd.concat(parts[m]).sort_index() for m in methods}
 

@@ -96,17 +96,18 @@ _columns = lru_cache(
     lambda name: [(c, _TYPES[d], *RANGES.get(c, (None, None))) for c, d in TABLES[name].dtypes.items()])
 
 # %% ../../nbs/sources/crawl.ipynb #3fe40498
-def _odd(column, value, types):
+def _odd(column, value, types, low, high):
     # some answers write whole numbers so
-    if type(value) is float and int in types and value.is_integer(): return int(value)
+    if type(value) is float and float not in types and int in types and value.is_integer(): value = int(value)
     if type(value) not in types: raise TypeError(f'{column} is {str(value)[:40]!r}')
+    return value if low is None or low <= value <= high else None
 
 # %% ../../nbs/sources/crawl.ipynb #554ccfd4
 def store_rows(db:sqlite3.Connection, rows:Rows)->None:
     "Write plain rows into the library's tables; a number that cannot be is left empty, a value of another type is an error."
     for name, some in rows.items():
         fits = lambda v, types, low, high: v is None or type(v) in types and (low is None or low <= v <= high)
-        db.executemany(_upsert(name), [[v if fits(v := r.get(c), types, low, high) else _odd(c, v, types)
+        db.executemany(_upsert(name), [[v if fits(v := r.get(c), types, low, high) else _odd(c, v, types, low, high)
                                         for c, types, low, high in _columns(name)] for r in some])
 
 # %% ../../nbs/sources/crawl.ipynb #47f0cc5d
