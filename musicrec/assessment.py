@@ -31,7 +31,8 @@ def judge(
     "What a playlist is worth to a listener."
     truth = np.asarray(truth, float)
     if not len(picks): raise InputError('the playlist is empty. Give at least one track.')
-    if len(odd := truth[~((truth >= 0) & (truth <= 1))]): raise InputError(f'the chance of a like is {odd[0]} in one row. Give numbers from 0 to 1.')
+    if len(odd := truth[~((truth >= 0) & (truth <= 1))]):
+        raise InputError(f'the chance of a like is {odd[0]} in one row. Give numbers from 0 to 1.')
     likes = truth[picks].sum()
     out = {'likes': likes, 'regret': np.sort(truth)[::-1][:len(picks)].sum() - likes}
     if claims is not None: out['overclaim'] = np.asarray(claims, float)[picks].sum() - likes

@@ -192,7 +192,8 @@ def _gaussian_member(blend, s, chosen):
     model = Gaussian(chosen or 'auto').fit(inputs(s.x), s.y, s.k, (inputs(s.xv), s.yv))
     return _Member(lambda x: np.log(model.predict_proba(inputs(x)) + 1e-9), model.kind_)
 
-MEMBERS = {'nets': _net_member, 'boosting': _boosting_member, 'forest': _forest_member, 'extra': _extra_member, 'gaussian': _gaussian_member}
+MEMBERS = {'nets': _net_member, 'boosting': _boosting_member, 'forest': _forest_member, 'extra': _extra_member,
+           'gaussian': _gaussian_member}
 
 # %% ../nbs/04b_blend.ipynb #41bc09fe
 def forest_tuned(
@@ -236,16 +237,16 @@ class Blend(BaseEstimator):
     features:tuple=AUDIO # Measures of the track; `TWELVE` for more
     company:bool=True # The artist's other tracks as inputs? Never for `artist`
     artists:Embeddings|None=None # Artist vectors that no label of this target went into, by artist id; never for `artist`
-    labels:str='auto' # `yes`: genres of the artist's and the album's training tracks as inputs; `auto` unless artists are unseen by the split
-    members:tuple|None=None # Of `nets`, `boosting`, `forest`, `extra`, `gaussian`; all that suit the number of classes by default
+    labels:str='auto' # `yes`: genres of other tracks by the artist as inputs; `auto` unless artists are unseen
+    members:tuple|None=None # Names in `MEMBERS`; by default all that suit the number of classes
     nets:int=2 # Nets to average
     width:int=128 # Their hidden units; at least 256 for `artist`
     min_tracks:int=10 # For `artist`: classes are main artists with at least so many recordings
-    refit:int=10_000 # Up to so many training rows, members learn again from both sides once all is chosen, unless the artists' genres are inputs
+    refit:int=10_000 # Up to so many training rows, members learn again from both sides in the end
     seed:int=0
 
     def fit(self, t:Tables, split:Split|None=None)->Blend:
-        "Learn from the training side of `split` (by track, if none is given); the validation side stops, weighs and calibrates, and is remembered in the end if the artists' genres are inputs."
+        "Learn from the training side of `split` (by track, if none); the validation side stops, weighs and calibrates."
         return _fit_blend(self, t, split)
 
     def predict_proba(self, t:Tables, ids=None)->pd.DataFrame:
@@ -275,7 +276,8 @@ def _credited(t, ids, e):
 def _measures(t, features):
     "The track's own measures, float64; a gap is NaN."
     x = features_of(t)
-    if missing := [c for c in features if c not in x]: raise InputError(f'the tables have no {missing}. Choose other features.')
+    if missing := [c for c in features if c not in x]:
+        raise InputError(f'the tables have no {missing}. Choose other features.')
     x = x[list(features)].astype('float64')
     odd = np.isinf(x.to_numpy()).any(1)
     if odd.any(): raise InputError(f'{x.index[odd][0]!r} has an infinite feature. Correct it or leave it empty.')
@@ -311,12 +313,15 @@ def _remembered(self, t, ids, train):
 def _check_blend(self):
     "What was asked for must make sense; the members asked for."
     if self.target not in ('genre', 'artist'): raise InputError(f'target is {self.target!r}. Choose genre or artist.')
-    if self.labels not in ('auto', 'yes', 'no'): raise InputError(f'labels is {self.labels!r}. Choose auto, yes or no.')
-    if unknown := set(self.members or ()) - set(MEMBERS): raise InputError(f'{sorted(unknown)} are no members. Choose {", ".join(MEMBERS)}.')
+    if self.labels not in ('auto', 'yes', 'no'):
+        raise InputError(f'labels is {self.labels!r}. Choose auto, yes or no.')
+    if unknown := set(self.members or ()) - set(MEMBERS):
+        raise InputError(f'{sorted(unknown)} are no members. Choose {", ".join(MEMBERS)}.')
     return self.members
 
 def _check_sides(self, y, yv):
-    if not len(yv): raise InputError('the validation side is empty, and nothing can be weighed. Give a split with one.')
+    if not len(yv):
+        raise InputError('the validation side is empty, and nothing can be weighed. Give a split with one.')
     if (y == y[0]).all():
         raise InputError(f'all tracks of the training side are {self.classes_[y[0]]!r}. Give a split with at least 2 classes.')
 

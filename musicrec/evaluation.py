@@ -170,7 +170,8 @@ TASKS = {'likes': (_Likes, None, ('accuracy', 'balanced_accuracy', 'auc', 'log_l
          'artists': (_Classes, 'artist', ('accuracy', 'top10', 'mrr', 'log_loss'))}
 ENTRANTS = ('default', 'paper', 'majority', 'forest')
 METHODS = {'likes': (*ENTRANTS, 'audio_knn', 'artist_rate'), # `ranking` joins below
-           'genres': (*ENTRANTS, 'net', 'audio_knn', 'artist_genre', 'forest_artists'), 'artists': (*ENTRANTS, 'net', 'audio_knn')}
+           'genres': (*ENTRANTS, 'net', 'audio_knn', 'artist_genre', 'forest_artists'),
+           'artists': (*ENTRANTS, 'net', 'audio_knn')}
 
 # %% ../nbs/06_evaluation.ipynb #ae3115b0
 def _asked(task, methods):
@@ -251,7 +252,8 @@ def rows_of(
     return pd.DataFrame(found, columns=['method', 'metric', 'value', 'low', 'high', 'seeds'])
 
 # %% ../nbs/06_evaluation.ipynb #949f7d42
-_PAIR = {'listener_id': 'listenerid listener userid user username', 'id': 'artistid itemid', 'name': 'artistname artname artist artists item itemname',
+_PAIR = {'listener_id': 'listenerid listener userid user username', 'id': 'artistid itemid',
+         'name': 'artistname artname artist artists item itemname',
          'weight': 'plays weight count playcount playcounts scrobbles listens'}
 
 def _plays(frame, path, column):
@@ -299,7 +301,8 @@ def _paired(pairs, where, notes):
     if lost := len(pairs) - len(whole): notes.append(f'{where}: {lost} rows without listener or artist left out')
     one = whole.groupby(['listener_id', 'artist_id'], sort=True)
     weight = one.weight.sum(min_count=1) if 'weight' in whole else one.size().astype(float)
-    if 'weight' not in whole and len(whole) > len(weight): notes.append(f'{where}: no column of plays, so the rows of each pair are counted')
+    if 'weight' not in whole and len(whole) > len(weight):
+        notes.append(f'{where}: no column of plays, so the rows of each pair are counted')
     artists = whole.drop_duplicates('artist_id')[['artist_id', 'name']].assign(source='file')
     return Tables(notes=notes, artists=artists, listener_artists=weight.rename('weight').reset_index().assign(source='file'))
 
@@ -376,7 +379,7 @@ def rank_lists(
     methods:Iterable[str]|None=None, # Names in `METHODS['ranking']`; all that are installed by default
     say=lambda line: None, # Told what is being done
     names=tuple(RANKING) # Metrics
-)->tuple[dict[str,list[dict]],int]: # For each method one result of `rank_scores` per seed, listeners in the same order; and how many listeners
+)->tuple[dict[str,list[dict]],int]: # By method one result of `rank_scores` per seed; number of listeners
     "Hide a part of every list and let each method find it again, ranking everything, over several seeds."
     if seeds < 1: raise InputError(f'seeds={seeds}. Give at least 1.')
     runs = {m: [] for m in _installed(methods, say)}
@@ -401,7 +404,8 @@ def evaluate(
     "Compare the default, the paper's recipe and the baselines on one task, with leak-free folds."
     methods = _asked(task, methods) if methods is not None or task not in METHODS else None
     if task == 'ranking':
-        return ranking_rows(rank_lists(t, by, k, seeds, methods, say)[0], ('ndcg@10', 'ndcg@20', 'recall@10', 'recall@20', 'coverage@20'))
+        runs, _ = rank_lists(t, by, k, seeds, methods, say)
+        return ranking_rows(runs, ('ndcg@10', 'ndcg@20', 'recall@10', 'recall@20', 'coverage@20'))
     runs, groups = predictions(task, t, by, k, seeds, _asked(task, methods), artists, say)
     return rows_of(runs, TASKS[task][2], groups)
 
@@ -438,8 +442,9 @@ TOLD = .2 # Share of labelled tracks in a playlist of another set, from which on
 def _called(t, ids):
     "Artist and title of tracks, folded, as one text."
     names = main_artists(t).map(t.artists.drop_duplicates('artist_id').set_index('artist_id').name)
-    named = pd.DataFrame({'artist': names, 'title': t.tracks.drop_duplicates('track_id').set_index('track_id').title}).reindex(ids)
-    return [f'{fold(a)} - {fold_title(s)}' if isinstance(a, str) and isinstance(s, str) else None for a, s in zip(named.artist, named.title)]
+    titles = t.tracks.drop_duplicates('track_id').set_index('track_id').title
+    both = zip(names.reindex(ids), titles.reindex(ids))
+    return [f'{fold(a)} - {fold_title(s)}' if isinstance(a, str) and isinstance(s, str) else None for a, s in both]
 
 def _telling(t, task, tested, listener):
     "Playlists of `t` that hold labelled tracks of `tested`, by id or name, more than may be."

@@ -151,7 +151,7 @@ def two_parts(
     mean:torch.Tensor, scatter:torch.Tensor, # Of the classes
     passes:int=2, steps:int=5, # The common covariance is renewed after each pass of so many EM steps
     strength:float=30. # Of the prior meanwhile
-)->tuple[torch.Tensor,torch.Tensor,torch.Tensor,torch.Tensor]: # Count, mean and scatter of the parts (classes × 2 × …), common covariance
+)->tuple[torch.Tensor,torch.Tensor,torch.Tensor,torch.Tensor]: # Of the parts (classes × 2 × …) count, mean, scatter; common covariance
     "Two Gaussians per class, by EM from a cut across the longest axis."
     k, d = mean.shape
     eye = torch.eye(d)
@@ -186,7 +186,7 @@ class _Space:
 
 # %% ../nbs/04a_gaussian.ipynb #dc4d960c
 def _one_part(n, mean, scatter, between, strength):
-    "Centre, scale and degrees of freedom of the predictive t of every class; Gaussians of one covariance without `strength`."
+    "Centre, scale and freedom of the predictive t of every class; Gaussians of one covariance without `strength`."
     d, spread = mean.shape[1], n[:, None] * between
     centre, unsure = mean * (spread / (spread + 1)), torch.diag_embed(between / (spread + 1))
     if strength is None: return centre, torch.eye(d) + unsure, None
@@ -233,7 +233,8 @@ class Gaussian(BaseEstimator):
         valid:tuple|None=None # `x, y` of validation rows
     )->Gaussian:
         "Learn the law of every class."
-        if self.kind not in (*KINDS, 'auto'): raise InputError(f"kind is {self.kind!r}. Choose auto, {', '.join(KINDS)}.")
+        if self.kind not in (*KINDS, 'auto'):
+            raise InputError(f"kind is {self.kind!r}. Choose auto, {', '.join(KINDS)}.")
         rows = _checked_rows(np.asarray(x, 'float32'), np.asarray(y), k)
         n, mean, scatter = moments(rows)
         self.space_ = space = _Space(n, mean, scatter)
@@ -305,7 +306,7 @@ class GaussianEncoder(BaseEstimator):
     min_tracks:int=10 # For `artist`: classes are main artists with at least so many recordings
 
     def fit(self, t:Tables, split:Split|None=None)->GaussianEncoder:
-        "Learn from the training side of `split` (by track, if none is given); the validation side chooses the kind and calibrates."
+        "Learn from the training side of `split` (by track, if none); the validation side chooses and calibrates."
         t, self.classes_, self.split_, sides = learning_sides(t, self.target, self.min_tracks, split, self.seed)
         if self.classes_ is None: raise InputError(f'target is {self.target!r}. Choose genre or artist.')
         x = [audio_matrix(t.audio().loc[s]) for s in sides]

@@ -43,7 +43,7 @@ def _in_one(keys, texts):
 # %% ../nbs/05_recommender.ipynb #b606d950
 def catalogue(
     t:Tables # With duplicates merged
-)->pd.DataFrame: # `track_id, title, artist, artist_ids` (joined by `|`, main artist first), `genres` (joined by `|`), `popularity`; sorted by id
+)->pd.DataFrame: # `track_id, title, artist, artist_ids, genres, popularity`, by id; several joined by `|`
     "The recordings that can be recommended."
     named, filed = credits_of(t), t.track_genres.drop_duplicates(['track_id', 'genre']).sort_values(['track_id', 'genre'])
     frame = track_names(t).loc[t.audio().index].sort_index()
@@ -105,7 +105,8 @@ def measures(
     "All measures of each track, gaps as NaN."
     x = t.audio().loc[ids].reindex(columns=list(MEASURES)).astype('float64').to_numpy()
     odd = np.isinf(x).any(1)
-    if odd.any(): raise InputError(f'{ids[int(odd.argmax())]!r} has an infinite measure. Correct it or leave it empty.')
+    if odd.any():
+        raise InputError(f'{ids[int(odd.argmax())]!r} has an infinite measure. Correct it or leave it empty.')
     return x
 
 # %% ../nbs/05_recommender.ipynb #24e872ed
@@ -116,7 +117,7 @@ class Recommender(BaseEstimator):
     tracks:Embeddings|None # Track vectors, by track id
     method:str='additive' # `additive` (ours) or `paper`
     seed:int=0
-    artist_from:str='credits' # Whose vector a track has: its `credits`', or those `predicted` from its audio (the paper's discussion)
+    artist_from:str='credits' # A track's artist vector: its `credits`', or `predicted` from audio (the paper's discussion)
     listed:bool=False # May it count whether some list has the artist? If not, an inferred vector is as good as a learned one
     forests:bool=True # May trees speak in the artist and audio parts?
     negatives:float=0. # Tracks never met, drawn at random as weak dislikes, for each like
@@ -178,7 +179,8 @@ def _check(self):
     for name, known in {'method': ('additive', 'paper'), 'artist_from': ('credits', 'predicted')}.items():
         if (given := getattr(self, name)) not in known:
             raise InputError(f'{name} is {given!r}. Choose {known[0]!r} or {known[1]!r}.')
-    if not 0 <= self.negatives < np.inf: raise InputError(f'negatives is {self.negatives}. Give 0 or more tracks per like.')
+    if not 0 <= self.negatives < np.inf:
+        raise InputError(f'negatives is {self.negatives}. Give 0 or more tracks per like.')
 
 # %% ../nbs/05_recommender.ipynb #fb7aa93b
 def _labels(self, t, listener):

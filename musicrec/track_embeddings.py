@@ -106,7 +106,8 @@ def cross_entropy(scores:torch.Tensor, y:torch.Tensor)->torch.Tensor:
     return F.cross_entropy(scores, y / y.sum(1, keepdim=True))
 
 # %% ../nbs/04_track_embeddings.ipynb #038555d9
-LOSSES = {'paper': paper_bce, 'cross_entropy': cross_entropy, 'sigmoid_bce': F.binary_cross_entropy_with_logits, 'squared': F.mse_loss}
+LOSSES = {'paper': paper_bce, 'cross_entropy': cross_entropy, 'sigmoid_bce': F.binary_cross_entropy_with_logits,
+          'squared': F.mse_loss}
 
 # %% ../nbs/04_track_embeddings.ipynb #cd236705
 @dataclass(frozen=True)
@@ -332,7 +333,8 @@ def targets(
     "Which tracks can be learned from, and which classes there are."
     ids = t.audio().index
     if target == 'valence': return ids[t.audio().valence.notna()].tolist(), None
-    if target not in ('genre', 'artist'): raise InputError(f"target is {target!r}. Choose 'genre', 'artist' or 'valence'.")
+    if target not in ('genre', 'artist'):
+        raise InputError(f"target is {target!r}. Choose 'genre', 'artist' or 'valence'.")
     one = _one_class(t, target)
     one = one[one.index.isin(ids)]
     if target == 'genre': found = t.track_genres.genre[t.track_genres.track_id.isin(one.index)].unique()
@@ -358,14 +360,15 @@ def learning_sides(
     t:Tables, target:str, min_tracks:int,
     cut:Split|None, # By default a split by track
     seed:int
-)->tuple[Tables,np.ndarray|None,Split,list[np.ndarray]]: # Merged tables, classes, the split, and the ids of its training and validation sides that have a label
+)->tuple[Tables,np.ndarray|None,Split,list[np.ndarray]]: # Merged tables, classes, split, labelled ids of its first two sides
     "What every encoder does first: merge duplicates, find the classes, cut."
     t = merge_duplicates(t)
     ids, classes = targets(t, target, min_tracks)
     cut = cut or split(t, seed=seed, among=ids)
     sides = [np.asarray(side, object) for side in (cut.train, cut.valid)]
     sides = [side[pd.Index(side).isin(ids)] for side in sides]
-    if not len(sides[0]): raise InputError(f'no track of the training side has a label of {target}. Give another split.')
+    if not len(sides[0]):
+        raise InputError(f'no track of the training side has a label of {target}. Give another split.')
     return t, classes, cut, sides
 
 # %% ../nbs/04_track_embeddings.ipynb #349f64d2
@@ -374,7 +377,8 @@ def features_of(t:Tables, ids=None)->pd.DataFrame:
     x = t.audio()
     if ids is None: return x
     unknown = pd.Index(ids)[~pd.Index(ids).isin(x.index)]
-    if len(unknown): raise NotFoundError(f'{unknown[0]!r} has no audio features in these tables. Use `Tables.find` to look a track up.')
+    if len(unknown):
+        raise NotFoundError(f'{unknown[0]!r} has no audio features in these tables. Use `Tables.find` to look a track up.')
     return x.loc[list(ids)]
 
 # %% ../nbs/04_track_embeddings.ipynb #831beba9
@@ -414,11 +418,13 @@ class TrackEncoder(BaseEstimator):
         with torch.no_grad(): return Embeddings(t.audio().index.tolist(), self.net_.embed(_inputs(self, t)).numpy())
 
     def expect_artists(self, t:Tables, artists:Embeddings, ids=None)->Embeddings:
-        "The artist vector to be expected of each track: those of the classes, weighted by their probabilities; rows marked `inferred`."
-        if self.target != 'artist': raise InputError(f'the net was trained for {self.target}. Train it with target="artist".')
+        "The artist vector to be expected of each track, by the probabilities of the classes; rows marked `inferred`."
+        if self.target != 'artist':
+            raise InputError(f'the net was trained for {self.target}. Train it with target="artist".')
         p = self.predict_proba(t, ids)
         vectors, known = artists.take(self.classes_)
-        if not known.any(): raise InputError('none of the artists that the net tells apart has a vector. Give vectors of these artists.')
+        if not known.any():
+            raise InputError('none of the artists that the net tells apart has a vector. Give vectors of these artists.')
         share = p.to_numpy()[:, known]
         expected = share @ vectors[known] / np.maximum(share.sum(1, keepdims=True), 1e-12)
         return Embeddings(p.index.tolist(), expected, inferred=np.ones(len(p), bool))
