@@ -138,11 +138,32 @@ def test_a_file_without_a_single_feature_is_refused(write):
 
 
 @pytest.mark.parametrize("value", ["inf", "1e30", "-inf"])
-def test_impossible_duration_is_a_bad_row(write, value):
+def test_impossible_duration_is_left_empty(write, value):
     frame = songs(duration_ms="200000")
     frame.loc[2, "duration_ms"] = value
     t = load_tables(write(frame)).validate()
-    assert len(t.tracks) == 29 and any("first rows: 3" in n for n in t.notes)
+    assert t.tracks.duration_ms.isna().tolist() == [False] * 2 + [True] + [False] * 27 and any("first rows: 3" in n for n in t.notes)
+
+
+@pytest.mark.parametrize("column, cell", [("key", "H dur"), ("mode", "dorian"), ("time_signature", "7/8"), ("popularity", "-1"), ("duration", "long")])
+def test_extras_that_cannot_be_read_cost_no_row_and_no_file(write, column, cell):
+    t = load_tables(write(songs(**{column: cell}))).validate()
+    assert len(t.tracks) == 30 and t.notes == [f"songs.csv: left 30 cells of '{column}' empty that cannot be read (first rows: 1, 2, 3)"]
+    with pytest.raises(InputError, match=f"row 1, column '{column}'"): load_tables(write(songs(**{column: cell})), strict=True)
+
+
+@pytest.mark.parametrize("name", ["duration_ms", "Duration"])
+@pytest.mark.parametrize("cells, ms", [([245.3] * 30, 245_300), (["4:05.3"] * 30, 245_300), (["0:04:05"] * 30, 245_000), ([245_300] * 30, 245_300)])
+def test_lengths_in_seconds_and_minutes(write, name, cells, ms):
+    t = load_tables(write(songs(**{name: cells})), strict=True)
+    assert set(t.tracks.duration_ms) == set(t.audio_features.duration_ms) == {ms}
+    assert ("read as seconds" in "".join(t.notes)) == (cells[0] == 245.3)
+    assert set(load_tables(write(songs(**{name: cells})[["title", "artist", name]])).tracks.duration_ms) == {ms}
+
+
+def test_keys_that_name_their_mode(write):
+    t = load_tables(write(songs(6, key=["A minor", "C# Major", "Bbm", "F", "E min", "9"])))
+    assert t.audio_features.key.tolist() == [9, 1, 10, 5, 4, 9] and t.audio_features["mode"].fillna(-9).tolist() == [0, 1, 0, -9, 0, -9]
 
 
 @pytest.mark.parametrize("cut", [5, 300, -8, -200])

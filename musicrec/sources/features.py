@@ -8,23 +8,29 @@ import re
 import numpy as np
 import pandas as pd
 from .labels import find_labels, find_listeners, preferences
-from .rows import MISSING, TOLERATED, credit_tables, digest, find_columns, listed
-from .rows import namespaced, numbers, split_artists, squeeze
+from .rows import MISSING, TOLERATED, credit_tables, digest, find_columns, in_seconds, listed
+from .rows import namespaced, modes_in, numbers, split_artists, squeeze
 from ..tables import AUDIO, RANGES, InputError, Tables, fold, input_error, out_of_range
 
 # %% auto #0
-__all__ = ['check_values', 'check_rows', 'features_part', 'known_source', 'one_spelling', 'feature_tables']
+__all__ = ['EXTRAS', 'check_values', 'check_rows', 'features_part', 'known_source', 'one_spelling', 'feature_tables']
 
 # %% ../../nbs/sources/features.ipynb #bc247406
+EXTRAS = 'key', 'mode', 'time_signature', 'popularity', 'duration_ms' # Columns whose bad cells cost no row
+
 def _measures(frame, columns):
-    "Numbers of every measured column, and per column which rows are bad and why."
+    "Numbers of every measured column, and per column which rows are bad."
     values, bad = {}, {}
-    measured = *AUDIO, 'instrumentalness', 'key', 'mode', 'time_signature', 'popularity', 'duration_ms'
-    for c in [c for c in measured if c in columns]:
+    for c in [c for c in (*AUDIO, 'instrumentalness', *EXTRAS) if c in columns]:
         values[c], bad[c] = numbers(frame[columns[c]], c)
+    if 'key' in columns and (mode := modes_in(frame[columns['key']])).notna().any():
+        values['mode'] = values['mode'].fillna(mode) if 'mode' in values else mode
+    if seconds := 'duration_ms' in values and in_seconds(values['duration_ms']):
+        values['duration_ms'] = values['duration_ms'] * 1000
     values = pd.DataFrame(values, index=frame.index)
     odd = out_of_range(values)
-    return values, pd.DataFrame(bad, index=frame.index) | odd.reindex(columns=list(bad), fill_value=False)
+    bad = pd.DataFrame(bad, index=frame.index) | odd.reindex(columns=list(bad), fill_value=False)
+    return values, bad, seconds
 
 # %% ../../nbs/sources/features.ipynb #b41f58d6
 def _refuse(frame, columns, bad, where):
@@ -46,12 +52,15 @@ def check_values(
     strict:bool=False # Refuse any bad row?
 )->tuple[pd.DataFrame,pd.Series,list[str]]: # Values, bad rows (their values are missing), and notes on these
     "Check every measured value of a file."
-    values, bad = _measures(frame, columns)
-    rows = bad.any(axis=1)
-    if rows.mean() > TOLERATED or (strict and rows.any()): raise _refuse(frame, columns, bad, where)
-    notes = [f"{where}: dropped {int(bad[c].sum())} rows with a bad {columns[c]!r} (first rows: "
-             f"{_first(bad[c])})" for c in bad if bad[c].any()]
-    return values.mask(rows), rows, notes
+    values, bad, seconds = _measures(frame, columns)
+    grave = bad if strict else bad.drop(columns=[c for c in EXTRAS if c in bad])
+    rows = grave.any(axis=1)
+    if rows.mean() > TOLERATED or (strict and rows.any()): raise _refuse(frame, columns, grave, where)
+    said = lambda c: ((f'dropped {int(bad[c].sum())} rows with a bad {columns[c]!r}') if c in grave else
+                      f'left {int(bad[c].sum())} cells of {columns[c]!r} empty that cannot be read')
+    notes = [f'{where}: {said(c)} (first rows: {_first(bad[c])})' for c in bad if bad[c].any()]
+    if seconds: notes.append(f'{where}: {columns["duration_ms"]!r} is read as seconds')
+    return values.mask(bad.reindex(columns=list(values), fill_value=False)).mask(rows), rows, notes
 
 # %% ../../nbs/sources/features.ipynb #84e4303e
 def check_rows(

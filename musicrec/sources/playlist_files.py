@@ -12,7 +12,8 @@ import pandas as pd
 from .files import Blob, decode, json_document, read_frame
 from .mpd import whole
 from .related import elements, local_name, own_ids
-from .rows import Tally, find_columns, name_track_ids, split_artists, squeeze, text_of
+from .rows import Tally, find_columns, in_seconds, name_track_ids, numbers, split_artists
+from .rows import squeeze, text_of
 from .rows import texts, tolerate, track_tables
 from ..tables import AUDIO, Tables, input_error
 
@@ -218,6 +219,13 @@ def _counted(n, header, used, where):
     left = f'; columns not used: {", ".join(rest)[:200]}' * bool(rest)
     return f'{where}: read as a playlist of your own: {n:,} tracks count as liked{left}'
 
+# %% ../../nbs/sources/playlist_files.ipynb #af5c42c7
+def _lengths(cells, where):
+    "Milliseconds of a column of lengths, or None, and a note if they were seconds."
+    if cells is None: return None, []
+    ms = numbers(cells, 'duration_ms')[0]
+    return (ms * 1000, [f'{where}: lengths are read as seconds']) if in_seconds(ms) else (ms, [])
+
 # %% ../../nbs/sources/playlist_files.ipynb #82924640
 _USED = 'title', 'artist', 'album_name', 'track_id', 'duration_ms', 'playlist_name' # Columns of a playlist
 
@@ -238,11 +246,12 @@ def csv_playlist(
     if 'track_id' in cells: cells['id'] = _csv_ids(cells.pop('track_id'))
     rows = (pd.DataFrame(cells).rename(columns={'album_name': 'album'}).astype('object')
             .where(lambda d: d.notna(), None))
-    rows['ms'] = [_ms(v) for v in rows.get('duration_ms', [None] * len(rows))]
+    ms, said = _lengths(cells.get('duration_ms'), blob.name)
+    rows['ms'] = [_ms(v) for v in (ms if ms is not None else [None] * len(rows))]
     names = rows.get('playlist_name', pd.Series('', index=rows.index)).fillna('')
     n = 0
     for name, part in rows.groupby(names, sort=False):
         for t in _playlist(part.to_dict('records'), name, blob, listener, strict):
             n += len(t.playlist_tracks)
             yield t
-    yield Tables([_counted(n, frame, used.values(), blob.name)])
+    yield Tables([_counted(n, frame, used.values(), blob.name), *said])

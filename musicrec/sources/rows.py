@@ -13,9 +13,9 @@ import pandas as pd
 from ..tables import AUDIO, NOT_FOUND, InputError, Tables, fold, input_error, make_id
 
 # %% auto #0
-__all__ = ['squeeze', 'COLUMNS', 'MISSING', 'MAX_NAME', 'BATCH', 'TOLERATED', 'find_columns', 'numbers', 'text_of', 'texts',
-           'times', 'stem', 'namespaced', 'digest', 'listed', 'split_artists', 'name_id', 'name_track_ids',
-           'credit_tables', 'track_tables', 'listen_tables', 'batches', 'Tally', 'tolerate']
+__all__ = ['squeeze', 'COLUMNS', 'MISSING', 'MAX_NAME', 'BATCH', 'TOLERATED', 'find_columns', 'modes_in', 'numbers', 'in_seconds',
+           'text_of', 'texts', 'times', 'stem', 'namespaced', 'digest', 'listed', 'split_artists', 'name_id',
+           'name_track_ids', 'credit_tables', 'track_tables', 'listen_tables', 'batches', 'Tally', 'tolerate']
 
 # %% ../../nbs/sources/rows.ipynb #ee4a6001
 _SPELLINGS = """
@@ -57,7 +57,23 @@ def find_columns(
 MISSING = frozenset({'', '?', 'na', 'n/a', 'nan', 'null', 'none', 'undefined', 'empty_field', '-'}) # What stands in empty cells
 _KEYS = {k: i for i, ks in enumerate('C,B# C#,DB D D#,EB E,FB F,E# F#,GB G G#,AB A A#,BB B,CB'.split())
          for k in ks.split(',')}
-_WORDS = {'mode': {'MAJOR': 1, 'MINOR': 0}, 'key': _KEYS, 'time_signature': {f'{i}/4': i for i in range(8)}}
+_WORDS = {'mode': {'MAJOR': 1, 'MAJ': 1, 'MINOR': 0, 'MIN': 0}, 'key': _KEYS, 'time_signature': {f'{i}/4': i for i in range(8)}}
+
+# %% ../../nbs/sources/rows.ipynb #9fe58b1a
+_TONE = re.compile(r'([A-G][#b♯♭]?)\s*(?:((?i:maj(?:or)?))|((?i:min(?:or)?)|m))') # `A minor`, `F#m`
+
+def modes_in(
+    keys:pd.Series # Cells of a column of keys
+)->pd.Series: # float64: 1 for major, 0 for minor, else missing
+    "The mode that a cell with a key also names."
+    named = keys.astype('str').str.strip().str.extract(f'^{_TONE.pattern}$')
+    return named[1].notna().astype('float64').where(named[0].notna())
+
+# %% ../../nbs/sources/rows.ipynb #8d012bc2
+def _clock(text):
+    "Milliseconds in `3:45` and `1:02:03`."
+    parts = text.str.extract(r'^(?:(\d{1,2}):)?(\d{1,3}):([0-5]\d(?:\.\d+)?)$').astype('float64')
+    return ((parts[0].fillna(0) * 60 + parts[1]) * 60 + parts[2]) * 1000
 
 # %% ../../nbs/sources/rows.ipynb #f9248048
 def numbers(
@@ -70,12 +86,21 @@ def numbers(
     else:
         text = cells.astype('str').str.strip()
         gap = text.isna() | text.str.lower().isin(MISSING)
-        words = text.str.upper().str.replace('♯', '#').str.replace('♭', 'B').map(_WORDS.get(column, {}))
+        plain = text.str.replace(f'^{_TONE.pattern}$', r'\1', regex=True) if column == 'key' else text
+        words = plain.str.upper().str.replace('♯', '#').str.replace('♭', 'B').map(_WORDS.get(column, {}))
+        if column == 'duration_ms': words = _clock(text)
         values = (pd.to_numeric(text.mask(gap), errors='coerce').astype('float64')
                   .fillna(words.astype('float64')))
         bad = values.isna() & ~gap
     if column in NOT_FOUND: values = values.mask(values == NOT_FOUND[column])
     return values, bad
+
+# %% ../../nbs/sources/rows.ipynb #cc8d4417
+def in_seconds(
+    durations:pd.Series # Numbers
+)->bool:
+    "Are these lengths of tracks in seconds, not milliseconds?"
+    return bool(durations[durations > 0].median() < 1000)
 
 # %% ../../nbs/sources/rows.ipynb #2cb59e03
 MAX_NAME = 1000 # Characters of a name; what is longer is no name
