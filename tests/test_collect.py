@@ -1,7 +1,10 @@
 """Tables in: damaged, odd and mutated files; merging and saving; the shipped sample and its listeners."""
+import bz2
+import gzip
 import hashlib
 import io
 import json
+import lzma
 import os
 import re
 import subprocess
@@ -238,6 +241,29 @@ def test_folder_skips_tables_of_another_kind(tmp_path):
 def test_encodings(write, encoding):
     frame = songs(title=[f"Glück {i}" for i in range(30)])
     assert load_tables(write(frame.to_csv(index=False).encode(encoding))).tracks.title[3] == "Glück 3"
+
+
+def test_apostrophes_of_windows(write):
+    assert load_tables(write(songs(title="Don’t").to_csv(index=False).encode("cp1252"))).tracks.title[3] == "Don’t"
+
+
+def test_hint_of_the_separator_is_no_header(write):
+    for separator in ",;\t":
+        same_tables(load_tables(write(f"sep={separator}\r\n" + songs().to_csv(index=False, sep=separator))), load_tables(write(songs(), "other.csv")))
+
+
+def test_gzip_is_read_as_what_it_holds(write, tmp_path):
+    numbered = songs(track_id=range(30))
+    gz = write(gzip.compress(csv_bytes(numbered)), "songs.csv.gz")
+    same_tables(load_tables(gz), load_tables(write(numbered)))
+    assert len(load_tables(tmp_path).tracks) == 30
+    with pytest.raises(InputError, match="songs.csv.gz.*damaged"): load_tables(write(gz.read_bytes()[:-9], "songs.csv.gz"))
+    with pytest.raises(InputError, match="bytes"): load_tables(write(gzip.compress(bytes(60_000_000)), "songs.csv.gz"))
+
+
+@pytest.mark.parametrize("name, data", [("s.bz2", bz2.compress(b"a,b")), ("s.xz", lzma.compress(b"a,b")), ("s.7z", b"7z\xbc\xaf\x27\x1c\0\4"), ("s.rar", b"Rar!\x1a\7")])
+def test_other_archives_say_unpack(write, name, data):
+    with pytest.raises(InputError, match="Unpack it"): load_tables(write(data, name))
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])

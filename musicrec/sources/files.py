@@ -4,7 +4,7 @@
 
 # %% ../../nbs/sources/files.ipynb #170bfb7c
 from __future__ import annotations
-import bz2, csv, io, json, lzma, re, struct, zipfile, zlib
+import bz2, csv, gzip, io, json, lzma, re, struct, zipfile, zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ from ..tables import InputError, input_error
 
 # %% auto #0
 __all__ = ['MAX_WHOLE', 'MAX_RATIO', 'FREE', 'MAX_CELLS', 'CHUNK', 'MAX_ROW', 'MAX_DOCUMENT', 'Blob', 'reading', 'unpacked',
-           'blob_of', 'blobs', 'decode', 'first_text', 'separator', 'read_csv', 'read_parquet', 'read_frame',
-           'json_rows', 'json_document']
+           'blob_of', 'blobs', 'decode', 'unhinted', 'first_text', 'separator', 'read_csv', 'read_parquet',
+           'read_frame', 'json_rows', 'json_document']
 
 # %% ../../nbs/sources/files.ipynb #634f794d
 MAX_WHOLE = 1 << 30 # Bytes we are willing to hold of one file
@@ -88,18 +88,31 @@ def _held(blob):
     data = blob.whole(MAX_WHOLE // 4)
     return Blob(blob.name, len(data), lambda: io.BytesIO(data))
 
+# %% ../../nbs/sources/files.ipynb #bac0b60b
+def _gunzipped(blob):
+    "What a gzip file holds."
+    open_, size, limit = (lambda: gzip.open(blob.open())), 0, MAX_RATIO * blob.size + FREE
+    with reading(Blob(blob.name, blob.size, open_)) as f:
+        while part := f.read(1 << 20):
+            if (size := size + len(part)) > limit: raise _bomb(blob, size)
+    return Blob(f'{blob.name}/{PurePosixPath(blob.name).name.removesuffix(".gz")}', size, open_)
+
 # %% ../../nbs/sources/files.ipynb #de49c932
 def unpacked(
     blob:Blob, # Any file
     depth:int=0 # How many archives it lies in
 )->Iterator[Blob]: # The file itself, or what the archive holds, in order of names
     "Look into `blob` if it is an archive."
-    if blob.head(2) != b'PK' or blob.size < 22: # the shortest ZIP
+    mark = blob.head(2)
+    if mark != b'\x1f\x8b' and (mark != b'PK' or blob.size < 22): # the shortest ZIP
         yield blob
         return
     if depth > 2:
         raise input_error(blob.name, 'is an archive in an archive in an archive',
                           'Unpack it yourself if you trust it.')
+    if mark != b'PK':
+        yield from unpacked(_gunzipped(blob), depth + 1)
+        return
     packed = blob if depth == 0 else _held(blob)
     for m in sorted(_members(packed), key=lambda m: m.filename):
         yield from unpacked(Blob(f'{blob.name}/{m.filename}', m.file_size,
@@ -133,14 +146,25 @@ def decode(
     data:bytes, # A text file
     where:str='text' # Its name, for messages
 )->str: # Without byte order mark
-    "Text of `data`: UTF-8 or UTF-16 by its mark, else UTF-8, else Latin-1."
+    "Text of `data`: UTF-8 or UTF-16 by its mark, else UTF-8, else that of Windows, else Latin-1."
     if data[:2] in (b'\xff\xfe', b'\xfe\xff'):
         try: return data.decode('utf-16')
         except UnicodeDecodeError as e:
             raise input_error(where, f'starts like UTF-16 and is not ({e.reason})',
                               'Save it as UTF-8.') from None
-    try: return data.decode('utf-8-sig')
-    except UnicodeDecodeError: return data.decode('latin-1')
+    for encoding in ('utf-8-sig', 'cp1252'):
+        try: return data.decode(encoding)
+        except UnicodeDecodeError: pass
+    return data.decode('latin-1') # which no byte can spoil
+
+# %% ../../nbs/sources/files.ipynb #402520f1
+_HINT = re.compile(r'\s*"?sep=.?"?[ \t]*(?:\r\n?|\n)', re.I)
+
+def unhinted(
+    text:str # A file's beginning, or all of it
+)->str:
+    "`text` without a first line that names the separator."
+    return text[m.end():] if (m := _HINT.match(text)) else text
 
 # %% ../../nbs/sources/files.ipynb #b8bbd8e4
 def first_text(
@@ -148,8 +172,8 @@ def first_text(
 )->str: # At most 64 KiB of it
     "How a file begins; bytes that are no text become replacement characters."
     head = blob.head()
-    return head.decode('utf-16' if head[:2] in (b'\xff\xfe', b'\xfe\xff') else 'utf-8-sig',
-                       errors='replace').lstrip()
+    encoding = 'utf-16' if head[:2] in (b'\xff\xfe', b'\xfe\xff') else 'utf-8-sig'
+    return unhinted(head.decode(encoding, errors='replace')).lstrip()
 
 # %% ../../nbs/sources/files.ipynb #693bde2f
 def separator(
@@ -181,7 +205,7 @@ def read_csv(
     where:str # Its name, for messages
 )->pd.DataFrame: # Every cell as text, empty ones missing
     "A CSV of any usual separator and encoding, every cell as text."
-    text = decode(data, where)
+    text = unhinted(decode(data, where))
     if not text.strip(): raise input_error(where, 'is empty', 'Give a file with a header and rows.')
     if '\0' in text[:4096]:
         raise input_error(where, 'is not text', 'Give CSV, Parquet, JSON, or a ZIP of them.')

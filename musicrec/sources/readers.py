@@ -111,12 +111,16 @@ KNOWN = ("Spotify's privacy export (ZIP, folder or JSON), ListenBrainz's export,
          "playlists (JSPF, XSPF, M3U8, CSV), tables with the eight audio features (CSV, Parquet), "
          "lists of related artists (CSV, GraphML), HetRec-2011, the Million Playlist Dataset") # For messages
 
+_PACKED = b'BZh', b'\xfd7zXZ\0', b'7z\xbc\xaf\x27\x1c', b'Rar!' # How other archives begin
+
 def _nothing(path, found):
     "The error for a path in which no reader finds anything."
     if any(re.search(r'technical|AccountActivity|Connection\w*\.json|AddedTo\w+\.json', b.name)
            for b in found):
         return input_error(path, "looks like Spotify's technical log, which holds no music",
                            'Ask for "Account data" or "Extended streaming history" instead.')
+    if packed := next((b.name for b in found if b.head(6).startswith(_PACKED)), None):
+        return input_error(packed, 'is packed in a way that is not read', 'Unpack it, or pack it as ZIP.')
     if found and not any(first_text(b) for b in found):
         return input_error(path, 'is empty', f'Readable are: {KNOWN}.')
     columns = [c for c in header_of(found[0]) if c.strip().isprintable()] if len(found) == 1 else []

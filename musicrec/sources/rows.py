@@ -141,7 +141,7 @@ def stem(
     where:str # A file's name for messages, folders and archives before it
 )->str:
     "A file's name without endings; an archive that is called like what it holds is named once."
-    parts = [re.sub(r'(?<=.)\.\w{1,7}$', '', p) for p in re.split(r'[\\/]', where) if p]
+    parts = [re.sub(r'(?<=.)\.\w{1,7}(?:\.gz)?$', '', p) for p in re.split(r'[\\/]', where) if p]
     return '/'.join(p for p, last in zip(parts, [None, *parts]) if p != last)
 
 # %% ../../nbs/sources/rows.ipynb #14a10dea
