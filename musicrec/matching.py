@@ -14,7 +14,8 @@ from scipy.spatial import cKDTree
 from .tables import AUDIO, TABLES, NotFoundError, Tables, fold, fold_title, input_error, main_artists
 
 # %% auto #0
-__all__ = ['NEAR', 'NAMESPACES', 'CONFIDENCE', 'SECONDS', 'recordings', 'read_overrides', 'link', 'unify', 'by_name']
+__all__ = ['NEAR', 'STEP', 'CROWD', 'NAMESPACES', 'CONFIDENCE', 'SECONDS', 'recordings', 'read_overrides', 'link', 'unify',
+           'by_name']
 
 # %% ../nbs/base/matching.ipynb #4ea80de8
 NEAR = dict.fromkeys(AUDIO, .001) | {'loudness': .05, 'tempo': .05} # Steps within which a feature counts as equal
@@ -39,16 +40,48 @@ def _folded(names, how=fold):
     "Folded names; blank ones are missing."
     return names.map(how, na_action='ignore').mask(lambda s: s == '')
 
+# %% ../nbs/base/matching.ipynb #5d481b22
+STEP = 1 + 1e-9 # Features within a step of each other, and rounding
+
+def _close(points): return cKDTree(points).query_pairs(STEP, p=np.inf, output_type='ndarray')
+
+def _groups(pairs, n):
+    "Which connected group each of `n` rows is in."
+    left, right = pairs.T
+    graph = coo_array((np.ones(len(left)), (left, right)), shape=(n, n))
+    return connected_components(graph, directed=False)[1]
+
+# %% ../nbs/base/matching.ipynb #ea04f0e0
+def _joins(points):
+    "Pairs of near points that connect what all such pairs would; the first column never differs within a pair."
+    cell = np.unique(np.floor(points), axis=0, return_inverse=True)[1].ravel()
+    head = np.unique(cell, return_index=True)[1]
+    pairs = [np.column_stack(_pairs(cell)), head[_close(points[head])]]
+    group = _groups(np.concatenate(pairs), len(points))
+    largest = np.lexsort((group, -np.bincount(group)[group], points[:, 0]))
+    _, first, artist = np.unique(points[largest, 0], return_index=True, return_inverse=True)
+    alone = largest[group[largest] != group[largest[first]][artist.ravel()]]
+    tree = cKDTree(points)
+    for some in np.array_split(alone, len(alone) // 64 + 1):
+        near = tree.query_ball_point(points[some], STEP, p=np.inf)
+        both = np.column_stack([np.repeat(some, [len(n) for n in near]),
+                                np.concatenate([*near, []]).astype(int)])
+        both = both[group[both[:, 0]] != group[both[:, 1]]]
+        pairs.append(both[np.unique(group[both], axis=0, return_index=True)[1]])
+    return np.concatenate(pairs)
+
 # %% ../nbs/base/matching.ipynb #aafd6800
+CROWD = 10**7 # Pairs that might be, above which they are not all listed
+
 def _near_pairs(features, same):
     "Pairs of rows whose features are all within a step and whose `same` is equal, as two arrays of row numbers."
     code = pd.factorize(same)[0]
     x = features[list(AUDIO)].to_numpy() / np.array([NEAR[c] for c in AUDIO])
     rows = np.flatnonzero(np.isfinite(x).all(1) & (code >= 0))
     points, first = np.unique(np.column_stack([code[rows] * 10., x[rows]]), axis=0, return_index=True)
-    pairs = (cKDTree(points).query_pairs(1 + 1e-9, p=np.inf, output_type='ndarray') if len(points) > 1
-             else np.empty((0, 2), int))
-    return rows[first][pairs].T
+    if len(points) < 2: return np.empty((2, 0), int)
+    sizes = np.unique(points[:, 0], return_counts=True)[1].astype(float)
+    return rows[first][(_close if (sizes**2).sum() < CROWD else _joins)(points)].T
 
 # %% ../nbs/base/matching.ipynb #4241b2ff
 def _recordings(t):
@@ -62,8 +95,7 @@ def _recordings(t):
     pairs += [p for same in (artist, title)
               for p in (_pairs(_joined(*(features[c] for c in AUDIO), same)), _near_pairs(features, same))]
     left, right = (np.concatenate(side) for side in zip(*pairs))
-    graph = coo_array((np.ones(len(left)), (left, right)), shape=(len(tracks),) * 2)
-    group = connected_components(graph, directed=False)[1]
+    group = _groups(np.column_stack([left, right]), len(tracks))
     best = pd.DataFrame({'group': group, 'popularity': -tracks.popularity.fillna(-1).to_numpy(),
                          'track_id': tracks.index.to_numpy()})
     best = (best.sort_values(['group', 'popularity', 'track_id']).drop_duplicates('group')

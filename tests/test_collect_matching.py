@@ -1,13 +1,16 @@
 """Matching across sources: the names that other programs get wrong, and what must never be matched."""
+import tracemalloc
+
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from musicrec.matching import by_name, link, read_overrides, unify
+from musicrec.matching import NEAR, by_name, link, read_overrides, recordings, unify
 from musicrec.sources.library import Library
 from musicrec.sources.rows import name_track_ids, track_tables
-from musicrec.tables import InputError, Tables
+from musicrec.tables import AUDIO, InputError, Tables
 
 
 def artists(**names):
@@ -125,3 +128,23 @@ def test_collections_agree_on_artists_by_name_and_the_nameless_keep_their_ids():
     assert named.artists.artist_id.tolist() == ["sigur ros", "x:artist:3"] == named.track_artists.artist_id.tolist()
     assert named.similar_artists[["artist_id", "similar_id"]].to_numpy().tolist() == [["x:artist:3", "sigur ros"]]
     assert named.tracks.equals(t.tracks) and t.artists.artist_id[0] == "x:artist:1"
+
+
+def test_crowds_of_near_tracks_take_little_memory():
+    n, rng = 20_000, np.random.default_rng(0)
+    x = pd.DataFrame({c: .5 + NEAR[c] * rng.uniform(0, .9, n) for c in AUDIO}).assign(track_id=[f"x:track:{i}" for i in range(n)], source="x")
+    t = Tables(tracks=x[["track_id"]].assign(title="Rain"), audio_features=x)
+    tracemalloc.start()
+    assert recordings(t).nunique() == 1
+    assert tracemalloc.get_traced_memory()[1] < 300e6
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("width", [.5, 2, 3, 6, 30])
+def test_groups_in_a_crowd_are_those_of_all_pairs(monkeypatch, width):
+    n, rng = 1500, np.random.default_rng(1)
+    x = pd.DataFrame({c: .5 + NEAR[c] * rng.uniform(0, width, n) for c in AUDIO}).assign(track_id=[f"x:track:{i}" for i in range(n)], source="x")
+    t = Tables(tracks=x[["track_id"]].assign(title=[f"Rain {i % 4}" for i in range(n)]), audio_features=x)
+    alone = recordings(t)
+    monkeypatch.setattr("musicrec.matching.CROWD", 0)
+    assert recordings(t.replace(tracks=t.tracks.copy())).equals(alone)
