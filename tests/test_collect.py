@@ -164,6 +164,18 @@ def test_lengths_in_seconds_and_minutes(write, name, cells, ms):
     assert set(load_tables(write(songs(**{name: cells})[["title", "artist", name]])).tracks.duration_ms) == {ms}
 
 
+@pytest.mark.parametrize("yes, no", [("Yes", "No"), ("TRUE", "False"), (1.0, 0.0), ("y", "n"), ("Explicit", "Clean")])
+def test_explicit_in_other_words(write, yes, no):
+    assert load_tables(write(songs(explicit=[yes, no, ""] * 10))).tracks.explicit[:3].astype("object").fillna("?").tolist() == [True, False, "?"]
+
+
+@pytest.mark.parametrize("column", ["Release Date", "Release Year", "year"])
+@pytest.mark.parametrize("cells, read", [(["12/25/2019", "1/2/2020"], ["2019-12-25", "2020-01-02"]), (["25/12/2019", "1/2/2020"], ["2019-12-25", "2020-02-01"]),
+                                         (["1/2/2019", "3/4/2020"], ["1/2/2019", "3/4/2020"]), ([1973.0, 1980.0], ["1973", "1980"]), (["2019-12-25", "1973"], ["2019-12-25", "1973"])])
+def test_dates_of_release_where_they_are_clear(write, column, cells, read):
+    assert load_tables(write(songs(**{column: cells * 15}))).tracks.release_date[:2].tolist() == read
+
+
 def test_keys_that_name_their_mode(write):
     t = load_tables(write(songs(6, key=["A minor", "C# Major", "Bbm", "F", "E min", "9"])))
     assert t.audio_features.key.tolist() == [9, 1, 10, 5, 4, 9] and t.audio_features["mode"].fillna(-9).tolist() == [0, 1, 0, -9, 0, -9]
@@ -479,6 +491,11 @@ def test_file_without_artists_has_none(write):
 def test_links_and_uris_are_ids(write, link):
     t = load_tables(write(songs(track_id=[link.format(f"{i:022d}") for i in range(30)])))
     assert t.tracks.track_id[1] == f"spotify:track:{1:022d}" and len(t.tracks) == 30
+
+
+@pytest.mark.parametrize("link", ["spotify:user:bob:playlist:{}", "https://open.spotify.com/user/bob/playlist/{}", "spotify:playlist:{}", "https://open.spotify.com/intl-de/playlist/{}?si=1"])
+def test_old_links_of_playlists_give_the_playlist(write, link):
+    assert load_tables(write(songs(playlist_id=link.format("0" * 22)))).playlists.playlist_id.tolist() == ["spotify:playlist:" + "0" * 22]
 
 
 @pytest.mark.parametrize("cell", ["", "   ", "?", "/"])

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from .labels import find_labels, find_listeners, preferences
 from .rows import MISSING, TOLERATED, credit_tables, digest, find_columns, in_seconds, listed
-from .rows import namespaced, modes_in, numbers, split_artists, squeeze
+from .rows import namespaced, modes_in, numbers, release_dates
+from .rows import split_artists, squeeze
 from ..tables import AUDIO, RANGES, InputError, Tables, fold, input_error, out_of_range
 
 # %% auto #0
@@ -144,6 +145,9 @@ def _text(cells, gaps=('',)): # A title may well be *None* or *?*, so only a bla
     return text.mask(text.str.lower().isin(gaps).fillna(False).astype(bool))
 
 # %% ../../nbs/sources/features.ipynb #d6dc3e45
+_EXPLICIT = (dict.fromkeys(('true', 't', '1', '1.0', 'yes', 'y', 'explicit'), True)
+             | dict.fromkeys(('false', 'f', '0', '0.0', 'no', 'n', 'clean', 'not explicit'), False))
+
 def _tracks(frame, columns, values, track_id, source, where):
     "`tracks` and `audio_features` of a file's rows."
     text = lambda c: _text(frame[columns[c]]) if c in columns else pd.NA
@@ -152,11 +156,10 @@ def _tracks(frame, columns, values, track_id, source, where):
         'track_id': track_id, 'title': text('title'), 'album_id': album, 'album_name': text('album_name'),
         'duration_ms': values.duration_ms.round() if 'duration_ms' in values else pd.NA,
         'isrc': _text(frame[columns['isrc']], MISSING) if 'isrc' in columns else pd.NA,
-        'release_date': text('release_date'),
+        'release_date': release_dates(frame[columns['release_date']]) if 'release_date' in columns else pd.NA,
         'popularity': values.popularity if 'popularity' in values else np.nan, 'source': source})
     if 'explicit' in columns:
-        tracks['explicit'] = (text('explicit').str.lower()
-                              .map({'true': True, '1': True, 'false': False, '0': False}).astype('boolean'))
+        tracks['explicit'] = text('explicit').str.lower().map(_EXPLICIT).astype('boolean')
     features = values.drop(columns='popularity', errors='ignore').assign(
         track_id=track_id, source=source, scale='spotify', matched_by='id')
     for c in ('key', 'mode', 'time_signature', 'duration_ms'):

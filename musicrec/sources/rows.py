@@ -14,8 +14,9 @@ from ..tables import AUDIO, NOT_FOUND, InputError, Tables, fold, input_error, ma
 
 # %% auto #0
 __all__ = ['squeeze', 'COLUMNS', 'MISSING', 'MAX_NAME', 'BATCH', 'TOLERATED', 'find_columns', 'modes_in', 'numbers', 'in_seconds',
-           'text_of', 'texts', 'times', 'stem', 'namespaced', 'digest', 'listed', 'split_artists', 'name_id',
-           'name_track_ids', 'credit_tables', 'track_tables', 'listen_tables', 'batches', 'Tally', 'tolerate']
+           'text_of', 'texts', 'times', 'release_dates', 'stem', 'namespaced', 'digest', 'listed', 'split_artists',
+           'name_id', 'name_track_ids', 'credit_tables', 'track_tables', 'listen_tables', 'batches', 'Tally',
+           'tolerate']
 
 # %% ../../nbs/sources/rows.ipynb #ee4a6001
 _SPELLINGS = """
@@ -25,7 +26,7 @@ artist: artists artist_names artist_name artist track_artist artists_names artis
 artist_id: artist_id artist_uri artist_uris artist_ids artists_id spotify_artist_id
 album_id: album_id track_album_id album_uri
 album_name: album_name track_album_name album
-release_date: release_date track_album_release_date album_release_date year
+release_date: release_date track_album_release_date album_release_date release_year released_year year
 popularity: popularity track_popularity spotify_track_popularity
 duration_ms: duration_ms duration track_duration_ms durationms
 explicit: explicit
@@ -135,6 +136,20 @@ def times(
     counted = pd.to_datetime(seconds, unit='s', utc=True).dt.floor('s')
     when = pd.to_datetime(dates, errors='coerce', utc=True, format='ISO8601').fillna(counted)
     return when.where(when.dt.year.between(1970, 2100)).dt.strftime('%Y-%m-%dT%H:%M:%SZ').astype('str')
+
+# %% ../../nbs/sources/rows.ipynb #c345fde1
+def release_dates(
+    cells:pd.Series # One column of a file
+)->pd.Series: # str, `2019-12-25` or `1973` as far as that is clear
+    "Dates of releases as ISO writes them."
+    text = cells.astype('str').str.strip().str.replace(r'^(\d{4})\.0*$', r'\1', regex=True)
+    text = text.mask(text.str.lower().isin(MISSING | {'0', '0.0'}).fillna(False).astype(bool))
+    parts = text.str.extract(r'^(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})$').astype('float64')
+    day_first, month_first = (parts[[0, 1]] > 12).any()
+    if day_first == month_first: return text
+    day, month = (0, 1) if day_first else (1, 0)
+    dates = pd.to_datetime({'year': parts[2], 'month': parts[month], 'day': parts[day]}, errors='coerce')
+    return dates.dt.strftime('%Y-%m-%d').astype('str').fillna(text)
 
 # %% ../../nbs/sources/rows.ipynb #6747e153
 def stem(
