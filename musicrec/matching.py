@@ -53,7 +53,7 @@ def _groups(pairs, n):
 
 # %% ../nbs/base/matching.ipynb #ea04f0e0
 def _joins(points):
-    "Pairs of near points that connect what all such pairs would; the first column never differs within a pair."
+    "Pairs of near points that connect what all such pairs would; the first column is the artist."
     cell = np.unique(np.floor(points), axis=0, return_inverse=True)[1].ravel()
     head = np.unique(cell, return_index=True)[1]
     pairs = [np.column_stack(_pairs(cell)), head[_close(points[head])]]

@@ -49,7 +49,7 @@ def input_error(
 
 # %% ../nbs/base/tables.ipynb #f81687b0
 # What becomes of ASCII punctuation: nothing of apostrophes, a blank of the rest
-_ASCII = {i: ' ' for i in range(128) if not chr(i).isalnum()} | {ord("'"): None, ord('`'): None, ord('&'): ' and '}
+_ASCII = {i: ' ' for i in range(128) if not chr(i).isalnum()} | str.maketrans({"'": '', '`': '', '&': ' and '})
 # Alphabets in which marks are accents: Latin, Greek, Cyrillic, Hebrew and Arabic. Elsewhere they are vowels and sounds
 _ACCENTED = re.compile(r'[\u0000-\u06ff\u0750-\u077f\u0870-\u08ff\u1d00-\u1fff\u2c60-\u2c7f'
                        r'\ua640-\ua69f\ua720-\ua7ff\uab30-\uab6f]')

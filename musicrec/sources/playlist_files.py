@@ -202,7 +202,7 @@ def _csv_ids(cells):
 
 # %% ../../nbs/sources/playlist_files.ipynb #9f5df798
 _CHART = {'rank', 'peakrank', 'peakposition', 'lastweek', 'weeksonboard', 'weeksonchart', 'streams',
-          'bpm', 'beatsperminute', 'nrgy', 'dnce', 'acous', 'spch'} # Columns of charts, and short names of features
+          'bpm', 'beatsperminute', 'nrgy', 'dnce', 'acous', 'spch'} # Of charts, and short names of features
 
 def _refuse_charts(header, where):
     "Raise if a table of titles and artists is no listener's playlist; our own list of recommendations is one."
@@ -226,9 +226,20 @@ def _lengths(cells, where):
     ms = numbers(cells, 'duration_ms')[0]
     return (ms * 1000, [f'{where}: lengths are read as seconds']) if in_seconds(ms) else (ms, [])
 
-# %% ../../nbs/sources/playlist_files.ipynb #82924640
+# %% ../../nbs/sources/playlist_files.ipynb #a1ab3ca3
 _USED = 'title', 'artist', 'album_name', 'track_id', 'duration_ms', 'playlist_name' # Columns of a playlist
 
+def _csv_rows(frame, used, where):
+    "What the rows of a table say of a playlist's entries, and notes."
+    cells = {c: _plain(frame[column]) for c, column in used.items()}
+    if 'track_id' in cells: cells['id'] = _csv_ids(cells.pop('track_id'))
+    rows = (pd.DataFrame(cells).rename(columns={'album_name': 'album'}).astype('object')
+            .where(lambda d: d.notna(), None))
+    ms, said = _lengths(cells.get('duration_ms'), where)
+    rows['ms'] = [_ms(v) for v in (ms if ms is not None else [None] * len(rows))]
+    return rows, said
+
+# %% ../../nbs/sources/playlist_files.ipynb #82924640
 def csv_playlist(
     blob:Blob, # A CSV or Parquet file
     listener:str='me',
@@ -241,17 +252,11 @@ def csv_playlist(
         raise input_error(blob.name, f'has no column for {" and ".join(missing)}',
                           f'Columns here: {", ".join(map(str, frame))[:300]}.')
     _refuse_charts(frame, blob.name)
-    used = {c: columns[c] for c in _USED if c in columns}
-    cells = {c: _plain(frame[column]) for c, column in used.items()}
-    if 'track_id' in cells: cells['id'] = _csv_ids(cells.pop('track_id'))
-    rows = (pd.DataFrame(cells).rename(columns={'album_name': 'album'}).astype('object')
-            .where(lambda d: d.notna(), None))
-    ms, said = _lengths(cells.get('duration_ms'), blob.name)
-    rows['ms'] = [_ms(v) for v in (ms if ms is not None else [None] * len(rows))]
+    rows, notes = _csv_rows(frame, used := {c: columns[c] for c in _USED if c in columns}, blob.name)
     names = rows.get('playlist_name', pd.Series('', index=rows.index)).fillna('')
     n = 0
     for name, part in rows.groupby(names, sort=False):
         for t in _playlist(part.to_dict('records'), name, blob, listener, strict):
             n += len(t.playlist_tracks)
             yield t
-    yield Tables([_counted(n, frame, used.values(), blob.name), *said])
+    yield Tables([_counted(n, frame, used.values(), blob.name), *notes])

@@ -195,8 +195,9 @@ def listed(
     cell # Any cell
 )->list[str]|None: # None if it holds no list of texts
     "The texts of a list in a cell, as Python and JSON write it."
-    if not isinstance(cell, str) or cell[:1] + cell.strip()[-1:] != '[]' or _ADJACENT.search(cell): return None
-    try: found = ast.literal_eval(cell.strip().replace('\\/', '/'))
+    if not isinstance(cell, str) or not (cell := cell.strip()).startswith('['): return None
+    if not cell.endswith(']') or _ADJACENT.search(cell): return None
+    try: found = ast.literal_eval(cell.replace('\\/', '/'))
     except (ValueError, SyntaxError, MemoryError, RecursionError): return None
     if not isinstance(found, list) or not all(isinstance(n, str) for n in found): return None
     return [n for n in (' '.join(n.split()) for n in found) if n.lower() not in MISSING]
