@@ -32,7 +32,8 @@ from musicrec.sources.crawl import Crawl, Plan, summary
 from musicrec.sources.http import Clock, note, open_state, spent
 from musicrec.sources.library import STORED, Library
 from musicrec.sources.login import SCOPES, TokenFile
-from musicrec.sources.records import Rows, named_artist, named_track
+from musicrec.sources.records import Rows
+from musicrec.sources.rows import name_id, name_track_id
 from musicrec.sources.standin import FAULTS, StandIn
 from musicrec.tables import MusicrecError, Tables
 
@@ -475,11 +476,11 @@ def test_every_provider_gives_a_whole_and_valid_collection(tmp_path, name):
 def test_own_playlists_are_a_last_resort_that_costs_no_call(tmp_path):
     with World() as world:
         people, files, calls, near = world.server.world.artists, Rows("playlist_file"), [], []
-        names, who, at = [a.name for a in people], [named_artist(a.name) for a in people], [f"deezer:artist:{a.deezer}" for a in people]
+        names, who, at = [a.name for a in people], [name_id(a.name) for a in people], [f"deezer:artist:{a.deezer}" for a in people]
         for p, members in enumerate(([0, 1, 2], [0, 1, 3], [0, 2, 3, 4], [5])):
             files.add("playlists", playlist_id=f"file:playlist:{p}", name=f"mix {p}", owner_is_me=True)
             for i, m in enumerate(members):
-                files.add("playlist_tracks", playlist_id=f"file:playlist:{p}", track_id=files.track(named_track(names[m], "song"), "song", [(who[m], names[m])]), position=i)
+                files.add("playlist_tracks", playlist_id=f"file:playlist:{p}", track_id=files.track(name_track_id(names[m], "song"), "song", [(who[m], names[m])]), position=i)
         for fill in (False, True):
             world.fresh()
             with world.library(tmp_path / f"fill {fill}") as library:

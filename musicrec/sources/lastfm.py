@@ -7,7 +7,8 @@ from __future__ import annotations
 import sqlite3
 import requests
 from .http import DAY, Clock, Fault, Http, decoded, iso, judge
-from .records import Page, Rows, listen_id, named_artist, named_track
+from .records import Page, Rows, listen_id
+from .rows import name_id, name_track_id
 from ..tables import fold
 
 # %% auto #0
@@ -48,11 +49,11 @@ def scrobble_row(
     if not artist or not t.get('name'):
         rows.skipped['scrobbles without a name'] += 1
         return
-    track, when = named_track(artist, t['name']), iso(int(when))
-    rows.track(track, t['name'], [(named_artist(artist), artist)],
+    track, when = name_track_id(artist, t['name']), iso(int(when))
+    rows.track(track, t['name'], [(name_id(artist), artist)],
                album_name=(t.get('album') or {}).get('#text') or None)
     rows.add('listens', listen_id=listen_id(rows.source, 'me', when, track), listener_id='me',
-             played_at=when, track_id=track, artist_id=named_artist(artist))
+             played_at=when, track_id=track, artist_id=name_id(artist))
 
 # %% ../../nbs/sources/lastfm.ipynb #32cddb85
 class LastFm:
@@ -88,9 +89,9 @@ class LastFm:
         "Folded names of similar artists, most similar first; `key` is a name."
         body = self.ask('artist.getsimilar', 90 * DAY, artist=key, limit=n, autocorrect=1)['similarartists']
         found = [a for a in _list(body.get('artist')) if a.get('name')]
-        unique = {named_artist(a['name']): a for a in reversed(found)}
+        unique = {name_id(a['name']): a for a in reversed(found)}
         for rank, (id, a) in enumerate(reversed(unique.items()), 1):
-            rows.add('similar_artists', artist_id=named_artist(key), similar_id=rows.artist(id, a['name']),
+            rows.add('similar_artists', artist_id=name_id(key), similar_id=rows.artist(id, a['name']),
                      rank=rank, score=float(a.get('match') or 0),
                      score_norm=min(float(a.get('match') or 0), 1.))
         return [id.split(':', 2)[2] for id in reversed(unique)]

@@ -8,7 +8,8 @@ import sqlite3
 from urllib.parse import quote
 import requests
 from .http import DAY, Clock, Fault, Http, ServiceError, decoded, iso, judge, note
-from .records import Page, Rows, listen_id, named_artist, named_track
+from .records import Page, Rows, listen_id
+from .rows import name_id, name_track_id
 from .reccobeats import key_of
 from ..tables import make_id
 
@@ -29,10 +30,10 @@ def listen_row(
     recording = mapped.get('recording_mbid') or more.get('recording_mbid')
     artists = [(make_id('mb', 'artist', a['artist_mbid']), a['artist_credit_name'])
                for a in mapped.get('artists') or [] if a.get('artist_mbid')]
-    artists = artists or [(named_artist(meta['artist_name']), meta['artist_name'])]
+    artists = artists or [(name_id(meta['artist_name']), meta['artist_name'])]
     track = (make_id('spotify', 'track', key_of(more['spotify_id'])) if more.get('spotify_id')
              else make_id('mb', 'recording', recording) if recording
-             else named_track(meta['artist_name'], meta['track_name']))
+             else name_track_id(meta['artist_name'], meta['track_name']))
     about = {'album_name': meta.get('release_name'), 'duration_ms': more.get('duration_ms'),
              'isrc': more.get('isrc') if isinstance(more.get('isrc'), str) else None}
     rows.track(track, meta['track_name'], artists, **{k: v for k, v in about.items() if v is not None})

@@ -10,11 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 import pandas as pd
-from ..tables import AUDIO, NOT_FOUND, RANGES, TABLES, Tables, fold, make_id
+from ..tables import AUDIO, NOT_FOUND, RANGES, TABLES, Tables, fold
 
 # %% auto #0
-__all__ = ['Rows', 'named_artist', 'named_track', 'listen_id', 'feature_row', 'Page', 'Lists', 'SimilarArtists', 'ArtistTracks',
-           'AudioFeatures']
+__all__ = ['Rows', 'listen_id', 'feature_row', 'Page', 'Lists', 'SimilarArtists', 'ArtistTracks', 'AudioFeatures']
 
 # %% ../../nbs/sources/records.ipynb #a77a4a2b
 class Rows(defaultdict):
@@ -50,16 +49,6 @@ class Rows(defaultdict):
                   for name, rows in self.items() if rows}
         return Tables([f'{self.source}: left out {n:,} {what}' for what, n in sorted(self.skipped.items())],
                       **frames)
-
-# %% ../../nbs/sources/records.ipynb #6eec745a
-def named_artist(name:str)->str:
-    "The id of an artist of whom only the name is known."
-    return make_id('name', 'artist', fold(name))
-
-# %% ../../nbs/sources/records.ipynb #054fbe1b
-def named_track(artist:str, title:str)->str:
-    "The id of a track of which only the names are known."
-    return make_id('name', 'track', f'{fold(artist)} - {fold(title)}')
 
 # %% ../../nbs/sources/records.ipynb #ebaec8f1
 def listen_id(*parts)->str:

@@ -15,8 +15,8 @@ from ..tables import AUDIO, NOT_FOUND, InputError, Tables, fold, input_error, ma
 # %% auto #0
 __all__ = ['squeeze', 'COLUMNS', 'MISSING', 'MAX_NAME', 'BATCH', 'TOLERATED', 'find_columns', 'modes_in', 'numbers', 'in_seconds',
            'text_of', 'texts', 'times', 'release_dates', 'stem', 'namespaced', 'digest', 'listed', 'split_artists',
-           'name_id', 'name_track_ids', 'credit_tables', 'track_tables', 'listen_tables', 'batches', 'Tally',
-           'tolerate']
+           'name_id', 'name_track_id', 'name_track_ids', 'credit_tables', 'track_tables', 'listen_tables', 'batches',
+           'Tally', 'tolerate']
 
 # %% ../../nbs/sources/rows.ipynb #ee4a6001
 _SPELLINGS = """
@@ -222,13 +222,20 @@ def name_id(
     return f'name:artist:{fold(name)}'
 
 # %% ../../nbs/sources/rows.ipynb #dbc8eb34
+def name_track_id(
+    artist:str|None, # Main artist
+    title:str
+)->str:
+    "The id of a track of which nothing but the names are known."
+    return f'name:track:{fold(artist) if isinstance(artist, str) else ""} - {fold(title)}'
+
 def name_track_ids(
     artist:pd.Series, # Main artist
     title:pd.Series
 )->pd.Series: # Missing where a title is
-    "Ids of tracks of which nothing but the names are known."
-    return pd.Series([f'name:track:{fold(a) if isinstance(a, str) else ""} - {fold(t)}' if isinstance(t, str)
-                      else None for a, t in zip(artist, title)], index=title.index, dtype='str')
+    "The same of many tracks."
+    ids = [name_track_id(a, t) if isinstance(t, str) else None for a, t in zip(artist, title)]
+    return pd.Series(ids, index=title.index, dtype='str')
 
 # %% ../../nbs/sources/rows.ipynb #186b80c4
 def _complete(folded, given):

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 import requests, spotipy
 from .http import DAY, Clock, Fault, Http, ServiceError, decoded, error_text, judge, note
 from .login import Pkce, PoliteSession
-from .records import Page, Rows, feature_row, listen_id, named_artist
+from .records import Page, Rows, feature_row, listen_id
+from .rows import name_id
 from ..tables import make_id
 
 # %% auto #0
@@ -92,7 +93,7 @@ def track_row(
     if item.get('type', 'track') != 'track': return _skip(rows, 'episodes')
     if item.get('is_local'): return _skip(rows, 'local files')
     if not item.get('id') or not item.get('name'): return _skip(rows, 'withdrawn tracks')
-    artists = [(_id('artist', a) if a.get('id') else named_artist(a['name']), a['name'])
+    artists = [(_id('artist', a) if a.get('id') else name_id(a['name']), a['name'])
                for a in item.get('artists') or [] if a.get('name')]
     album = item.get('album') or {}
     told = {'album_name': album.get('name'), 'release_date': album.get('release_date'),
