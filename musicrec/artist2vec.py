@@ -575,7 +575,9 @@ def brought_back(
 # %% ../nbs/03_artist2vec.ipynb #b49a6fa9
 def _check_sentences(sentences):
     lists = []
-    if sentences is None: raise InputError('there are no sentences. Give lists of artist ids.')
+    if not isinstance(sentences, Iterable) or isinstance(sentences, str):
+        raise InputError(f'the sentences are {str(type(sentences).__name__)!r}. Give lists of artist ids, as '
+                         '`sentences(t)` makes them of tables.')
     for i, s in enumerate(sentences):
         if s is None or isinstance(s, str) or not all(isinstance(a, str) for a in s):
             raise InputError(
@@ -583,7 +585,7 @@ def _check_sentences(sentences):
         lists.append(list(s))
     if not any(len(set(s)) > 1 for s in lists):
         raise InputError(f'none of {len(lists)} sentences has two artists. Give lists of artists that '
-                         'belong together.')
+                         'belong together; a recommender works without artist vectors too, with artists=None.')
     return lists
 
 # %% ../nbs/03_artist2vec.ipynb #6c999001

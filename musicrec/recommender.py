@@ -202,6 +202,12 @@ def _draw_negatives(self, mine, free):
     drawn = pd.Index(drawn, name='track_id', dtype=mine.index.dtype)
     return pd.concat([mine, pd.DataFrame({'label': 0, 'weight': .3}, index=drawn)]).sort_index()
 
+# %% ../nbs/05_recommender.ipynb #e0c67400
+def _one_kind(self, listener, n):
+    both = f'{listener!r} has {n} labels of one kind to learn from. Give at least one like and one dislike of tracks with features'
+    if self.negatives: return f'{both}, or tracks that she never met: the catalogue has none from which dislikes could be drawn.'
+    return f'{both}, or let dislikes be drawn with negatives=1.'
+
 # %% ../nbs/05_recommender.ipynb #1f647877
 def _training(self, t, listener, cut):
     "Labels to learn from, and those among them for early stopping (the paper's net alone stops early)."
@@ -211,9 +217,7 @@ def _training(self, t, listener, cut):
     hidden = [] if cut is None else cut.test
     met = known | set(hidden)
     if self.negatives: mine = _draw_negatives(self, mine, [i for i in self.catalogue_.track_id if i not in met])
-    if mine.label.nunique() < 2:
-        raise InputError(f'{listener!r} has {len(mine)} labels of one kind to learn from. Give at least one like and one '
-                         'dislike of tracks with features, or let dislikes be drawn with negatives=1.')
+    if mine.label.nunique() < 2: raise InputError(_one_kind(self, listener, len(mine)))
     if cut is None and self.method == 'paper' and len(mine) >= 20: cut = split(t, seed=0, among=mine.index, valid=.2, test=0)
     return mine, known, mine.index.isin([] if cut is None else cut.valid), hidden
 
