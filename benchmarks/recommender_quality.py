@@ -17,7 +17,7 @@ from sklearn.metrics import roc_auc_score
 
 from musicrec.artist2vec import Artist2Vec, sentences, unit
 from musicrec.collect import load_tables
-from musicrec.evaluation import listener_of, rows_of, transfer_artists
+from musicrec.evaluation import listener_of, rows_of, transfer_artists, unlabelled
 from musicrec.metrics import PER_CASE, accuracy, auc, brier, log_loss, paired, rank_scores
 from musicrec.preprocess import folds, merge_duplicates, track_groups
 from musicrec.ranking import HeldOut, core, ease, hold_out, lists_of, vector_scores
@@ -38,6 +38,11 @@ def row(task, method, metric, value, low=None, high=None, seeds=1, **more):
 
 
 # One real listener
+
+
+def others_teach(t):
+    """Artist vectors learned on the other sets, without playlists that would give the likes of `t` away."""
+    return transfer_artists(t, [unlabelled(load_tables(DATA / n), "likes", t) for n in OTHERS])
 
 
 class Likes:
@@ -121,7 +126,7 @@ def likes(by, seeds, cache=None):
     for seed in range(seeds):
         kept = cache and Path(cache, f"likes-{by}-{seed}.parquet")
         if not kept or not kept.exists():
-            e = e or Likes(t := merge_duplicates(load_tables(DATA / "geomack_song_attributes")), transfer_artists(t, [load_tables(DATA / n) for n in OTHERS]))
+            e = e or Likes(t := merge_duplicates(load_tables(DATA / "geomack_song_attributes")), others_teach(t))
             frame = one_seed(e, by, seed).assign(y=lambda d: e.y[d.index], group=lambda d: e.main.reindex(d.index).fillna("").to_numpy())
             if kept: frame.to_parquet(kept)
         frames.append(pd.read_parquet(kept) if kept else frame)
@@ -172,7 +177,7 @@ def listeners_of_playlists(seeds, cache=None, n=6):
 
 def first_likes(seeds, cache=None, given=None):
     """Five likes, and five dislikes beside them: AUC over the listener's other labels, paired over random draws."""
-    t, e = given or (t := merge_duplicates(load_tables(DATA / "geomack_song_attributes")), transfer_artists(t, [load_tables(DATA / n) for n in OTHERS]))
+    t, e = given or (t := merge_duplicates(load_tables(DATA / "geomack_song_attributes")), others_teach(t))
     y = t.preferences[t.preferences.listener_id == listener_of(t)].set_index("track_id").label.astype(int).sort_index()
     model = Recommender(e, None).fit(t.replace(preferences=None), listener=None)
     scores = []

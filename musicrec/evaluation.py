@@ -14,7 +14,7 @@ from sklearn.metrics import roc_curve
 from .analysis import COLOURS
 from .artist2vec import Artist2Vec, Embeddings, corpora, infer_artists
 from .blend import TWELVE, Blend
-from .matching import by_name
+from .matching import by_name, recordings
 from .metrics import (METRICS, RANKING, accuracy, auc, balanced_accuracy, brier, ece, interval, log_loss, macro_f1,
                               mrr, paper_loss, rank_scores, ranks, top_k)
 from .preprocess import Standardize, audio_matrix, folds, main_genre, merge_duplicates, track_groups
@@ -437,7 +437,7 @@ def transfer_artists(
     return Embeddings(mine.index.tolist(), e.vectors[rows], None if e.weights is None else e.weights[rows], e.inferred[rows])
 
 # %% ../nbs/06_evaluation.ipynb #5782baa0
-TOLD = .2 # Share of labelled tracks in a playlist of another set, from which on it may have been made of the labels
+TOLD = .2 # Share from which on a playlist of another set may have been made of the labels
 
 def _called(t, ids):
     "Artist and title of tracks, folded, as one text."
@@ -446,29 +446,51 @@ def _called(t, ids):
     both = zip(names.reindex(ids), titles.reindex(ids))
     return [f'{fold(a)} - {fold_title(s)}' if isinstance(a, str) and isinstance(s, str) else None for a, s in both]
 
+def _labels_of(tested, task, listener):
+    "`track_id, label` of what is to be guessed."
+    if task == 'genres': told = tested.track_genres[['track_id', 'genre']]
+    else: told = tested.preferences[(tested.preferences.listener_id == listener).to_numpy()][['track_id', 'label']]
+    return told.set_axis(['track_id', 'label'], axis=1).dropna().drop_duplicates()
+
+def _same_tracks(t, tested, ids, labelled):
+    "Which labelled track each id stands for: by recording within one file, else by id or name; missing if none."
+    if t is tested:
+        best = lambda ids, of=recordings(t): ids.map(of).fillna(ids)
+        return best(ids).where(best(ids).isin(best(labelled)))
+    named = pd.Series(labelled.to_numpy(), _called(tested, labelled)).loc[lambda s: s.index.notna()]
+    called = pd.Series(_called(t, ids), ids.index).map(named[~named.index.duplicated()])
+    return ids.where(ids.isin(labelled), called)
+
+# %% ../nbs/06_evaluation.ipynb #f4561438
 def _telling(t, task, tested, listener):
-    "Playlists of `t` that hold labelled tracks of `tested`, by id or name, more than may be."
-    if task == 'genres': labelled = tested.track_genres.track_id
-    else: labelled = tested.preferences.track_id[(tested.preferences.listener_id == listener).to_numpy()]
-    ids = pd.Index(t.playlist_tracks.track_id.unique())
-    hit = ids.isin(labelled) | pd.Index(_called(t, ids)).isin(pd.Index(_called(tested, labelled.unique())).dropna())
-    share = t.playlist_tracks.track_id.isin(ids[hit]).groupby(t.playlist_tracks.playlist_id).mean()
-    return share.index[share > (0 if t is tested else TOLD)]
+    "Playlists of `t` that hold labelled tracks of `tested`, more than may be."
+    told = _labels_of(tested, task, listener)
+    lists = t.playlist_tracks[['playlist_id', 'track_id']].drop_duplicates().reset_index(drop=True)
+    ids = pd.Series(lists.track_id.unique())
+    lists['is'] = lists.track_id.map(pd.Series(_same_tracks(t, tested, ids, pd.Series(told.track_id.unique())).to_numpy(), ids))
+    hit = lists.dropna(subset='is')
+    if t is tested: return set(hit.playlist_id)
+    share = hit.groupby('playlist_id').size() / lists.groupby('playlist_id').size()
+    n = hit.merge(told, left_on='is', right_on='track_id').groupby(['playlist_id', 'label'])['is'].nunique()
+    held = n[n >= 5] / told.groupby('label').track_id.nunique()
+    return {*share.index[share > TOLD], *held.index[held > TOLD].get_level_values('playlist_id')}
 
 # %% ../nbs/06_evaluation.ipynb #360d6b1f
 def unlabelled(
     t:Tables, # A collection that is to teach artist vectors
     task:str, # `likes` or `genres`
-    tested:Tables|None=None, # Whose labels are in question; may be `t` itself
-    listener:str|None=None # Whose likes
+    tested:Tables|None=None, # Whose labels are in question; may be `t`, the very same object
+    listener:str|None=None # Whose likes; by default as in `listener_of`
 )->Tables:
     "`t` without what says the same as the labels: own and telling playlists, own artists, genres of artists."
-    told = set() if tested is None or t.playlist_tracks.empty else set(_telling(t, task, tested, listener))
+    if task not in ('likes', 'genres'): raise InputError(f'{task!r} has no labels of tracks. Choose likes or genres.')
+    if task == 'likes' and tested is not None: listener = listener_of(tested, listener)
+    lost = set() if tested is None or t.playlist_tracks.empty else _telling(t, task, tested, listener)
     if task == 'genres': t = t.replace(artists=t.artists.assign(genres=None))
-    else: told |= set(t.playlists.playlist_id[t.playlists.owner_is_me.fillna(False).astype(bool)])
+    else: lost |= set(t.playlists.playlist_id[t.playlists.owner_is_me.fillna(False).astype(bool)])
     hers = (t.listener_artists.listener_id == listener).to_numpy() & (task == 'likes')
-    return t.replace(playlists=t.playlists[~t.playlists.playlist_id.isin(told)],
-                     playlist_tracks=t.playlist_tracks[~t.playlist_tracks.playlist_id.isin(told)],
+    return t.replace(playlists=t.playlists[~t.playlists.playlist_id.isin(lost)],
+                     playlist_tracks=t.playlist_tracks[~t.playlist_tracks.playlist_id.isin(lost)],
                      listener_artists=t.listener_artists[~hers])
 
 # %% ../nbs/06_evaluation.ipynb #af87ccf8

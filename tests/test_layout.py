@@ -146,3 +146,15 @@ def test_sample_is_small_and_documented():
     assert sum(path.stat().st_size for path in files) < 1_000_000
     names = {path.name for path in files}
     assert "README.md" in names and any(name.upper().startswith("LICENSE") for name in names)
+
+
+def test_exported_cells_stay_short():
+    """A page reads as one idea per cell; classes of thin methods may be longer."""
+    cells = [c for path in NOTEBOOKS for c in code_cells(path) if re.search(r"^#\| export\b", c, re.M)]
+    lines = [[line for line in c.splitlines() if line.strip() and not line.startswith("#|")] for c in cells]
+    counts = sorted(map(len, lines))
+    defined = [sum(isinstance(node, (ast.FunctionDef, ast.ClassDef)) for node in ast.parse(c).body) for c in cells]
+    assert counts[len(counts) // 2] <= 10 and counts[int(.95 * len(counts))] <= 30
+    assert sum(n <= 1 for n in defined) >= .88 * len(cells)
+    widths = sorted(len(line) for some in lines for line in some)
+    assert widths[int(.95 * len(widths))] <= 112 and widths[int(.999 * len(widths))] <= 150
