@@ -22,7 +22,7 @@ from .ranking import RANKERS, core, hold_out, inner, ranking_rows
 from .recommender import Recommender
 from .sources.files import blob_of, read_frame
 from .sources.labels import find_labels
-from .sources.rows import name_id, squeeze
+from .sources.rows import MISSING, name_id, squeeze
 from .tables import InputError, NotFoundError, Tables, fold, fold_title, input_error, main_artists
 from .track_embeddings import TrackEncoder, guess_majority, main_classes, targets
 
@@ -150,7 +150,8 @@ class _Likes(_Entrant):
     "Like or dislike."
     def __init__(self, t, target, seed, artists=None):
         self.t, self.seed, self.artists, self.who = t, seed, artists or {}, listener_of(t)
-        mine = t.preferences[t.preferences.listener_id == self.who].set_index('track_id').label
+        mine = t.preferences[t.preferences.listener_id == self.who].dropna(subset='label')
+        mine = mine.drop_duplicates('track_id').set_index('track_id').label
         self.y = mine[mine.index.isin(t.audio().index)].sort_index().astype(int)
         self.ids, self.classes = self.y.index.tolist(), pd.Index([0, 1])
         if self.y.nunique() < 2:
@@ -177,7 +178,7 @@ METHODS = {'likes': (*ENTRANTS, 'audio_knn', 'artist_rate'), # `ranking` joins b
 def _asked(task, methods):
     "The methods to run, all by default."
     if task not in METHODS: raise InputError(f'{task!r} is no task. Choose {", ".join(METHODS)}.')
-    methods = list(METHODS[task] if methods is None else methods)
+    methods = [methods] if isinstance(methods, str) else list(METHODS[task] if methods is None else methods)
     if not methods or set(methods) - set(METHODS[task]):
         raise InputError(f'methods are {methods}. For {task} choose among {", ".join(METHODS[task])}.')
     return methods
@@ -267,36 +268,55 @@ def _plays(frame, path, column):
         raise input_error(path, f'{frame[column].iloc[first]!r} is no number of plays', 'Correct it or leave it empty.', first + 1, column)
     return n
 
+def _with_plays(frame, path, column, notes):
+    "The frame with numbers of plays; what was never played is no pair."
+    n = _plays(frame, path, column)
+    gaps, never = int((n.isna() & frame[column].notna()).sum()), (n == 0).to_numpy(bool)
+    if gaps: notes = [*notes, f'{Path(path).name}: {gaps} cells of {column!r} are no number of plays and count as none given']
+    if never.any(): notes = [*notes, f'{Path(path).name}: {int(never.sum())} rows without a play left out']
+    return frame.assign(**{column: n})[~never].reset_index(drop=True), notes
+
 # %% ../nbs/06_evaluation.ipynb #38fdb518
 def read_pairs(
-    path # A CSV or Parquet file with columns for listener and artist, and perhaps plays
+    path, # A CSV or Parquet file with columns for listener and artist, and perhaps plays
+    label:str|None=None # Column with likes and dislikes, if there is one
 )->Tables|None: # With `artists` and `listener_artists`; None if the columns are not there
     "Listeners and their artists from a plain table."
     blob = blob_of(Path(path).expanduser().read_bytes(), Path(path).name)
     try: frame = read_frame(blob)
     except InputError: return None
-    there = {squeeze(c): c for c in frame.columns}
+    there = {squeeze(c): c for c in reversed(list(frame.columns))}
     named = {ours: next((there[w] for w in words.split() if w in there), None) for ours, words in _PAIR.items()}
     if not named['listener_id'] or not (named['id'] or named['name']): return None
-    if named['weight']: frame = frame.assign(**{named['weight']: _plays(frame, path, named['weight'])})
-    labels, notes = find_labels(frame, None, blob.name)
+    labels, notes = find_labels(frame, label, blob.name)
+    if named['weight']: frame, notes = _with_plays(frame, path, named['weight'], notes)
     pairs = pd.DataFrame({ours: frame[c].to_numpy() for ours, c in named.items() if c})
-    if labels is not None: pairs = pairs[(labels != 0).fillna(False).to_numpy(bool)]
+    if labels is not None: pairs = pairs[(labels == 1).fillna(False).to_numpy(bool)]
     said = ', '.join(f'{c!r}' for c in named.values() if c)
-    if labels is not None: said += f'; rows that {labels.name!r} calls disliked left out'
+    if labels is not None: said += f'; rows that {labels.name!r} does not call liked left out'
     return _paired(pairs.reset_index(drop=True), blob.name, [*notes, f'{blob.name}: pairs from the columns {said}'])
 
 # %% ../nbs/06_evaluation.ipynb #f88a066e
+def _texts(cells):
+    "Cells as text, whole numbers without a point; what stands for nothing is missing."
+    if cells.dtype.kind == 'f': cells = cells.astype('Int64') if (cells.dropna() % 1 == 0).all() else cells
+    text = cells.astype('str').str.strip()
+    return text.mask(text.str.lower().isin(MISSING).fillna(False).astype(bool))
+
 def _artist_keys(pairs):
-    "An id and a name for the artist of each row: the id given, else one made of the name; spellings that fold alike are one."
+    "An id and a name for the artist of each row: the id given, else one made of the name, of which spelling matters not."
     gap = pd.Series(pd.NA, index=pairs.index, dtype='str')
-    given, name = (pairs[c].astype('str').str.strip().replace('', pd.NA) if c in pairs else gap for c in ('id', 'name'))
+    given, name = (_texts(pairs[c]) if c in pairs else gap for c in ('id', 'name'))
+    known = given.groupby(name.map(fold, na_action='ignore')).agg(lambda ids: ids.dropna().unique())
+    known = known[known.str.len() == 1].str[0] # who has one id wherever one is given has it everywhere
+    given = given.fillna(name.map(fold, na_action='ignore').map(known))
     return given.fillna(name.map(name_id, na_action='ignore')), name.fillna(given)
 
+# %% ../nbs/06_evaluation.ipynb #64bf99c9
 def _paired(pairs, where, notes):
     "Tables of pairs; each pair once, plays added up, or rows counted where none are given."
     pairs['artist_id'], pairs['name'] = _artist_keys(pairs)
-    pairs['listener_id'] = pairs.listener_id.astype('str').str.strip().replace('', pd.NA)
+    pairs['listener_id'] = _texts(pairs.listener_id)
     whole = pairs.dropna(subset=['listener_id', 'artist_id'])
     if lost := len(pairs) - len(whole): notes.append(f'{where}: {lost} rows without listener or artist left out')
     one = whole.groupby(['listener_id', 'artist_id'], sort=True)
@@ -313,6 +333,7 @@ def taste_pairs(
 )->tuple[pd.DataFrame,str]: # `listener_id, artist_id, weight`, and in words what is ranked for whom
     "Who has what: listeners' artists where there are any, else what is in playlists (`by='artist'`: whose)."
     if by == 'album': raise InputError('albums are not ranked. Choose --by artist, track or playlist.')
+    if by not in ('artist', 'track', 'playlist'): raise InputError(f'by={by!r} is no way to rank. Choose artist, track or playlist.')
     if len(t.listener_artists) and by != 'playlist':
         return t.listener_artists[['listener_id', 'artist_id', 'weight']], 'artists for listeners'
     if t.playlist_tracks.empty:

@@ -50,7 +50,7 @@ def test_metrics_hold_all_four_entrants(run):
     record = json.loads((run[0] / "metrics.json").read_text())
     rows = pd.DataFrame(record["rows"])
     assert record["schema"] == 1
-    assert set(rows.method) == {"default", "paper", "majority", "forest"}
+    assert {task: set(of.method) for task, of in rows.groupby("task")} == {"likes": (four := {"default", "paper", "majority", "forest"}), "artists": four, "genres": four | {"artist_genre"}}
     assert {"method", "metric", "value", "low", "high", "seeds"} <= set(rows)
 
 

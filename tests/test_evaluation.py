@@ -300,6 +300,20 @@ def test_command_scores_the_listener_who_is_asked_for(labelled, capsys):
     assert "'eve' has no likes" in capsys.readouterr().err
 
 
+def test_label_is_heard_in_ranking_too(labelled, capsys):
+    scenes().assign(fav=[i % 2 for i in range(len(scenes()))]).to_csv("pairs.csv", index=False)
+    assert run("evaluate", "ranking", "pairs.csv", "--label", "nonsense") == 2 and "has no column 'nonsense'" in capsys.readouterr().err
+    assert len(read_pairs("pairs.csv", "fav").listener_artists) == len(scenes()) // 2
+    with pytest.raises(MusicrecError, match="no way to rank"): taste_pairs(read_pairs("pairs.csv"), "mood")
+
+
+def test_labels_twice_or_without_value_count_once_or_not(world):
+    mine = world.preferences[world.preferences.listener_id == "you"].head(40)
+    odd = pd.concat([mine, mine.head(3), mine.tail(2).assign(label=pd.NA)]).iloc[2:]
+    runs, _ = predictions("likes", world.replace(preferences=odd), k=2, seeds=1, methods=["majority", "forest"])
+    assert all(len(y) == len(p) for r in runs.values() for y, p in r)
+
+
 def test_command_ranks_pairs_and_writes_rows(labelled, capsys):
     scenes().to_csv("pairs.csv", index=False)
     assert run("evaluate", "ranking", "pairs.csv", "--folds", 4, "--seeds", 1, "--methods", "popularity,item_knn", "--json", "rows.json") == 0

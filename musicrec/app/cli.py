@@ -115,7 +115,7 @@ def _to_evaluate(task, path, label):
     "The tables under test; for ranking also a plain table of listeners and artists."
     from musicrec.collect import load_tables
     from musicrec.evaluation import read_pairs
-    if task == 'ranking' and Path(path).expanduser().is_file() and (t := read_pairs(path)) is not None:
+    if task == 'ranking' and Path(path).expanduser().is_file() and (t := read_pairs(path, label)) is not None:
         return t
     return load_tables(path, label=label) if label else load_tables(path)
 

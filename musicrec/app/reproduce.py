@@ -15,7 +15,7 @@ from .report import figure, html_table, page, text
 from ..artist2vec import Artist2Vec, Embeddings, sentences
 from ..collect import load_tables
 from ..evaluation import NAMES, PAPER, listener_of, paper_rows, plot_roc, predictions, roc_bands
-from ..evaluation import rows_of, TASKS
+from ..evaluation import ENTRANTS, TASKS, rows_of, unlabelled
 from ..preprocess import merge_duplicates, split
 from ..recommender import Recommender
 from ..sources.simulate import Simulation, best_auc, simulate
@@ -91,7 +91,9 @@ def _draw_encoder(encoder, what):
 # %% ../../nbs/app/reproduce.ipynb #c50636d0
 def _score(task, t, folds, seed, artists, say):
     "Runs and groups of one task, or the reason why it cannot be run on these tables."
-    try: return predictions(task, t, 'track', folds, 1, artists=artists, say=say, first_seed=seed)
+    taught = artists if task == 'likes' else None # simulated listeners choose by genre, so their lists would tell it
+    methods = (*ENTRANTS, 'artist_genre') if task == 'genres' else ENTRANTS
+    try: return predictions(task, t, 'track', folds, 1, methods, taught, say, seed)
     except InputError as e: return str(e)
 
 # %% ../../nbs/app/reproduce.ipynb #8a0fa213
@@ -223,7 +225,7 @@ def _stages(say):
 # %% ../../nbs/app/reproduce.ipynb #eacb1a11
 def _artist_vectors(t, who, seed, quick):
     "Vectors by the paper's recipe and by ours, from everybody's lists but the listener's own."
-    corpus = sentences(t, leave_out=[who])
+    corpus = sentences(unlabelled(t, 'likes', t, who), leave_out=[who])
     if not corpus: return {}
     paper = Artist2Vec(method='paper', seed=seed, epochs=10 if quick else 50)
     return {'paper': paper.fit(corpus).embeddings_,
