@@ -29,7 +29,8 @@ def judge(
     familiar:np.ndarray|None=None # Whether she liked its artist before
 )->dict[str,float]: # `likes, regret`, and where asked `overclaim, discoveries, novelty`
     "What a playlist is worth to a listener."
-    truth = np.asarray(truth, float)
+    truth, picks = np.asarray(truth, float), np.asarray(picks, int)
+    if len(np.unique(picks)) < len(picks): raise InputError('a track is twice in the playlist. Give each once.')
     if not len(picks): raise InputError('the playlist is empty. Give at least one track.')
     if len(odd := truth[~((truth >= 0) & (truth <= 1))]):
         raise InputError(f'the chance of a like is {odd[0]} in one row. Give numbers from 0 to 1.')

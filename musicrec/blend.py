@@ -49,7 +49,7 @@ def guess_nearest(
 )->np.ndarray: # Probabilities, rows × classes
     "Classes of the nearest training rows."
     from scipy.spatial import cKDTree
-    near = cKDTree(x).query(x_new, k=list(range(1, neighbours + 1)))[1]
+    near = cKDTree(x).query(x_new, k=list(range(1, min(neighbours, len(x)) + 1)))[1]
     return np.eye(k)[y[near]].mean(1)
 
 # %% ../nbs/04b_blend.ipynb #3477c809
@@ -211,7 +211,10 @@ def forest_tuned(
         return RandomForestClassifier(n, min_samples_leaf=leaf, max_features=share, random_state=seed, n_jobs=1).fit(fill(x), y)
     right = {g: grown(*g, trees // 5).score(fill(x_valid), y_valid) for g in [(1, 'sqrt'), (4, 'sqrt'), (4, .6)]}
     model = grown(*max(right, key=right.get), trees)
-    return lambda x: _all_classes(model.predict_proba(fill(x)), model.classes_, k)
+    def proba(x):
+        p = _all_classes(model.predict_proba(fill(x)), model.classes_, k)
+        return p / p.sum(1, keepdims=True)
+    return proba
 
 # %% ../nbs/04b_blend.ipynb #f15e261f
 def pool_weights(
@@ -226,6 +229,7 @@ def pool_weights(
         slope = [(np.einsum('rk,rk->r', p, a) - a[rows, y]).mean() for a in scores]
         return -np.log(p[rows, y].clip(1e-12)).mean(), np.array(slope)
     w = minimize(loss, np.full(m, 1 / m), jac=True, bounds=[(0, 5)] * m, method='L-BFGS-B').x
+    if not w.any(): w = np.full(m, 1e-3) # scores that know nothing: nearly the same chance for all
     trust = len(y) / (len(y) + trust_from)
     return trust * w + (1 - trust) * w.mean()
 
@@ -242,7 +246,7 @@ class Blend(BaseEstimator):
     nets:int=2 # Nets to average
     width:int=128 # Their hidden units; at least 256 for `artist`
     min_tracks:int=10 # For `artist`: classes are main artists with at least so many recordings
-    refit:int=10_000 # Up to so many training rows, members learn again from both sides in the end
+    refit:int=10_000 # Up to so many training rows, members learn again from both sides in the end, unless genres of other tracks are inputs
     seed:int=0
 
     def fit(self, t:Tables, split:Split|None=None)->Blend:
@@ -285,11 +289,14 @@ def _measures(t, features):
 
 def _inputs(self, t, ids, train=False):
     "Inputs of tracks: own measures, then company, artist vectors, known genres."
-    x, best = _measures(t, self.features), recordings(t)
+    x = _measures(t, self.features)
     blocks = [x.loc[ids].to_numpy()]
     if self.company_:
-        alone = x[x.index.isin(best)]
-        blocks.append(company(alone, main_artists(t).reindex(alone.index)).loc[best[ids].to_numpy()].to_numpy())
+        best = recordings(t).reindex(x.index)
+        first = pd.Series(x.index, x.index).groupby(best.to_numpy()).transform('first') # of ids with features, one per recording
+        first = first.where(~best.isin(x.index), best)
+        alone = x[x.index.isin(first)]
+        blocks.append(company(alone, main_artists(t).reindex(alone.index)).loc[first[ids].to_numpy()].to_numpy())
     if self.vectors_: blocks.append(_credited(t, ids, self.artists))
     return np.hstack(blocks + (_remembered(self, t, ids, train) if self.labels_ else []))
 

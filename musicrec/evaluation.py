@@ -307,10 +307,11 @@ def _artist_keys(pairs):
     "An id and a name for the artist of each row: the id given, else one made of the name, of which spelling matters not."
     gap = pd.Series(pd.NA, index=pairs.index, dtype='str')
     given, name = (_texts(pairs[c]) if c in pairs else gap for c in ('id', 'name'))
-    known = given.groupby(name.map(fold, na_action='ignore')).agg(lambda ids: ids.dropna().unique())
-    known = known[known.str.len() == 1].str[0] # who has one id wherever one is given has it everywhere
-    given = given.fillna(name.map(fold, na_action='ignore').map(known))
-    return given.fillna(name.map(name_id, na_action='ignore')), name.fillna(given)
+    folded = name.map(fold, na_action='ignore').astype('str')
+    known = pd.DataFrame({'name': folded, 'id': given}).dropna().drop_duplicates()
+    known = known[~known.name.duplicated(keep=False)].set_index('name').id # who has one id wherever one is given has it everywhere
+    given = given.fillna(folded.map(known).astype('str'))
+    return given.fillna(name.map(name_id, na_action='ignore').astype('str')), name.fillna(given)
 
 # %% ../nbs/06_evaluation.ipynb #64bf99c9
 def _paired(pairs, where, notes):
@@ -476,7 +477,7 @@ def _labels_of(tested, task, listener):
 def _same_tracks(t, tested, ids, labelled):
     "Which labelled track each id stands for: by recording within one file, else by id or name; missing if none."
     if t is tested:
-        best = lambda ids, of=recordings(t): ids.map(of).fillna(ids)
+        best = lambda ids, of=recordings(t): ids.map(of).astype('str').fillna(ids)
         return best(ids).where(best(ids).isin(best(labelled)))
     named = pd.Series(labelled.to_numpy(), _called(tested, labelled)).loc[lambda s: s.index.notna()]
     called = pd.Series(_called(t, ids), ids.index).map(named[~named.index.duplicated()])

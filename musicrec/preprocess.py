@@ -429,7 +429,7 @@ def _with_validation(draw, test, valid, seed, name, tries=20):
     for i in range(tries):
         side = np.full(len(draw.ids), 2)
         side[~test] = 0
-        share = min(valid * (1 + i), .5) # of few groups a small share may be none
+        share = max(valid, min(valid * (1 + i), .5)) # of few groups a small share may be none
         side[free] = draw.sides([1 - share, share], seed + [i] * (i > 0), free)
         s = draw.split(side, name)
         if not valid or (len(s.train) and len(s.valid)): return s
@@ -450,6 +450,7 @@ def folds(
     "`k` splits whose test sides cover all recordings once."
     if by == 'time':
         raise InputError("folds by='time' would train on what came later. Take `split(by='time')`.")
+    if not 0 <= valid < 1: raise InputError(f'valid is {valid}. Give a share from 0 up to, not including, 1.')
     draw = _Draw(t, by, among)
     n = len(np.unique(draw.home))
     if not 2 <= k <= n:

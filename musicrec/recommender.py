@@ -147,7 +147,7 @@ class Recommender(BaseEstimator):
 
     def recommend_many(self,
         liked:dict[str,list[str]]|list[list[str]], # Track or artist ids of each newcomer
-        disliked=None, # The same, if any
+        disliked=None, # The same, if any: a mapping, or as many lists as `liked`
         k:int=20, exclude_known:bool=True # As in `recommend`
     )->pd.DataFrame: # `listener, track_id, score, rank`
         "The best tracks for many newcomers at once."
@@ -770,6 +770,8 @@ class Newcomer:
 def _recommend_many(self, liked, disliked, k, exclude_known):
     check_is_fitted(self, 'catalogue_')
     _check_request(k, 0, None, None)
+    if isinstance(disliked, list) and (isinstance(liked, dict) or len(disliked) != len(liked)):
+        raise InputError(f'{len(disliked)} lists of dislikes beside {len(liked)} of likes. Give as many, or mappings.')
     names = list(liked) if isinstance(liked, dict) else list(range(len(liked)))
     of = lambda given, n: None if given is None else given.get(n) if isinstance(given, dict) else given[n]
     people = [Newcomer(self, of(liked, n), of(disliked, n)) for n in names]

@@ -116,7 +116,7 @@ class Training:
     lr:float=3e-3 # Adam's step size
     batch:int=256 # Rows per step
     max_epochs:int=200 # Upper bound; early stopping usually ends sooner
-    patience:int=12 # Epochs without improvement before stopping; half of it halves the rate
+    patience:int=12 # Epochs without improvement that are borne; half of it halves the rate
     weight_decay:float=0.
     seed:int=0 # Initial weights and the order of rows
 
@@ -211,8 +211,8 @@ class Sampling:
     batch:int=2048 # Rows per step
     lr:float=2e-3 # Adam's step size for the hidden layers
     rows_lr:float=.1 # Adagrad's step size for the rows of the classes
-    max_epochs:int=30 # The rate falls in a straight line to zero
-    patience:int=3 # Epochs without improvement before stopping
+    max_epochs:int=30 # The rate falls in a straight line to a fiftieth
+    patience:int=3 # Epochs without improvement that are borne
     seed:int=0
 
 # %% ../nbs/04_track_embeddings.ipynb #8c952aac
@@ -290,12 +290,12 @@ def train_sampled(
     net, draw = _small_start(make, how.seed), torch.Generator().manual_seed(how.seed)
     step, best, history = _SampledSteps(net, y, how), _Best(net, how.patience), []
     for epoch in range(how.max_epochs):
-        loss = 0.
+        loss, n = 0., 0
         for rows in torch.randperm(len(x), generator=draw).split(how.batch):
             drawn = y[torch.randint(len(y), (how.negatives,), generator=draw)]
-            loss += step(x.index_select(0, rows), y[rows], drawn) * len(rows)
+            loss, n = loss + step(x.index_select(0, rows), y[rows], drawn) * len(rows), n + len(rows)
             if step.done == most_steps: break
-        history.append(dict(train=loss / len(x), valid=_exact_loss(net, x_valid, y_valid), lr=step.opt.param_groups[0]['lr']))
+        history.append(dict(train=loss / n, valid=_exact_loss(net, x_valid, y_valid), lr=step.opt.param_groups[0]['lr']))
         if best.stale(history[-1]['valid']) or step.done == most_steps: break
     return best.restored(), pd.DataFrame(history).rename_axis('epoch')
 

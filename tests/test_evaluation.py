@@ -258,7 +258,7 @@ def test_pairs_twice_are_added_and_pairs_without_a_name_left_out(tmp_path):
 def test_pairs_say_what_they_were_read_from(tmp_path):
     (tmp_path / "p.csv").write_text("user_id,artist_id,artist_name,Scrobbles\nu,m1,A,3\nu,,B,inf\nu,,b ,-2\nv,m1,A,4\nw,m2,C,1\nw,m3,D,1\nw,m4,E,1\nw,m5,F,1\nw,m6,G,1\nw,m7,H,1\n")
     t = read_pairs(tmp_path / "p.csv")
-    assert t.notes == ["p.csv: pairs from the columns 'user_id', 'artist_id', 'artist_name', 'Scrobbles'"]
+    assert t.notes == ["p.csv: 2 cells of 'Scrobbles' are no number of plays and count as none given", "p.csv: pairs from the columns 'user_id', 'artist_id', 'artist_name', 'Scrobbles'"]
     assert t.artists.set_index("artist_id").name["m1"] == "A" and {"m1", "name:artist:b"} <= set(t.listener_artists.artist_id)
     assert t.listener_artists.query("artist_id == 'name:artist:b'").weight.isna().all()  # neither infinite nor negative plays are any
 
