@@ -128,6 +128,40 @@ def test_validation_is_drawn_again_where_all_of_it_gave_way():
             assert len(s.valid) and len(s.train), (seed, s)
 
 
+def test_groups_stay_whole_in_folds_that_share_out_classes():
+    t = toy(60)
+    kinds = pd.Series(np.arange(60) % 3, t.tracks.track_id)
+    home = pd.Series({i: n for n, s in enumerate(folds(t, "artist", 4, classes=kinds)) for i in s.test})
+    assert home.groupby(t.track_artists.set_index("track_id").artist_id).nunique().max() == 1
+    assert pd.Series({i: n for n, s in enumerate(folds(t, "track", 4, classes=kinds)) for i in s.test}).groupby(kinds).value_counts().eq(5).all()
+
+
+def test_classes_of_as_many_tracks_as_folds_have_one_in_each_and_smaller_ones_change_nothing():
+    t = toy(24)
+    kinds = pd.Series(np.arange(24) % 6, t.tracks.track_id)
+    assert all(sorted(kinds[s.test]) == list(range(6)) for s in folds(t, k=4, classes=kinds))
+    alone = pd.Series(np.arange(24), t.tracks.track_id)
+    assert [sides(s) for s in folds(t, k=4, classes=alone)] == [sides(s) for s in folds(t, k=4)]
+
+
+@pytest.mark.parametrize("valid", [-.1, 1, 1.5])
+def test_shares_of_validation_that_cannot_be_are_refused(valid):
+    with pytest.raises(InputError, match="valid is"): next(folds(T, valid=valid))
+    assert not any(len(s.valid) for s in folds(T, valid=0))
+
+
+EARLIER = {"plain": [(["t02", "t03", "t04", "t07"], ["t09", "t21"]), (["t00", "t01", "t08", "t10"], ["t15", "t20"])],
+           "classes": [(["t04", "t08", "t09", "t18"], ["t06", "t17"]), (["t00", "t03", "t11", "t12"], ["t18", "t21"])]}
+
+
+def test_folds_are_those_of_earlier_days():
+    """Published scores rest on them: a change here is a change of numbers."""
+    first = lambda s: (sorted(s.test)[:4], sorted(s.valid)[:3])
+    kinds = pd.Series(np.arange(24) % 2, T.tracks.track_id)
+    assert [first(s) for s in folds(T, k=3, seed=1)][:2] == EARLIER["plain"]
+    assert [first(s) for s in folds(T, k=3, seed=1, classes=kinds)][:2] == EARLIER["classes"]
+
+
 def test_a_model_without_opinion_ranks_by_chance_over_all_folds():
     t = toy(90)
     rare, said = pd.Series(np.arange(90) % 10 == 0, t.tracks.track_id), []

@@ -21,7 +21,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 TOP, SECONDS = Path(__file__).resolve().parents[1], 60
-SPLITS = "track_groups", "_sides", "_even_sides", "_balanced_sides", "_dates", "_time_leaks", "leaks", "check_split", "_time_sides", "_Draw", "split", "folds"
+SPLITS = "track_groups", "_sides", "_even_sides", "_balanced_sides", "_dates", "_time_leaks", "leaks", "check_split", "_time_sides", "_Draw", "split", "_with_validation", "folds"
 OF_SPLITS = "split", "folds", "time", "rerelease", "dates", "classes_are", "groups", "album_with"  # words in the names of their tests among others
 TARGETS = {  # definitions (all by default), and files of tests: which of them to run, and which are too slow
     "musicrec.metrics": (None, [("tests/test_metrics.py", ("",), ("two_thousand", "covers"))]),
