@@ -14,7 +14,8 @@ from .rows import split_artists, squeeze
 from ..tables import AUDIO, RANGES, InputError, Tables, fold, input_error, out_of_range
 
 # %% auto #0
-__all__ = ['EXTRAS', 'check_values', 'check_rows', 'features_part', 'known_source', 'one_spelling', 'feature_tables']
+__all__ = ['EXTRAS', 'FEATURES_NEEDED', 'check_values', 'check_rows', 'features_part', 'known_source', 'one_spelling',
+           'feature_tables']
 
 # %% ../../nbs/sources/features.ipynb #bc247406
 EXTRAS = 'key', 'mode', 'time_signature', 'popularity', 'duration_ms' # Columns whose bad cells cost no row
@@ -82,11 +83,13 @@ def check_rows(
     return values, ~(bad | empty), notes
 
 # %% ../../nbs/sources/features.ipynb #24bb226a
+FEATURES_NEEDED = 3 # Of the eight, for a table to be one of audio features
+
 def features_part(
     header # Column names
 )->str|None:
     "Whether a table is one of audio features: it has some of the eight, if not all."
-    return 'features' if len(set(AUDIO) & set(find_columns(header))) > 2 else None
+    return 'features' if len(set(AUDIO) & set(find_columns(header))) >= FEATURES_NEEDED else None
 
 # %% ../../nbs/sources/features.ipynb #87f075af
 def known_source(
