@@ -1,6 +1,6 @@
 """The recommender on trial: real likes, five likes, new tracks, known truth, and reasons put to the test.
 
-    MUSICREC_DATA=… python benchmarks/recommender_quality.py [--only likes five_likes …] [--json results/recommender_quality.json]
+    MUSICREC_DATA=… python benchmarks/recommender_quality.py [--only "likes by track" "five likes" …] [--json results/recommender_quality.json]
 
 `likes`: one real listener; artist vectors are learned on other collections, without labels, and matched by folded name. Every method sees the same folds.
 """
@@ -11,11 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from evaluation_table import OTHERS, key_of
 from scipy.special import expit
 from scipy.stats import wilcoxon
 from sklearn.metrics import roc_auc_score
 
 from musicrec.artist2vec import Artist2Vec, sentences, unit
+from musicrec.blend import track_facts
 from musicrec.collect import load_tables
 from musicrec.evaluation import listener_of, rows_of, transfer_artists, unlabelled
 from musicrec.metrics import PER_CASE, accuracy, auc, brier, log_loss, paired, rank_scores
@@ -27,7 +29,7 @@ from musicrec.tables import main_artists
 from musicrec.track_embeddings import TrackEncoder
 
 DATA = Path(os.environ.get("MUSICREC_DATA", "."))
-OTHERS = "hetrec2011_lastfm_2k", "tidytuesday_spotify_songs", "spotify_related_artists_amat", "spotify_related_graph_taylor_swift", "spotify_music_genre_50k", "spotify_hit_predictor"
+
 SHOWN = ["accuracy", "auc", "log_loss", "brier", "ece"]
 BOTH = lambda p: np.stack([1 - p, p], 1)
 
@@ -45,10 +47,19 @@ def others_teach(t):
     return transfer_artists(t, [unlabelled(load_tables(DATA / n), "likes", t) for n in OTHERS])
 
 
+def told_elsewhere(t):
+    """How many other sets hold each track of `t`, and its popularity and year of release there, by main artist and title."""
+    others = [load_tables(DATA / n) for n in OTHERS]
+    facts = pd.concat([track_facts(o).assign(key=key_of(o)).groupby("key").agg({"popularity": "max", "release_year": "min"}) for o in others if len(o.tracks) and len(o.track_artists)])
+    told = facts.assign(sets=1).groupby(level=0).agg({"sets": "sum", "popularity": "max", "release_year": "min"})
+    return told.reindex(key_of(t)).set_axis(t.tracks.track_id).fillna({"sets": 0})
+
+
 class Likes:
     """What each method says of the test side of a split."""
 
-    def __init__(self, t, artists):
+    def __init__(self, t, artists, elsewhere=None):
+        self.elsewhere = elsewhere
         self.t, self.artists, self.who = t, artists, listener_of(t)
         self.bare = t.replace(track_artists=None, artists=None)
         self.y = t.preferences[t.preferences.listener_id == self.who].set_index("track_id").label.astype(int)
@@ -84,7 +95,7 @@ class Likes:
         by = self.y[seen].groupby(self.main.reindex(seen).to_numpy()).agg(["sum", "size"]).reindex(self.main.reindex(s.test)).fillna(0)
         return ((by["sum"] + self.y[seen].mean()) / (by["size"] + 1)).to_numpy()
 
-    def blend(self, s):
+    def blend(self, s, more=None):
         """A forest, extra trees and boosting, untuned, over all inputs at once: measures, artist vector, whether there is one (learned or inferred elsewhere), the artist's like-rate and neighbours' like-rate."""
         from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
         seen = np.concatenate([s.train, s.valid])
@@ -98,14 +109,20 @@ class Likes:
         own[~other] = 1
         own[at, np.arange(len(at))] = 0
         rate, n = (own @ y + y.mean()) / (own.sum(1) + 1), own.sum(1)
-        x = pd.DataFrame(np.hstack([self.x, self.v, near[:, None], w.sum(1)[:, None], rate[:, None], n[:, None]]), ids)
+        x = pd.DataFrame(np.hstack([self.x, self.v, near[:, None], w.sum(1)[:, None], rate[:, None], n[:, None], *([] if more is None else [more.reindex(ids).fillna(-1)])]), ids)
         models = ExtraTreesClassifier(200, min_samples_leaf=2, random_state=self.seed), RandomForestClassifier(200, min_samples_leaf=2, random_state=self.seed), HistGradientBoostingClassifier(learning_rate=.05, random_state=self.seed)
         return np.mean([m.fit(x.loc[seen].to_numpy(), y).predict_proba(x.loc[s.test].to_numpy())[:, 1] for m in models], 0)
 
-    def blend_and_ours(self, s): return expit(np.mean([np.log(p / (1 - p)) for p in (np.clip(self.kept[m], .005, .995) for m in ("default", "blend"))], 0))
+    def blend_told_more(self, s):
+        """The same, told what other sets know of the very track."""
+        return self.blend(s, self.elsewhere)
+
+    def _both(self, one, other): return expit(np.mean([np.log(p / (1 - p)) for p in (np.clip(self.kept[m], .005, .995) for m in (one, other))], 0))
+    def blend_and_ours(self, s): return self._both("default", "blend")
+    def told_more_and_ours(self, s): return self._both("with_indicator", "blend_told_more")
 
 
-METHODS = "default", "blend", "audio_only", "blend_and_ours", "artist_rate", "with_indicator", "without_forests", "predicted_artists", "paper", "paper_by_artist"
+METHODS = "default", "blend", "audio_only", "with_indicator", "blend_told_more", "blend_and_ours", "told_more_and_ours", "artist_rate", "without_forests", "predicted_artists", "paper", "paper_by_artist"
 
 
 def one_seed(e, by, seed):
@@ -126,7 +143,7 @@ def likes(by, seeds, cache=None):
     for seed in range(seeds):
         kept = cache and Path(cache, f"likes-{by}-{seed}.parquet")
         if not kept or not kept.exists():
-            e = e or Likes(t := merge_duplicates(load_tables(DATA / "geomack_song_attributes")), others_teach(t))
+            e = e or Likes(t := merge_duplicates(load_tables(DATA / "geomack_song_attributes")), others_teach(t), told_elsewhere(t))
             frame = one_seed(e, by, seed).assign(y=lambda d: e.y[d.index], group=lambda d: e.main.reindex(d.index).fillna("").to_numpy())
             if kept: frame.to_parquet(kept)
         frames.append(pd.read_parquet(kept) if kept else frame)

@@ -19,7 +19,7 @@ import pandas as pd
 import torch
 from scipy.special import ndtr
 
-from musicrec.blend import TWELVE, Blend, forest_tuned, guess_nearest, guess_usual
+from musicrec.blend import FACTS, TWELVE, Blend, forest_tuned, guess_nearest, guess_usual
 from musicrec.collect import Tables, load_tables
 from musicrec.evaluation import transfer_artists
 from musicrec.gaussian import FeatureScale, GaussianEncoder
@@ -70,6 +70,10 @@ class Task:
 
     def blend(self, s, seed, **options): return self.full(Blend(target=self.target, min_tracks=self.min_tracks, seed=seed, **options).fit(self.t, s).predict_proba(self.t, s.test))
 
+    def all_known(self, s, seed, vectors):
+        """Twelve measures, popularity, year of release, words of titles and albums, and artist vectors if there are any; in the end learned from both sides."""
+        return self.blend(s, seed, features=(*TWELVE, *FACTS), words=True, artists=vectors, refit=30_000)
+
     def net(self, s, seed, loss): return self.full(TrackEncoder(target=self.target, loss=loss, min_tracks=self.min_tracks, seed=seed).fit(self.t, s).predict_proba(self.t, s.test))
 
     def matrix(self, ids, features): return self.t.audio().loc[ids, list(features)].to_numpy(float)
@@ -105,8 +109,8 @@ def unseen_methods(task, s, seed, vectors):
     if vectors is None: return found
     found |= {"nearest neighbour": lambda: task.nearest(s)} | {f"net, {loss}": lambda loss=loss: task.net(s, seed, loss) for loss in ("cross_entropy", "sigmoid_bce")}
     return found | {"default, 12 features": lambda: task.blend(s, seed, features=TWELVE), "forest, 12 features": lambda: task.forest(s, seed, TWELVE),
-                    "default, 12 features, artist vectors": lambda: task.blend(s, seed, features=TWELVE, artists=vectors),
-                    "default, the track alone": lambda: task.blend(s, seed, company=False), "boosting, 12 features": lambda: task.blend(s, seed, features=TWELVE, company=False, members=("boosting",))}
+                    "default, 12 features, artist vectors": lambda: task.blend(s, seed, features=TWELVE, artists=vectors), "default, all that is known": lambda: task.all_known(s, seed, vectors),
+                    "default, 12 features, words and facts": lambda: task.all_known(s, seed, None), "default, the track alone": lambda: task.blend(s, seed, company=False), "boosting, 12 features": lambda: task.blend(s, seed, features=TWELVE, company=False, members=("boosting",))}
 
 
 def genre_known(t, seeds, vectors):
@@ -119,7 +123,7 @@ def genre_known(t, seeds, vectors):
 
 def known_methods(task, s, seed, vectors):
     return {"default": lambda: task.blend(s, seed), "forest": lambda: task.forest(s, seed, TWELVE[:8]), "artist's usual genre, else forest": lambda: task.usual(s, task.forest(s, seed, TWELVE[:8])),
-            "paper": lambda: task.net(s, seed, "paper"), "majority": lambda: task.majority(s), "default, 12 features, artist vectors": lambda: task.blend(s, seed, features=TWELVE, artists=vectors)}
+            "paper": lambda: task.net(s, seed, "paper"), "majority": lambda: task.majority(s), "default, 12 features, artist vectors": lambda: task.blend(s, seed, features=TWELVE, artists=vectors), "default, all that is known": lambda: task.all_known(s, seed, vectors)}
 
 
 def artist_task(t, seeds, by, min_tracks, test=.2):

@@ -4,7 +4,7 @@
 
 # %% ../nbs/04b_blend.ipynb #6b144dea
 from __future__ import annotations
-import warnings
+import re, warnings
 from dataclasses import dataclass
 from typing import NamedTuple
 import numpy as np
@@ -16,17 +16,17 @@ from scipy.sparse import csr_array
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
-from .artist2vec import Embeddings
+from .artist2vec import Embeddings, unit
 from .gaussian import FeatureScale, Gaussian
 from .matching import recordings
 from .preprocess import Split
-from .tables import AUDIO, InputError, Tables, credits_of, main_artists
+from .tables import AUDIO, InputError, Tables, credits_of, fold, main_artists
 from .track_embeddings import (Training, features_of, learning_sides, main_classes, temperature, tempered,
                                        train_net)
 
 # %% auto #0
-__all__ = ['TWELVE', 'FEW', 'MANY', 'MEMBERS', 'guess_usual', 'guess_nearest', 'company', 'known_for', 'forest_tuned',
-           'pool_weights', 'Blend']
+__all__ = ['TWELVE', 'FACTS', 'FEW', 'MANY', 'MEMBERS', 'guess_usual', 'guess_nearest', 'company', 'track_facts', 'TitleWords',
+           'known_for', 'neighbours_known_for', 'forest_tuned', 'pool_weights', 'Blend']
 
 # %% ../nbs/04b_blend.ipynb #2fb49f9d
 def guess_usual(
@@ -67,6 +67,60 @@ def company(
     others = x.groupby(artist).transform('sum') - x
     return ((others + prior * x.mean()).div(n - 1 + prior, axis=0)).assign(n=np.log(n))
 
+# %% ../nbs/04b_blend.ipynb #305e3cf9
+FACTS = 'popularity', 'release_year' # May be asked for beside measures of audio
+
+def track_facts(
+    t:Tables
+)->pd.DataFrame: # float64, tracks × `FACTS`, by `track_id`; gaps are NaN
+    "What is known of a track beside its sound."
+    tracks = t.tracks.set_index('track_id')
+    year = tracks.release_date.astype('str').str.extract(r'^([1-9]\d{3})(?!\d)')[0]
+    return pd.DataFrame({'popularity': tracks.popularity.astype('float64'), 'release_year': year.astype('float64')})
+
+# %% ../nbs/04b_blend.ipynb #4ff8937d
+def _all_classes(p, classes, k):
+    "Probabilities of the classes seen, as those of all."
+    full = np.zeros((len(p), k))
+    full[:, classes] = p
+    return full.clip(1e-3)
+
+def _name_themselves(texts, y, classes):
+    "Do more than one in ten of the texts name their own class?"
+    words = [set(re.findall(r'[^\W\d_]+|\d+', fold(text))) for text in texts]
+    names = [re.findall(r'[^\W\d_]+|\d+', fold(c)) for c in classes]
+    return np.mean([w.issuperset(names[c] or [None]) or ''.join(names[c]) in w for c, w in zip(y, words)]) > .1
+
+# %% ../nbs/04b_blend.ipynb #6a3672a3
+class TitleWords:
+    "What the words of titles, alone and in pairs, say of a class: logistic regression over tf-idf."
+    def __init__(self,
+        texts:list[str], y:np.ndarray, # Of the training rows
+        classes:list[str], # Their names
+        turn:np.ndarray|None=None # Fold of each training row, for `fold_chances`
+    ):
+        from sklearn.feature_extraction.text import TfidfVectorizer
+        self.k, self.terms = len(classes), None
+        self.fold_chances = np.full((len(y), self.k), 1 / self.k)
+        if _name_themselves(texts, y, classes): return
+        terms = TfidfVectorizer(preprocessor=fold, token_pattern=r'\S+', ngram_range=(1, 2), min_df=2, max_features=50_000, sublinear_tf=True)
+        try: x = terms.fit_transform(texts)
+        except ValueError: return # no word stands in two titles
+        self.terms = terms
+        for i in () if turn is None else np.unique(turn): self.fold_chances[turn == i] = self._learn(x[turn != i], y[turn != i])(x[turn == i])
+        self.chances = self._learn(x, y)
+
+    def _learn(self, x, y):
+        from sklearn.linear_model import LogisticRegression
+        if len(seen := np.unique(y)) < 2: return lambda x: np.full((x.shape[0], self.k), 1 / self.k)
+        model = LogisticRegression(max_iter=300).fit(x, y)
+        return lambda x: _all_classes(model.predict_proba(x), seen, self.k)
+
+    def __call__(self, texts:list[str])->np.ndarray: # float64, rows × classes
+        "Chances of the classes by the words of new titles."
+        if self.terms is None or not len(texts): return np.full((len(texts), self.k), 1 / self.k)
+        return self.chances(self.terms.transform(texts))
+
 # %% ../nbs/04b_blend.ipynb #d328e9c9
 def known_for(
     y:np.ndarray, artist:np.ndarray, # Class and artist number of the training rows; artist −1 for none
@@ -87,6 +141,26 @@ def known_for(
     total = own.sum(1, keepdims=True)
     return np.hstack([own / np.maximum(total, 1), np.log1p(total)])
 
+# %% ../nbs/04b_blend.ipynb #fac3a334
+def neighbours_known_for(
+    count:np.ndarray, vectors:np.ndarray, # Of artists with labels: tracks of each class, and the vector
+    artist:np.ndarray, # Number among them, −1 for others: of the artists asked for
+    vectors_new:np.ndarray, # and their vectors
+    k:int=15 # How many neighbours
+)->np.ndarray: # float64, rows × (classes + 1): shares, and the cosine of the nearest
+    "Shares of the classes among the tracks of the most similar other artists."
+    found, known = np.zeros((len(artist), count.shape[1] + 1)), unit(vectors.astype(float))
+    if not len(known): return found
+    share = count / (count.sum(1, keepdims=True) + 1) # the fewer tracks, the less they count
+    for at in np.array_split(np.arange(len(artist)), len(artist) * len(known) // 20_000_000 + 1):
+        cosine, own = unit(vectors_new[at].astype(float)) @ known.T, artist[at]
+        cosine[np.flatnonzero(own >= 0), own[own >= 0]] = -1
+        near = np.argpartition(-cosine, min(k, len(known)) - 1, axis=1)[:, :k]
+        w = np.take_along_axis(cosine, near, 1).clip(0)
+        total = np.einsum('rn,rnc->rc', w**3, share[near])
+        found[at] = np.hstack([total / np.maximum(total.sum(1, keepdims=True), 1e-12), w.max(1, keepdims=True)])
+    return found
+
 # %% ../nbs/04b_blend.ipynb #e7346a22
 FEW, MANY = 30, 300 # Classes up to which boosting stands for extremely random trees; above which trees are grown on random codes
 
@@ -96,8 +170,6 @@ class _Sides(NamedTuple):
     xv:np.ndarray; yv:np.ndarray # Validation
     k:int # How many classes
     own:int # So many columns are the track's own measures
-
-    def joined(self): return self._replace(x=np.concatenate([self.x, self.xv]), y=np.concatenate([self.y, self.yv]))
 
 class _Member:
     "Scores of rows, and what the validation side chose."
@@ -130,12 +202,6 @@ def _net_member(blend, s, chosen):
     return _Member(scores, [int(h.valid.idxmin()) + 1 for _, h in trained])
 
 # %% ../nbs/04b_blend.ipynb #4d352a6c
-def _all_classes(p, classes, k):
-    "Probabilities of the classes seen, as those of all."
-    full = np.zeros((len(p), k))
-    full[:, classes] = p
-    return full.clip(1e-3)
-
 def _boosting_member(blend, s, chosen, rounds=120):
     "Boosted trees."
     from sklearn.ensemble import HistGradientBoostingClassifier
@@ -238,15 +304,16 @@ def pool_weights(
 class Blend(BaseEstimator):
     "Nets, boosting, forests and Gaussians in one, for genre or artist."
     target:str='genre' # or `artist`
-    features:tuple=AUDIO # Measures of the track; `TWELVE` for more
+    features:tuple=AUDIO # Measures of the track; `TWELVE` and `FACTS` for more
+    words:bool=False # Words of titles and albums as inputs? Never for `artist`
     company:bool=True # The artist's other tracks as inputs? Never for `artist`
     artists:Embeddings|None=None # Artist vectors that no label of this target went into, by artist id; never for `artist`
-    labels:str='auto' # `yes`: genres of other tracks by the artist as inputs; `auto` unless artists are unseen
+    labels:str='auto' # `yes`: genres of other tracks by the artist, and by similar ones, as inputs; `auto` unless artists are unseen
     members:tuple|None=None # Names in `MEMBERS`; by default all that suit the number of classes
     nets:int=2 # Nets to average
     width:int=128 # Their hidden units; at least 256 for `artist`
     min_tracks:int=10 # For `artist`: classes are main artists with at least so many recordings
-    refit:int=10_000 # Up to so many training rows, members learn again from both sides in the end, unless genres of other tracks are inputs
+    refit:int=10_000 # Up to so many training rows, members learn again from both sides in the end
     seed:int=0
 
     def fit(self, t:Tables, split:Split|None=None)->Blend:
@@ -280,6 +347,7 @@ def _credited(t, ids, e):
 def _measures(t, features):
     "The track's own measures, float64; a gap is NaN."
     x = features_of(t)
+    x = x.join(track_facts(t)[[c for c in FACTS if c in features]])
     if missing := [c for c in features if c not in x]:
         raise InputError(f'the tables have no {missing}. Choose other features.')
     x = x[list(features)].astype('float64')
@@ -288,7 +356,7 @@ def _measures(t, features):
     return x
 
 def _inputs(self, t, ids, train=False):
-    "Inputs of tracks: own measures, then company, artist vectors, known genres."
+    "Inputs of tracks: own measures, then company, words, artist vectors, known genres."
     x = _measures(t, self.features)
     blocks = [x.loc[ids].to_numpy()]
     if self.company_:
@@ -297,24 +365,51 @@ def _inputs(self, t, ids, train=False):
         first = first.where(~best.isin(x.index), best)
         alone = x[x.index.isin(first)]
         blocks.append(company(alone, main_artists(t).reindex(alone.index)).loc[first[ids].to_numpy()].to_numpy())
+    if self.words_: blocks.append(self.words_.fold_chances if train else self.words_(_texts(t, ids)))
     if self.vectors_: blocks.append(_credited(t, ids, self.artists))
     return np.hstack(blocks + (_remembered(self, t, ids, train) if self.labels_ else []))
 
-# %% ../nbs/04b_blend.ipynb #aba11360
+# %% ../nbs/04b_blend.ipynb #3b15015d
 def _homes(t): return {'artist': main_artists(t), 'album': t.tracks.set_index('track_id').album_id}
 
+def _texts(t, ids):
+    "Title and album of each track."
+    tracks = t.tracks.set_index('track_id')[['title', 'album_name']].reindex(ids).fillna('').astype('str')
+    return (tracks.title + ' ' + tracks.album_name).tolist()
+
+def _deal(self, t, ids):
+    "The fold of each training row; whole artists where nothing is told of artists, whole albums where these are to be new."
+    rng, by = np.random.default_rng([self.seed, 7]), self.split_.by
+    if self.labels_ and by not in ('artist', 'album'): return rng.integers(0, 5, len(ids))
+    home = _homes(t)['album' if self.labels_ and by == 'album' else 'artist'].reindex(ids)
+    group = pd.factorize(home.fillna(pd.Series(ids, ids)))[0]
+    return (rng.permutation(group.max() + 1) % 5)[group]
+
+# %% ../nbs/04b_blend.ipynb #aba11360
 def _remember(self, t, ids, y):
     "Which artist, album and class each labelled track has."
-    homes = {k: home.reindex(ids) for k, home in _homes(t).items()}
+    homes = {k: home.reindex(ids) for k, home in _homes(t).items() if k != self.split_.by or k == 'artist'}
     self.known_ = {k: pd.Index(home.dropna().unique()) for k, home in homes.items() if home.notna().any()}
     self.memory_ = y, {k: known.get_indexer(homes[k]) for k, known in self.known_.items()}
 
 def _remembered(self, t, ids, train):
     "What artist and album are known for; a training row is not told the labels of its own fold."
     (y, codes), homes, k = self.memory_, _homes(t), len(self.classes_)
-    fold = np.random.default_rng([self.seed, 7]).integers(0, 5, len(y))
     at = lambda home, known: None if train else known.get_indexer(homes[home].reindex(ids))
-    return [known_for(y, codes[home], k, at(home, known), fold) for home, known in self.known_.items()]
+    told = [known_for(y, codes[home], k, at(home, known), self.turn_) for home, known in self.known_.items()]
+    return told + [_of_neighbours(self, t, ids)] if self.vectors_ and 'artist' in self.known_ else told
+
+def _of_neighbours(self, t, ids):
+    "What artists like the main one are known for."
+    (y, codes), known, k = self.memory_, self.known_['artist'], len(self.classes_)
+    count = np.zeros((len(known), k))
+    np.add.at(count, (codes['artist'][codes['artist'] >= 0], y[codes['artist'] >= 0]), 1)
+    vectors, has = self.artists.take(known)
+    who = pd.Index(main_artists(t).reindex(ids))
+    asked = who.dropna().unique()
+    number = pd.Series(np.arange(has.sum()), known[has]).reindex(asked).fillna(-1).to_numpy(int)
+    found = neighbours_known_for(count[has], vectors[has], number, self.artists.take(asked)[0])
+    return pd.DataFrame(found, asked).reindex(who).fillna(0).to_numpy()
 
 # %% ../nbs/04b_blend.ipynb #287e299a
 def _check_blend(self):
@@ -344,8 +439,19 @@ def _learn(self, s, names):
     scores = np.stack([m(s.xv) for m in self.models_.values()])
     self.weights_ = pool_weights(scores, s.yv)
     self.temperature_ = temperature(np.tensordot(self.weights_, scores, 1), s.yv)
-    if not self.labels_ and len(s.y) <= self.refit:
-        self.models_ = {m: MEMBERS[m](self, s.joined(), f.chosen) for m, f in self.models_.items()}
+
+def _tell(self, t, ids, y, train=True):
+    "What inputs take from labels: those of these tracks, which may be rows to train on."
+    self.turn_ = _deal(self, t, ids) if train else None
+    self.words_ = self.words and self.target == 'genre' and TitleWords(_texts(t, ids), y, self.classes_, self.turn_)
+    if self.labels_: _remember(self, t, ids, y)
+
+def _learn_again(self, t, s, ids, y):
+    "In the end, inputs tell of the labels of both sides, and members learn again if there are not too many rows."
+    _tell(self, t, ids, y, train=len(s.y) <= self.refit)
+    if len(s.y) > self.refit: return
+    s = s._replace(x=_inputs(self, t, ids, train=True), y=y)
+    self.models_ = {m: MEMBERS[m](self, s, f.chosen) for m, f in self.models_.items()}
 
 # %% ../nbs/04b_blend.ipynb #822b96bf
 def _fit_blend(self, t, cut):
@@ -354,7 +460,7 @@ def _fit_blend(self, t, cut):
     y, yv = (main_classes(t, side, self.target, self.classes_) for side in sides)
     _check_sides(self, y, yv)
     _choose_inputs(self)
-    if self.labels_: _remember(self, t, sides[0], y)
+    _tell(self, t, sides[0], y)
     s = _Sides(_inputs(self, t, sides[0], train=True), y, _inputs(self, t, sides[1]), yv, len(self.classes_), len(self.features))
     if not np.isfinite(s.x[:, :s.own]).any():
         raise InputError(f'no track of the training side has any of {", ".join(self.features)}. Give tables with audio features.')
@@ -362,5 +468,5 @@ def _fit_blend(self, t, cut):
         warnings.simplefilter('ignore', RuntimeWarning) # a column without any value has no mean
         warnings.filterwarnings('ignore', 'The number of unique classes') # many artists with few tracks are wanted
         _learn(self, s, names or [m for m in MEMBERS if m != ('boosting' if s.k > FEW else 'extra')])
-    if self.labels_: _remember(self, t, np.concatenate(sides), np.concatenate([y, yv]))
+        _learn_again(self, t, s, np.concatenate(sides), np.concatenate([y, yv]))
     return self

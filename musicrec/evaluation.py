@@ -13,7 +13,7 @@ import pandas as pd
 from sklearn.metrics import roc_curve
 from .analysis import COLOURS
 from .artist2vec import Artist2Vec, Embeddings, corpora, infer_artists
-from .blend import TWELVE, Blend
+from .blend import FACTS, TWELVE, Blend, track_facts
 from .matching import by_name, recordings
 from .metrics import (METRICS, RANKING, accuracy, auc, balanced_accuracy, brier, ece, interval, log_loss, macro_f1,
                               mrr, paper_loss, rank_scores, ranks, top_k)
@@ -131,9 +131,9 @@ class _Classes(_Entrant):
     def net(self, s): return self._full(TrackEncoder(target=self.target, seed=self.seed), s)
 
     def default(self, s):
-        audio, vectors = self.t.audio(), (self.artists or {}).get('default')
-        features = tuple(c for c in TWELVE if c in audio and audio[c].notna().any())
-        return self._full(Blend(self.target, features, artists=vectors, seed=self.seed), s)
+        known, genre, vectors = self.t.audio().join(track_facts(self.t)), self.target == 'genre', (self.artists or {}).get('default')
+        features = tuple(c for c in (*TWELVE, *FACTS * genre) if c in known and known[c].notna().any())
+        return self._full(Blend(self.target, features, words=genre, artists=vectors, seed=self.seed), s)
 
     def _full(self, encoder, s):
         p = encoder.fit(self.t, s).predict_proba(self.t, s.test)

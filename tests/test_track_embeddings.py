@@ -9,7 +9,7 @@ from torch import nn
 from track_quality import Confidence, Ledger
 
 from musicrec.artist2vec import Embeddings
-from musicrec.blend import Blend, company, forest_tuned, guess_nearest, guess_usual, known_for, pool_weights
+from musicrec.blend import FACTS, Blend, TitleWords, company, forest_tuned, guess_nearest, guess_usual, known_for, neighbours_known_for, pool_weights, track_facts
 from musicrec.collect import AUDIO, MusicrecError, Tables, load_tables
 from musicrec.gaussian import FeatureScale, Gaussian, GaussianEncoder, Law, Rows, moments, two_parts
 from musicrec.metrics import ece, macro_f1, paper_loss
@@ -398,6 +398,108 @@ def test_labels_of_the_test_side_change_no_prediction(world):
     other = world.replace(track_genres=world.track_genres.assign(genre=world.track_genres.genre.mask(world.track_genres.track_id.isin(s.test), "genre 0")))
     a, b = (Blend(members=("forest",), labels="yes").fit(t, s).predict_proba(world, s.test) for t in (world, other))
     np.testing.assert_allclose(a.reindex(columns=b.columns), b, atol=1e-9)
+
+
+def titled(t, words):
+    """The tables with genres drawn by lot, and a title made of each track's number and genre."""
+    t = t.replace(track_genres=t.track_genres.assign(genre=np.random.default_rng(3).choice(["calm", "loud"], len(t.track_genres))))
+    genre = main_genre(t).reindex(t.tracks.track_id)
+    return t.replace(tracks=t.tracks.assign(title=[words(i, g) for i, g in enumerate(genre)]))
+
+
+def heard(t, s, words=True):
+    """What a forest that hears words says of the test side, and how much of it is right."""
+    p = Blend(members=("forest",), words=words).fit(t, s).predict_proba(t, s.test)
+    return p, (p.to_numpy().argmax(1) == main_classes(t, s.test, "genre", p.columns.to_numpy())).mean()
+
+
+@pytest.mark.parametrize("by", ["track", "artist"])
+def test_words_of_titles_teach_and_the_test_side_tells_nothing(world, by):
+    said = titled(world, lambda i, g: f"{['night', 'sun', 'rain'][i % 3]} {g[::-1] if i % 4 else 'song'}")
+    s = split(said, by=by, seed=1)
+    p, right = heard(said, s)
+    assert right > max(.7, heard(said, s, False)[1])
+    hidden = said.track_genres.genre.mask(said.track_genres.track_id.isin(s.test), "calm")
+    other = heard(said.replace(track_genres=said.track_genres.assign(genre=hidden)), s)[0]
+    np.testing.assert_allclose(other.reindex(columns=p.columns), p, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["{g}.{n:05}.wav", "{n} - {g}", "{g} {n}"])
+def test_file_names_that_name_the_genre_are_not_heard(world, name):
+    count = {"calm": 0, "loud": 0}
+    def words(i, g):
+        count[g] += 1
+        return name.format(g=g, n=count[g])
+    said = titled(world, words)
+    s = split(said, seed=1)
+    assert heard(said, s)[1] <= heard(said, s, False)[1] + .15 and heard(said, s)[1] < .7
+
+
+def test_names_of_several_words_are_not_heard_in_one():
+    titles, y = ["hiphop1", "rock_1"] * 9, np.array([0, 1] * 9)
+    assert TitleWords(titles, y, ["hip-hop", "rock"])(["hiphop1", "rock_2"]).tolist() == [[.5, .5]] * 2
+
+
+def test_albums_are_no_input_where_they_are_to_be_new(world):
+    """Genres drawn by lot for whole albums: who trusts albums in training knows nothing of new ones."""
+    album = world.tracks.set_index("track_id").album_id
+    drawn = dict(zip(album.unique(), np.random.default_rng(5).choice(["calm", "loud"], album.nunique())))
+    t = world.replace(track_genres=world.track_genres.assign(genre=album.reindex(world.track_genres.track_id).map(drawn).to_numpy()))
+    model = Blend(members=("forest",)).fit(t, split(t, by="album", seed=0))
+    assert "album" not in model.known_ and "album" in Blend(members=("forest",)).fit(t, split(t, seed=0)).known_
+
+
+def test_artist_vectors_of_nobody_here_change_nothing(world):
+    s = split(world, seed=0)
+    p = Blend(members=("forest",), artists=Embeddings(["nobody"], np.ones((1, 2)))).fit(world, s).predict_proba(world, s.test)
+    assert np.isfinite(p.to_numpy()).all()
+
+
+def test_a_row_learns_nothing_of_its_own_label_from_words_or_neighbours():
+    rng = np.random.default_rng(0)
+    texts = [" ".join(rng.choice(["sun", "rain", "night", "sea"], 2)) for _ in range(60)]
+    y, turn = rng.integers(0, 2, 60), rng.integers(0, 5, 60)
+    flipped = np.where(turn == 3, 1 - y, y)
+    a, b = (TitleWords(texts, labels, ["x", "y"], turn).fold_chances for labels in (y, flipped))
+    assert (a[turn == 3] == b[turn == 3]).all() and (a[turn != 3] != b[turn != 3]).any()
+    count, vectors, number = rng.integers(0, 5, (8, 3)).astype(float), rng.normal(size=(8, 4)), np.arange(8)
+    other = count.copy()
+    other[2] = [9, 0, 0]
+    a, b = (neighbours_known_for(c, vectors, number, vectors, k=8) for c in (count, other))
+    assert (a[2] == b[2]).all() and (a != b).any()
+
+
+def test_neighbours_of_many_artists_are_those_of_brute_force():
+    rng = np.random.default_rng(1)
+    count, vectors = rng.integers(0, 5, (40, 3)).astype(float), rng.normal(size=(40, 4))
+    asked, number = rng.normal(size=(1300, 4)), np.full(1300, -1)
+    number[::2], asked[::2] = np.arange(650) % 40, vectors[np.arange(650) % 40]
+    found = neighbours_known_for(count, vectors, number, asked, k=5)
+    length = lambda v: v / np.linalg.norm(v, axis=1, keepdims=True)
+    for i in range(0, 1300, 97):
+        cosine = length(vectors) @ length(asked[[i]])[0]
+        if number[i] >= 0: cosine[number[i]] = -1
+        near = np.argsort(-cosine)[:5]
+        told = (np.clip(cosine[near], 0, None)[:, None]**3 * count[near] / (count[near].sum(1, keepdims=True) + 1)).sum(0)
+        np.testing.assert_allclose(found[i], [*told / told.sum(), max(cosine[near[0]], 0)], atol=1e-9)
+
+
+def test_facts_of_tracks_are_numbers_or_gaps():
+    tracks = pd.DataFrame({"track_id": list("abcd"), "popularity": [1, None, 100, 0], "release_date": ["1999", "2001-12", "2001-02-03", None]})
+    assert track_facts(Tables(tracks=tracks)).fillna(-1).to_numpy().tolist() == [[1, 1999], [-1, 2001], [100, 2001], [0, -1]]
+    assert track_facts(Tables(tracks=tracks.assign(release_date=["0000", "inf", "1e99", "19991"]))).release_year.isna().all()
+
+
+@pytest.mark.parametrize("gone", ["titles", "facts", "half of all"])
+def test_blend_bears_missing_titles_and_facts(world, gone):
+    tracks = world.tracks.copy()
+    if gone == "titles": tracks["title"] = tracks["album_name"] = None
+    if gone == "facts": tracks["popularity"] = tracks["release_date"] = None
+    if gone == "half of all": tracks.loc[::2, ["title", "album_name", "popularity", "release_date"]] = None
+    t = world.replace(tracks=tracks)
+    for labels in ("yes", "no"):
+        p = Blend(features=(*AUDIO, *FACTS), words=True, nets=1, labels=labels).fit(t, cut := split(t, seed=0)).predict_proba(t, cut.test)
+        assert np.isfinite(p.to_numpy()).all() and np.allclose(p.sum(axis=1), 1)
 
 
 def test_artists_known_from_the_validation_side_alone_are_known_in_the_end(world):
