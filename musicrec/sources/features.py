@@ -14,7 +14,7 @@ from .rows import split_artists, squeeze
 from ..tables import AUDIO, RANGES, InputError, Tables, fold, input_error, out_of_range
 
 # %% auto #0
-__all__ = ['EXTRAS', 'FEATURES_NEEDED', 'check_values', 'check_rows', 'features_part', 'known_source', 'one_spelling',
+__all__ = ['EXTRAS', 'check_values', 'check_rows', 'features_part', 'known_source', 'one_spelling', 'missing_features',
            'feature_tables']
 
 # %% ../../nbs/sources/features.ipynb #bc247406
@@ -83,13 +83,11 @@ def check_rows(
     return values, ~(bad | empty), notes
 
 # %% ../../nbs/sources/features.ipynb #24bb226a
-FEATURES_NEEDED = 3 # Of the eight, for a table to be one of audio features
-
 def features_part(
     header # Column names
 )->str|None:
     "Whether a table is one of audio features: it has some of the eight, if not all."
-    return 'features' if len(set(AUDIO) & set(find_columns(header))) >= FEATURES_NEEDED else None
+    return 'features' if len(set(AUDIO) & set(find_columns(header))) > 2 else None
 
 # %% ../../nbs/sources/features.ipynb #87f075af
 def known_source(
@@ -170,12 +168,16 @@ def _tracks(frame, columns, values, track_id, source, where):
     return tracks.drop_duplicates('track_id'), features.drop_duplicates('track_id')
 
 # %% ../../nbs/sources/features.ipynb #a167008d
-def _needed(frame, columns, where):
+def missing_features(
+    header, # Column names
+    where # The file, for the message
+)->InputError|None: # Nothing if all eight are there
+    "The error for a table of tracks that lacks audio features."
+    columns = find_columns(header)
     missing = [c for c in AUDIO if c not in columns]
-    if missing:
-        raise input_error(where, f'has no column for {", ".join(missing)}',
-                          f'These eight are needed: {", ".join(AUDIO)}. Columns here: '
-                          f'{", ".join(map(str, frame))[:300]}.')
+    return input_error(where, f'has no column for {", ".join(missing)}',
+                       f'These eight are needed: {", ".join(AUDIO)}. Columns here: '
+                       f'{", ".join(map(str, header))[:300]}.') if missing else None
 
 # %% ../../nbs/sources/features.ipynb #77958e39
 def _track_ids(frame, columns, values, where):
@@ -215,7 +217,7 @@ def feature_tables(
 )->Tables:
     "Tables of a frame that has the eight audio features."
     columns = find_columns(frame)
-    _needed(frame, columns, where)
+    if lacking := missing_features(frame, where): raise lacking
     source = source or known_source(frame)
     values, keep, notes = check_rows(frame, columns, where, strict)
     notes += _unnamed(frame, columns, where)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from .exportify import exportify, exportify_part
-from .features import FEATURES_NEEDED, feature_tables, features_part
+from .features import feature_tables, features_part, missing_features
 from .files import Blob, blobs, first_text, read_frame, separator
 from .hetrec import hetrec, hetrec_part
 from .listenbrainz_export import FEEDBACK_KEYS, LISTEN_KEYS, listenbrainz_export
@@ -114,14 +114,6 @@ KNOWN = ("Spotify's privacy export (ZIP, folder or JSON), ListenBrainz's export,
 
 _PACKED = b'BZh', b'\xfd7zXZ\0', b'7z\xbc\xaf\x27\x1c', b'Rar!' # How other archives begin
 
-def _too_few(path, columns):
-    "The error for a table of tracks with too few audio features."
-    has = [c for c in AUDIO if c in columns]
-    if not has and not {'title', 'artist'} <= set(columns): return None
-    said = f'only {", ".join(has)} of the eight audio features' if has else 'no audio feature'
-    lacking = ', '.join(c for c in AUDIO if c not in has)
-    return input_error(path, f'names tracks, but holds {said}', f'Give at least {FEATURES_NEEDED} of them; lacking are {lacking}.')
-
 def _nothing(path, found):
     "The error for a path in which no reader finds anything."
     if any(re.search(r'technical|AccountActivity|Connection\w*\.json|AddedTo\w+\.json', b.name)
@@ -133,7 +125,9 @@ def _nothing(path, found):
     if found and not any(first_text(b) for b in found):
         return input_error(path, 'is empty', f'Readable are: {KNOWN}.')
     columns = [c for c in header_of(found[0]) if c.strip().isprintable()] if len(found) == 1 else []
-    if too_few := _too_few(path, find_columns(columns)): return too_few
+    named = set(find_columns(columns))
+    lacking = missing_features(columns, path)
+    if lacking and (named & set(AUDIO) or named >= {'title', 'artist'}): return lacking
     first = f'; its first line is {", ".join(columns)[:300]!r}' if columns else ''
     return input_error(path, ('holds nothing that can be read' if found else 'holds no file') + first,
                        f'Readable are: {KNOWN}.')
