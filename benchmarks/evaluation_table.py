@@ -17,7 +17,7 @@ import pandas as pd
 
 from musicrec.artist2vec import infer_artists
 from musicrec.collect import load_tables
-from musicrec.evaluation import _Classes, _forest, _Likes, interval, paper_loss, roc_bands, rows_of, transfer_artists, unlabelled
+from musicrec.evaluation import _Classes, _forest, _Likes, interval, paper_loss, roc_bands, rows_of, transfer_artists, transfer_facts, unlabelled
 from musicrec.metrics import accuracy, auc, log_loss, paired
 from musicrec.preprocess import Split, audio_matrix, folds, main_genre, merge_duplicates, track_groups
 from musicrec.recommender import MEASURES
@@ -173,6 +173,7 @@ def main():
         others = [genres if Path(n) == Path(args.genres) else load_tables(n) for n in args.vectors_from]
         others = [unlabelled(o, "likes", likes) for o in others]
         artists = {"default": transfer_artists(likes, others)}
+        likes = transfer_facts(likes, others)
         say(f"vectors for {len(artists['default'])} artists")
     if "transfer" in args.only: keep("transfer", transfer(likes, genres, args.seeds))
     if "ablation" in args.only:

@@ -16,10 +16,10 @@ from scipy.special import expit
 from scipy.stats import wilcoxon
 from sklearn.metrics import roc_auc_score
 
-from musicrec.artist2vec import Artist2Vec, sentences, unit
+from musicrec.artist2vec import Artist2Vec, GenreAxes, artist_genres, sentences, unit
 from musicrec.blend import track_facts
 from musicrec.collect import load_tables
-from musicrec.evaluation import listener_of, rows_of, transfer_artists, unlabelled
+from musicrec.evaluation import listener_of, rows_of, transfer_artists, transfer_facts, unlabelled
 from musicrec.metrics import PER_CASE, accuracy, auc, brier, log_loss, paired, rank_scores
 from musicrec.preprocess import folds, merge_duplicates, track_groups
 from musicrec.ranking import HeldOut, core, ease, hold_out, lists_of, vector_scores
@@ -43,16 +43,15 @@ def row(task, method, metric, value, low=None, high=None, seeds=1, **more):
 
 
 def others_teach(t):
-    """Artist vectors learned on the other sets, without playlists that would give the likes of `t` away."""
-    return transfer_artists(t, [unlabelled(load_tables(DATA / n), "likes", t) for n in OTHERS])
+    """`t` with what the other sets tell of its artists and tracks, and artist vectors learned there; without playlists that would give the likes of `t` away."""
+    others = [unlabelled(load_tables(DATA / n), "likes", t) for n in OTHERS]
+    return transfer_facts(t, others), transfer_artists(t, others)
 
 
-def told_elsewhere(t):
-    """How many other sets hold each track of `t`, and its popularity and year of release there, by main artist and title."""
-    others = [load_tables(DATA / n) for n in OTHERS]
-    facts = pd.concat([track_facts(o).assign(key=key_of(o)).groupby("key").agg({"popularity": "max", "release_year": "min"}) for o in others if len(o.tracks) and len(o.track_artists)])
-    told = facts.assign(sets=1).groupby(level=0).agg({"sets": "sum", "popularity": "max", "release_year": "min"})
-    return told.reindex(key_of(t)).set_axis(t.tracks.track_id).fillna({"sets": 0})
+def held_elsewhere(t):
+    """How many other sets hold each track of `t`, by main artist and title."""
+    keys = [key_of(o).unique() for o in (load_tables(DATA / n) for n in OTHERS) if len(o.tracks) and len(o.track_artists)]
+    return pd.DataFrame({"sets": key_of(t).map(pd.Series(np.concatenate(keys)).value_counts()).fillna(0)})
 
 
 class Likes:
@@ -61,13 +60,17 @@ class Likes:
     def __init__(self, t, artists, elsewhere=None):
         self.elsewhere = elsewhere
         self.t, self.artists, self.who = t, artists, listener_of(t)
-        self.bare = t.replace(track_artists=None, artists=None)
+        self.unnamed = t.replace(artists=t.artists.assign(genres=None))
+        self.untold = self.unnamed.replace(tracks=t.tracks.assign(popularity=None, release_date=None))
+        self.bare = self.untold.replace(track_artists=None, artists=None)
         self.y = t.preferences[t.preferences.listener_id == self.who].set_index("track_id").label.astype(int)
         self.main = main_artists(t)
         m = measures(t, self.y.index.tolist())
-        self.x = pd.DataFrame(np.nan_to_num(m, nan=np.nanmean(m)), self.y.index)
+        self.x = pd.DataFrame(np.nan_to_num(m, nan=np.nanmean(m)), self.y.index).join(track_facts(t).fillna(-1))
         v, known = artists.take(self.main.reindex(self.y.index))
-        self.v = pd.DataFrame(np.hstack([v, known[:, None]]), self.y.index)
+        self.v, genres = pd.DataFrame(np.hstack([v, known[:, None]]), self.y.index), artist_genres(t)
+        places = pd.DataFrame(GenreAxes.of(genres.to_numpy(float))(genres.to_numpy(float)), genres.index)
+        self.g = places.reindex(self.main.reindex(self.y.index)).fillna(0.).set_axis(self.y.index)
 
     def begin(self, seed):
         """Track vectors of a net that never saw a like."""
@@ -78,10 +81,12 @@ class Likes:
         return Recommender(artists, self.tracks, seed=self.seed, **options).fit(t or self.t, self.who, s).predict_proba(s.test).to_numpy()
 
     def default(self, s): return self._ours(s, self.artists)
+    def without_genres(self, s): return self._ours(s, self.artists, self.unnamed)
+    def without_facts(self, s): return self._ours(s, self.artists, self.untold)
     def with_indicator(self, s): return self._ours(s, self.artists, listed=True)
     def without_forests(self, s): return self._ours(s, self.artists, forests=False)
     def audio_only(self, s): return self._ours(s, None, self.bare)
-    def predicted_artists(self, s): return self._ours(s, self.artists, artist_from="predicted")  # the paper's discussion
+    def predicted_artists(self, s): return self._ours(s, self.artists, self.untold, artist_from="predicted")  # the paper's discussion
     def paper(self, s): return self._ours(s, self.artists.learned(), method="paper")  # its net on our vectors, zeros for artists without one
 
     def paper_by_artist(self, s):
@@ -96,25 +101,25 @@ class Likes:
         return ((by["sum"] + self.y[seen].mean()) / (by["size"] + 1)).to_numpy()
 
     def blend(self, s, more=None):
-        """A forest, extra trees and boosting, untuned, over all inputs at once: measures, artist vector, whether there is one (learned or inferred elsewhere), the artist's like-rate and neighbours' like-rate."""
+        """A forest, extra trees and boosting, untuned, over all inputs at once: measures, popularity, year of release, artist vector, whether there is one (learned or inferred elsewhere), artists' genres as ours sees them, the artist's like-rate and neighbours' like-rate."""
         from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
         seen = np.concatenate([s.train, s.valid])
         y, at, ids = self.y[seen].to_numpy(), self.y.index.get_indexer(seen), self.y.index
         main = pd.Series(self.main.reindex(ids).fillna("").to_numpy(), ids)
         other = main.to_numpy()[:, None] != main[seen].to_numpy()
-        u = unit(self.v.to_numpy()[:, :-1])
+        u = unit(np.hstack([unit(self.v.to_numpy()[:, :-1]), self.g]))
         w = np.where(other, np.exp(10 * (u @ u[at].T - 1)), 0) * u.any(1)[:, None] * u[at].any(1)
         near = np.log((w @ y + .5) / (w @ (1 - y) + .5))
         own = np.zeros((len(ids), len(seen)))
         own[~other] = 1
         own[at, np.arange(len(at))] = 0
         rate, n = (own @ y + y.mean()) / (own.sum(1) + 1), own.sum(1)
-        x = pd.DataFrame(np.hstack([self.x, self.v, near[:, None], w.sum(1)[:, None], rate[:, None], n[:, None], *([] if more is None else [more.reindex(ids).fillna(-1)])]), ids)
+        x = pd.DataFrame(np.hstack([self.x, self.v, self.g, near[:, None], w.sum(1)[:, None], rate[:, None], n[:, None], *([] if more is None else [more.reindex(ids).fillna(-1)])]), ids)
         models = ExtraTreesClassifier(200, min_samples_leaf=2, random_state=self.seed), RandomForestClassifier(200, min_samples_leaf=2, random_state=self.seed), HistGradientBoostingClassifier(learning_rate=.05, random_state=self.seed)
         return np.mean([m.fit(x.loc[seen].to_numpy(), y).predict_proba(x.loc[s.test].to_numpy())[:, 1] for m in models], 0)
 
     def blend_told_more(self, s):
-        """The same, told what other sets know of the very track."""
+        """The same, told how many other sets hold the very track."""
         return self.blend(s, self.elsewhere)
 
     def _both(self, one, other): return expit(np.mean([np.log(p / (1 - p)) for p in (np.clip(self.kept[m], .005, .995) for m in (one, other))], 0))
@@ -122,7 +127,7 @@ class Likes:
     def told_more_and_ours(self, s): return self._both("with_indicator", "blend_told_more")
 
 
-METHODS = "default", "blend", "audio_only", "with_indicator", "blend_told_more", "blend_and_ours", "told_more_and_ours", "artist_rate", "without_forests", "predicted_artists", "paper", "paper_by_artist"
+METHODS = "default", "blend", "audio_only", "without_genres", "without_facts", "with_indicator", "blend_told_more", "blend_and_ours", "told_more_and_ours", "artist_rate", "without_forests", "predicted_artists", "paper", "paper_by_artist"
 
 
 def one_seed(e, by, seed):
@@ -143,7 +148,7 @@ def likes(by, seeds, cache=None):
     for seed in range(seeds):
         kept = cache and Path(cache, f"likes-{by}-{seed}.parquet")
         if not kept or not kept.exists():
-            e = e or Likes(t := merge_duplicates(load_tables(DATA / "geomack_song_attributes")), others_teach(t), told_elsewhere(t))
+            e = e or Likes(*others_teach(t := merge_duplicates(load_tables(DATA / "geomack_song_attributes"))), held_elsewhere(t))
             frame = one_seed(e, by, seed).assign(y=lambda d: e.y[d.index], group=lambda d: e.main.reindex(d.index).fillna("").to_numpy())
             if kept: frame.to_parquet(kept)
         frames.append(pd.read_parquet(kept) if kept else frame)
@@ -164,7 +169,8 @@ def likes(by, seeds, cache=None):
 def listeners_of_playlists(seeds, cache=None, n=6):
     """Twelve playlists of 40 tracks and more liked and twelve disliked, 600 tracks of a side at most and none of both: one listener, of one seed each; the artist vectors know other collections only. Paired over listeners."""
     t = merge_duplicates(load_tables(DATA / "tidytuesday_spotify_songs"))
-    e = transfer_artists(t, [load_tables(DATA / o) for o in OTHERS if "tidytuesday" not in o])
+    others = [load_tables(DATA / o) for o in OTHERS if "tidytuesday" not in o]
+    t, e = transfer_facts(t, others), transfer_artists(t, others)
     lists = t.playlist_tracks.groupby("playlist_id").track_id.agg(set)
     lists, bare = lists[lists.str.len() >= 40], t.replace(playlists=None, playlist_tracks=None, track_genres=None)
     methods, scores = ("default", "without_forests", "blend", "audio_only"), {}
@@ -194,7 +200,7 @@ def listeners_of_playlists(seeds, cache=None, n=6):
 
 def first_likes(seeds, cache=None, given=None):
     """Five likes, and five dislikes beside them: AUC over the listener's other labels, paired over random draws."""
-    t, e = given or (t := merge_duplicates(load_tables(DATA / "geomack_song_attributes")), others_teach(t))
+    t, e = given or others_teach(merge_duplicates(load_tables(DATA / "geomack_song_attributes")))
     y = t.preferences[t.preferences.listener_id == listener_of(t)].set_index("track_id").label.astype(int).sort_index()
     model = Recommender(e, None).fit(t.replace(preferences=None), listener=None)
     scores = []

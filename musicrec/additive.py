@@ -12,8 +12,8 @@ from scipy.sparse import csr_array
 from scipy.special import expit, logit, ndtri
 
 # %% auto #0
-__all__ = ['NEARNESS', 'HANDS', 'TREES', 'Ranks', 'Kernel', 'halves', 'totals', 'LikeRates', 'Forest', 'mode', 'evidence',
-           'learn_scales', 'fit_logistic', 'Spread', 'variance', 'doubt', 'without_group', 'weigh']
+__all__ = ['NEARNESS', 'TENTHS', 'HANDS', 'TREES', 'Ranks', 'Kernel', 'halves', 'totals', 'LikeRates', 'Forest', 'mode',
+           'evidence', 'learn_scales', 'fit_logistic', 'Spread', 'variance', 'doubt', 'without_group', 'weigh']
 
 # %% ../nbs/base/additive.ipynb #52af71f5
 @dataclass(eq=False)
@@ -84,7 +84,7 @@ def _odds(told):
     return np.stack([np.log((likes + .5) / (rest + .5)), np.log1p(likes + rest)], 1)
 
 # %% ../nbs/base/additive.ipynb #9f0b5de2
-NEARNESS = 10. # By how much neighbours count more the nearer they are
+NEARNESS, TENTHS = 10., 10 # By how much neighbours count more the nearer they are; shares of the artists
 
 @dataclass(eq=False)
 class LikeRates:
@@ -92,17 +92,20 @@ class LikeRates:
     artists:np.ndarray # Those with labels, sorted; an empty text is nobody
     units:np.ndarray # float, artists × dimensions: vectors of length one, or zeros
     told:np.ndarray # float, artists × 2: weight of likes, and of all labels
+    share:np.ndarray # Which tenth each artist is in
 
     @classmethod
-    def of(cls, artists:np.ndarray, units:np.ndarray, y:np.ndarray, weight:np.ndarray)->LikeRates:
+    def of(cls, artists:np.ndarray, units:np.ndarray, y:np.ndarray, weight:np.ndarray, seed:int=0)->LikeRates:
         "From the artist and her vector of each labelled row."
         some, first = np.unique(artists.astype(str), return_index=True)
         return cls(some, units[first] * (some != '')[:, None],
-                   totals(artists.astype(str), y, weight)[first] * (some != '')[:, None])
+                   totals(artists.astype(str), y, weight)[first] * (some != '')[:, None],
+                   np.random.default_rng([seed, 11]).permutation(len(some)) % TENTHS)
 
     def __call__(self,
         artists:np.ndarray, units:np.ndarray, # Artist of each row, and her vector
-        hidden:np.ndarray|float=0. # rows × 2: what of the artist's own labels a row is not told
+        hidden:np.ndarray|float=0., # rows × 2: what of the artist's own labels a row is not told
+        apart:bool=False # May neighbours in the artist's own tenth not be heard? So, for rows to learn from
     # float, rows × 4: logit of the own rate and log of one plus its weight, and the same of neighbours
     )->np.ndarray:
         "What is known of each row's artist."
@@ -111,13 +114,14 @@ class LikeRates:
         same = self.artists[row] == some
         vectors = units[first] * (some != '')[:, None]
         parts = [slice(a, a + 4096) for a in range(0, len(some), 4096)]
-        near = np.concatenate([self._near(vectors[s], row[s], same[s]) for s in parts])
+        near = np.concatenate([self._near(vectors[s], row[s], same[s], apart) for s in parts])
         own = np.where((same & (some != ''))[at, None], np.maximum(self.told[row[at]] - hidden, 0), 0)
         return np.hstack([_odds(own), _odds(near[at])])
 
-    def _near(self, units, row, same):
+    def _near(self, units, row, same, apart):
         closeness = np.exp(NEARNESS * (units @ self.units.T - 1)) * units.any(1)[:, None] * self.units.any(1)
         closeness[np.flatnonzero(same), row[same]] = 0
+        if apart: closeness[same] *= self.share[row[same], None] != self.share
         return closeness @ self.told
 
 # %% ../nbs/base/additive.ipynb #4e0a77d1

@@ -29,7 +29,7 @@ __all__ = ['KINDS', 'ALIKE', 'FORMAT', 'ROWS', 'BLOCK', 'SOLVED', 'HIDDEN', 'WAT
            'Embeddings', 'top_rows', 'nearest', 'tastes', 'affinity', 'save_arrays', 'load_arrays', 'save_embeddings',
            'load_embeddings', 'Reshuffled', 'word2vec', 'HeldOutLoss', 'deal', 'members', 'ppmi', 'eigenvectors',
            'sweeps_for', 'refine', 'hide', 'brought_back', 'Artist2Vec', 'main_genre_of_artists', 'agreement',
-           'neighbours_agree', 'artist_audio', 'artist_genres', 'artist_inputs', 'infer_artists']
+           'neighbours_agree', 'artist_audio', 'artist_genres', 'GenreAxes', 'artist_inputs', 'infer_artists']
 
 # %% ../nbs/03_artist2vec.ipynb #383b8d36
 def _lists(frame, by, column, plays=None):
@@ -724,6 +724,29 @@ def artist_genres(
              if t.artists.genres.notna().any() else pd.DataFrame(index=pd.Index([], name='artist_id')))
     often = given.sum().sort_index().sort_values(ascending=False, kind='stable')
     return given[often.index[often >= least][:most]]
+
+# %% ../nbs/03_artist2vec.ipynb #4696e9ad
+@dataclass(eq=False)
+class GenreAxes:
+    "Many genres as few numbers: the rarer a genre, the more it counts, along the axes on which artists differ most (Deerwester et al. 1990)."
+    rarity:np.ndarray # float64, one per genre
+    axes:np.ndarray # float64, genres × numbers
+
+    @classmethod
+    def of(cls,
+        told:np.ndarray, # float, artists × genres: 0 or 1, or shares
+        dims:int=30 # So many numbers at most
+    )->GenreAxes:
+        "Rarity and axes of these artists."
+        rarity = 1 + np.log((1 + told.any(axis=1).sum()) / (1 + (told > 0).sum(axis=0)))
+        x = unit(told * rarity)
+        spread, axes = np.linalg.eigh(x.T @ x)
+        kept = np.flatnonzero(spread > 1e-9 * max(spread.max(initial=0), 1))[::-1][:dims]
+        return cls(rarity, axes[:, kept])
+
+    def __call__(self, told:np.ndarray)->np.ndarray: # float64, artists × numbers, of length one; zeros for nobody's genres
+        "The place of each artist."
+        return unit(unit(told * self.rarity) @ self.axes)
 
 # %% ../nbs/03_artist2vec.ipynb #f927108d
 def artist_inputs(

@@ -16,10 +16,10 @@ from scipy.sparse import csr_array
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
-from .artist2vec import Embeddings, unit
+from .artist2vec import Embeddings, GenreAxes, artist_genres, unit
 from .gaussian import FeatureScale, Gaussian
 from .matching import recordings
-from .preprocess import Split
+from .preprocess import Split, label_matrix
 from .tables import AUDIO, InputError, Tables, credits_of, fold, main_artists
 from .track_embeddings import (Training, features_of, learning_sides, main_classes, temperature, tempered,
                                        train_net)
@@ -123,23 +123,23 @@ class TitleWords:
 
 # %% ../nbs/04b_blend.ipynb #d328e9c9
 def known_for(
-    y:np.ndarray, artist:np.ndarray, # Class and artist number of the training rows; artist −1 for none
-    k:int, # How many classes
+    told:np.ndarray, # float64, training rows × classes: the share of each class in a row's genres
+    artist:np.ndarray, # Artist number of the training rows; −1 for none
     artist_new:np.ndarray|None=None, # Rows that are not training rows; by default the training rows themselves
     fold:np.ndarray|None=None # Fold of each training row, whose labels it is not told
-)->np.ndarray: # float64, rows × (classes + 1): shares, and the logarithm of one plus their number
+)->np.ndarray: # float64, rows × (classes + 1): shares, and the logarithm of one plus how many tracks
     "Shares of the classes among the artist's (other) training tracks."
     n = max(artist.max(initial=0), -1 if artist_new is None else artist_new.max(initial=-1)) + 2
-    count = np.zeros((n, k))
-    np.add.at(count, (artist[artist >= 0], y[artist >= 0]), 1)
+    count = np.zeros((n, told.shape[1]))
+    np.add.at(count, artist[artist >= 0], told[artist >= 0])
     own = count[artist if artist_new is None else artist_new]
     if artist_new is None:
         _, pair = np.unique(np.stack([artist, fold]), axis=1, return_inverse=True)
-        told = np.zeros((pair.max() + 1, k))
-        np.add.at(told, (pair.ravel(), y), 1)
-        own = np.where((artist >= 0)[:, None], own - told[pair.ravel()], 0)
+        same = np.zeros((pair.max() + 1, told.shape[1]))
+        np.add.at(same, pair.ravel(), told)
+        own = np.where((artist >= 0)[:, None], own - same[pair.ravel()], 0).round(9)
     total = own.sum(1, keepdims=True)
-    return np.hstack([own / np.maximum(total, 1), np.log1p(total)])
+    return np.hstack([np.divide(own, total, out=np.zeros_like(own), where=total > 0), np.log1p(total)])
 
 # %% ../nbs/04b_blend.ipynb #fac3a334
 def neighbours_known_for(
@@ -308,6 +308,7 @@ class Blend(BaseEstimator):
     words:bool=False # Words of titles and albums as inputs? Never for `artist`
     company:bool=True # The artist's other tracks as inputs? Never for `artist`
     artists:Embeddings|None=None # Artist vectors that no label of this target went into, by artist id; never for `artist`
+    filed:bool=False # What artists are filed under, `artists.genres`, as inputs? Not if it was made of the tracks' labels; never for `artist`
     labels:str='auto' # `yes`: genres of other tracks by the artist, and by similar ones, as inputs; `auto` unless artists are unseen
     members:tuple|None=None # Names in `MEMBERS`; by default all that suit the number of classes
     nets:int=2 # Nets to average
@@ -343,6 +344,12 @@ def _credited(t, ids, e):
     np.add.at(total, row, vectors[known])
     return np.hstack([total / np.maximum(n, 1)[:, None], (n > 0)[:, None]])
 
+def _places_of_genres(self, t):
+    "Each artist's genres as few numbers, along axes of the tables that were learned from."
+    genres, axes = self.axes_
+    told = artist_genres(t, None, 1).reindex(columns=genres, fill_value=0)
+    return Embeddings(told.index, axes(told.to_numpy(float)))
+
 # %% ../nbs/04b_blend.ipynb #b6df9ba2
 def _measures(t, features):
     "The track's own measures, float64; a gap is NaN."
@@ -356,7 +363,7 @@ def _measures(t, features):
     return x
 
 def _inputs(self, t, ids, train=False):
-    "Inputs of tracks: own measures, then company, words, artist vectors, known genres."
+    "Inputs of tracks: own measures, then company, words, artists' vectors and genres, known genres."
     x = _measures(t, self.features)
     blocks = [x.loc[ids].to_numpy()]
     if self.company_:
@@ -366,8 +373,9 @@ def _inputs(self, t, ids, train=False):
         alone = x[x.index.isin(first)]
         blocks.append(company(alone, main_artists(t).reindex(alone.index)).loc[first[ids].to_numpy()].to_numpy())
     if self.words_: blocks.append(self.words_.fold_chances if train else self.words_(_texts(t, ids)))
-    if self.vectors_: blocks.append(_credited(t, ids, self.artists))
-    return np.hstack(blocks + (_remembered(self, t, ids, train) if self.labels_ else []))
+    sources = [self.artists] * self.vectors_ + ([_places_of_genres(self, t)] if self.axes_ else [])
+    blocks += [_credited(t, ids, e) for e in sources]
+    return np.hstack(blocks + (_remembered(self, t, ids, train, sources) if self.labels_ else []))
 
 # %% ../nbs/04b_blend.ipynb #3b15015d
 def _homes(t): return {'artist': main_artists(t), 'album': t.tracks.set_index('track_id').album_id}
@@ -386,29 +394,31 @@ def _deal(self, t, ids):
     return (rng.permutation(group.max() + 1) % 5)[group]
 
 # %% ../nbs/04b_blend.ipynb #aba11360
-def _remember(self, t, ids, y):
-    "Which artist, album and class each labelled track has."
+def _remember(self, t, ids):
+    "Which artist and album each labelled track has, and what it is filed under."
     homes = {k: home.reindex(ids) for k, home in _homes(t).items() if k != self.split_.by or k == 'artist'}
     self.known_ = {k: pd.Index(home.dropna().unique()) for k, home in homes.items() if home.notna().any()}
-    self.memory_ = y, {k: known.get_indexer(homes[k]) for k, known in self.known_.items()}
+    told = label_matrix(t, ids, 'genre', self.classes_)[0].toarray().astype(float)
+    self.memory_ = told / told.sum(1, keepdims=True), {k: known.get_indexer(homes[k]) for k, known in self.known_.items()}
 
-def _remembered(self, t, ids, train):
+def _remembered(self, t, ids, train, sources):
     "What artist and album are known for; a training row is not told the labels of its own fold."
-    (y, codes), homes, k = self.memory_, _homes(t), len(self.classes_)
+    (told, codes), homes = self.memory_, _homes(t)
     at = lambda home, known: None if train else known.get_indexer(homes[home].reindex(ids))
-    told = [known_for(y, codes[home], k, at(home, known), self.turn_) for home, known in self.known_.items()]
-    return told + [_of_neighbours(self, t, ids)] if self.vectors_ and 'artist' in self.known_ else told
+    found = [known_for(told, codes[home], at(home, known), self.turn_) for home, known in self.known_.items()]
+    return found + [_of_neighbours(self, t, ids, sources)] if sources and 'artist' in self.known_ else found
 
-def _of_neighbours(self, t, ids):
-    "What artists like the main one are known for."
-    (y, codes), known, k = self.memory_, self.known_['artist'], len(self.classes_)
-    count = np.zeros((len(known), k))
-    np.add.at(count, (codes['artist'][codes['artist'] >= 0], y[codes['artist'] >= 0]), 1)
-    vectors, has = self.artists.take(known)
-    who = pd.Index(main_artists(t).reindex(ids))
+def _of_neighbours(self, t, ids, sources):
+    "What artists like the main one are known for, near by vectors, genres or both."
+    (told, codes), known = self.memory_, self.known_['artist']
+    count = np.zeros((len(known), told.shape[1]))
+    np.add.at(count, codes['artist'][codes['artist'] >= 0], told[codes['artist'] >= 0])
+    place = lambda who: np.hstack([unit(e.take(who)[0].astype(float)) for e in sources])
+    places = place(known)
+    has, who = places.any(1), pd.Index(main_artists(t).reindex(ids))
     asked = who.dropna().unique()
     number = pd.Series(np.arange(has.sum()), known[has]).reindex(asked).fillna(-1).to_numpy(int)
-    found = neighbours_known_for(count[has], vectors[has], number, self.artists.take(asked)[0])
+    found = neighbours_known_for(count[has], places[has], number, place(asked))
     return pd.DataFrame(found, asked).reindex(who).fillna(0).to_numpy()
 
 # %% ../nbs/04b_blend.ipynb #287e299a
@@ -427,10 +437,12 @@ def _check_sides(self, y, yv):
     if (y == y[0]).all():
         raise InputError(f'all tracks of the training side are {self.classes_[y[0]]!r}. Give a split with at least 2 classes.')
 
-def _choose_inputs(self):
-    genre = self.target == 'genre'
+def _choose_inputs(self, t):
+    genre, self.axes_ = self.target == 'genre', None
     self.company_, self.vectors_ = self.company and genre, self.artists is not None and len(self.artists) > 0 and genre
     self.labels_ = genre and (self.labels == 'yes' or self.labels == 'auto' and self.split_.by != 'artist')
+    told = artist_genres(t) if genre and self.filed else pd.DataFrame()
+    if told.shape[1]: self.axes_ = told.columns, GenreAxes.of(told.to_numpy(float))
 
 # %% ../nbs/04b_blend.ipynb #ca609174
 def _learn(self, s, names):
@@ -444,7 +456,7 @@ def _tell(self, t, ids, y, train=True):
     "What inputs take from labels: those of these tracks, which may be rows to train on."
     self.turn_ = _deal(self, t, ids) if train else None
     self.words_ = self.words and self.target == 'genre' and TitleWords(_texts(t, ids), y, self.classes_, self.turn_)
-    if self.labels_: _remember(self, t, ids, y)
+    if self.labels_: _remember(self, t, ids)
 
 def _learn_again(self, t, s, ids, y):
     "In the end, inputs tell of the labels of both sides, and members learn again if there are not too many rows."
@@ -459,7 +471,7 @@ def _fit_blend(self, t, cut):
     t, self.classes_, self.split_, sides = learning_sides(t, self.target, self.min_tracks, cut, self.seed)
     y, yv = (main_classes(t, side, self.target, self.classes_) for side in sides)
     _check_sides(self, y, yv)
-    _choose_inputs(self)
+    _choose_inputs(self, t)
     _tell(self, t, sides[0], y)
     s = _Sides(_inputs(self, t, sides[0], train=True), y, _inputs(self, t, sides[1]), yv, len(self.classes_), len(self.features))
     if not np.isfinite(s.x[:, :s.own]).any():

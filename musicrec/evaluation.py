@@ -29,13 +29,13 @@ from .track_embeddings import TrackEncoder, guess_majority, main_classes, target
 # %% auto #0
 __all__ = ['PAPER', 'TASKS', 'ENTRANTS', 'METHODS', 'IMPLICIT', 'CELLS', 'ITEMS', 'SOUNDS', 'TOLD', 'COLUMNS', 'NAMES',
            'constant_loss', 'listener_of', 'predictions', 'rows_of', 'read_pairs', 'taste_pairs', 'rank_lists',
-           'evaluate', 'transfer_artists', 'unlabelled', 'roc_bands', 'plot_roc', 'paper_rows', 'beside_paper',
-           'real_columns']
+           'evaluate', 'transfer_artists', 'transfer_facts', 'unlabelled', 'roc_bands', 'plot_roc', 'paper_rows',
+           'beside_paper', 'real_columns']
 
 # %% ../nbs/06_evaluation.ipynb #96293298
 __all__ = ['METRICS', 'METHODS', 'PAPER', 'TASKS', 'accuracy', 'auc', 'balanced_accuracy', 'beside_paper', 'brier', 'ece',
            'evaluate', 'interval', 'listener_of', 'log_loss', 'macro_f1', 'mrr', 'paper_loss', 'paper_rows', 'plot_roc',
-           'predictions', 'rank_lists', 'ranks', 'read_pairs', 'roc_bands', 'rows_of', 'taste_pairs', 'top_k', 'transfer_artists',
+           'predictions', 'rank_lists', 'ranks', 'read_pairs', 'roc_bands', 'rows_of', 'taste_pairs', 'top_k', 'transfer_artists', 'transfer_facts',
            'unlabelled']
 
 # %% ../nbs/06_evaluation.ipynb #6d23e872
@@ -458,15 +458,47 @@ def transfer_artists(
     rows = [e.row(n) for n in mine]
     return Embeddings(mine.index.tolist(), e.vectors[rows], None if e.weights is None else e.weights[rows], e.inferred[rows])
 
-# %% ../nbs/06_evaluation.ipynb #5782baa0
-TOLD = .2 # Share from which on a playlist of another set may have been made of the labels
+# %% ../nbs/06_evaluation.ipynb #40ba6e63
+def _genres_told(o):
+    "Genres that a collection names of its artists or files their tracks under: `name, genre`, both folded."
+    of_tracks = o.track_genres.assign(artist_id=o.track_genres.track_id.map(main_artists(o)))[['artist_id', 'genre']]
+    of_artists = o.artists[['artist_id', 'genres']].dropna().assign(genre=lambda d: d.genres.str.split('|')).explode('genre')
+    told = pd.concat([of_tracks, of_artists[['artist_id', 'genre']]]).dropna()
+    names = o.artists.drop_duplicates('artist_id').set_index('artist_id').name
+    told = told.assign(name=told.artist_id.map(names), genre=told.genre.astype('str').str.replace('|', ' ').str.strip().str.casefold())
+    return told.dropna().assign(name=lambda d: d.name.map(fold))[['name', 'genre']].drop_duplicates()
 
+# %% ../nbs/06_evaluation.ipynb #282df6f3
 def _called(t, ids):
     "Artist and title of tracks, folded, as one text."
     names = main_artists(t).map(t.artists.drop_duplicates('artist_id').set_index('artist_id').name)
     titles = t.tracks.drop_duplicates('track_id').set_index('track_id').title
     both = zip(names.reindex(ids), titles.reindex(ids))
     return [f'{fold(a)} - {fold_title(s)}' if isinstance(a, str) and isinstance(s, str) else None for a, s in both]
+
+def _tell_tracks(t, others):
+    "Popularity and date of release of tracks that have none."
+    told = [o.tracks.assign(called=_called(o, o.tracks.track_id)) for o in others]
+    facts = pd.concat([f[['called', 'popularity', 'release_date']].dropna(subset='called') for f in told])
+    facts['release_date'] = facts.release_date.where(facts.release_date.astype('str').str.match(r'[1-9]\d{3}(?!\d)', na=False))
+    called = pd.Series(_called(t, t.tracks.track_id), t.tracks.index)
+    popular = facts.dropna(subset='popularity').groupby('called').popularity.max()
+    oldest = facts.dropna(subset='release_date').sort_values('release_date').groupby('called').release_date.first()
+    return t.tracks.assign(popularity=t.tracks.popularity.fillna(called.map(popular)), release_date=t.tracks.release_date.fillna(called.map(oldest).astype('str')))
+
+def transfer_facts(
+    t:Tables, # Whose artists and tracks want facts
+    others:Iterable[Tables] # Collections that have some
+)->Tables: # `t` with further genres in `artists.genres`, and gaps filled in `tracks.popularity` and `tracks.release_date`
+    "What other collections tell of the same artists and tracks, matched by folded name and title."
+    others = list(others)
+    told = pd.concat([_genres_told(t.replace(track_genres=None)), *map(_genres_told, others)])
+    joined = told[told.genre != ''].drop_duplicates().sort_values('genre').groupby('name').genre.agg('|'.join)
+    genres = t.artists.name.map(fold, na_action='ignore').map(joined).astype('str')
+    return t.replace(artists=t.artists.assign(genres=genres), tracks=_tell_tracks(t, others) if others else t.tracks)
+
+# %% ../nbs/06_evaluation.ipynb #5782baa0
+TOLD = .2 # Share from which on a playlist of another set may have been made of the labels
 
 def _labels_of(tested, task, listener):
     "`track_id, label` of what is to be guessed."

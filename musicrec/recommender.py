@@ -21,7 +21,8 @@ from threadpoolctl import threadpool_limits
 from torch import nn
 from .additive import (Forest, Kernel, LikeRates, Ranks, Spread, doubt, fit_logistic, halves, learn_scales,
                                totals, variance, weigh, without_group)
-from .artist2vec import Embeddings, artist_genres, infer_artists, load_arrays, save_arrays, unit
+from .artist2vec import Embeddings, GenreAxes, artist_genres, infer_artists, load_arrays, save_arrays, unit
+from .blend import track_facts
 from .matching import recordings
 from .preprocess import AUDIO, Split, merge_duplicates, split
 from .sources.listening import labels
@@ -244,7 +245,7 @@ def _fit(self, t, listener, cut):
 
 # %% ../nbs/05_recommender.ipynb #4ab86999
 def _look_up(self, t, hidden=None):
-    "What the model sees of each row of the catalogue; measures are ranked among tracks not hidden, or as before."
+    "What the model sees of each row of the catalogue; measures and facts are ranked among tracks not hidden, or as before."
     c = self.catalogue_
     self.names_ = t.artists.set_index('artist_id').name.dropna().to_dict() # of artists, by id
     known = self.artists if self.artists is not None and len(self.artists) else Embeddings([], np.zeros((0, 1)))
@@ -254,8 +255,11 @@ def _look_up(self, t, hidden=None):
     if self.artist_from == 'predicted': self.artist_x_ = _predicted(self, t)
     self.track_x_ = self.tracks.take(c.track_id)[0] if self.tracks is not None else np.zeros((len(c), 1), 'float32')
     x = measures(t, c.track_id.tolist())
-    if hidden is not None: self.ranks_ = Ranks.of(x[~c.track_id.isin(hidden).to_numpy()])
-    self.audio_x_ = self.ranks_(x)
+    facts = track_facts(t).reindex(c.track_id).to_numpy()
+    if hidden is not None:
+        seen = ~c.track_id.isin(hidden).to_numpy()
+        self.ranks_, self.fact_ranks_ = Ranks.of(x[seen]), Ranks.of(facts[seen])
+    self.audio_x_, self.facts_ = self.ranks_(x), self.fact_ranks_(facts)
 
 # %% ../nbs/05_recommender.ipynb #f324400e
 def _index(self):
@@ -278,15 +282,15 @@ LANDMARKS, WIDTH = 150, 2. # Of kernels; sharpness of the one over artist vector
 def _lengths(x): return x / np.sqrt(np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-9))
 
 def _artist_inputs(self, t):
-    "Of each track's artists: learned vectors, those inferred where none is learned, whether one is learned, genres."
+    "Of each track's artists: learned vectors, those inferred where none is learned, whether one is learned."
     c, e = self.catalogue_, self.artists_
     x = self.artist_x_ if self.artist_from == 'predicted' or not self.listed else artist_vectors(e.learned(), c.artist_ids)
     has = x.any(axis=1)
     inferred = np.where(has[:, None], 0, self.artist_x_)
-    return x.astype(float), inferred.astype(float), has, self.share_ @ _genres_of_artists(self, t)
+    return x.astype(float), inferred.astype(float), has
 
 def _genres_of_artists(self, t):
-    "Shares of the genres that artists' tracks are filed under, and of those told of the artists themselves."
+    "Of each artist: shares of the genres that her tracks are filed under, and of those told of herself."
     cells, n = self.catalogue_.genres, np.asarray(self.share_.sum(axis=0)).ravel()[:, None]
     kinds = self.maps_.setdefault('genres', pd.Index(sorted({g for s in cells for g in s.split('|') if g})))
     told = artist_genres(t).reindex(self.by_).fillna(0)
@@ -298,16 +302,17 @@ def _genres_of_artists(self, t):
 def _blocks(self, t, rows=None):
     "Inputs of every track by part and kind, as bent as the labels (of `rows`, while learning) allow."
     if rows is not None: self.maps_ = {}
-    (x, inferred, has, genre), audio, track = _artist_inputs(self, t), self.audio_x_, self.track_x_.astype(float)
+    (x, inferred, has), audio, track = _artist_inputs(self, t), self.audio_x_, self.track_x_.astype(float)
     if rows is not None: _learn_maps(self, rows, unit(x), has, track)
     maps, d = self.maps_, audio.shape[1]
-    b = {('artist', 'vector'): unit(x), ('artist', 'inferred'): unit(inferred), ('artist', 'genre'): genre}
+    b = {('artist', 'vector'): unit(x), ('artist', 'inferred'): unit(inferred), ('artist', 'genre'): self.share_ @ _genres_of_artists(self, t)}
     if 'near' in maps: b['artist', 'near'] = maps['near'](unit(x)) * has[:, None]
     if maps['listed']: b['artist', 'listed'] = 2. * has[:, None] - 1
     b['audio', 'linear'], b['audio', 'square'] = audio / np.sqrt(d), (audio**2 - 1) / np.sqrt(2 * d)
     b['audio', 'kernel'], b['audio', 'track'] = maps['kernel'](audio), (track - maps['track'][0]) / maps['track'][1]
     z = ((self.catalogue_.popularity.fillna(50) - 50) / 30).to_numpy()
     b['popularity', 'popularity'] = np.stack([z, z**2], 1)
+    b['popularity', 'year'] = np.stack([self.facts_[:, 1], self.facts_[:, 1]**2], 1)
     return b
 
 # %% ../nbs/05_recommender.ipynb #be0ef002
@@ -321,6 +326,12 @@ def _learn_maps(self, rows, units, has, track):
 
 # %% ../nbs/05_recommender.ipynb #7b022f80
 def _main(self): return self.catalogue_.artist_ids.str.split('|').str[0].to_numpy(object)
+
+def _genres_in_short(self, t):
+    "The genres of each track's artists as few numbers; zeros where there is none or vectors are predicted."
+    told = _genres_of_artists(self, t)
+    if 'axes' not in self.maps_: self.maps_['axes'] = GenreAxes.of(told)
+    return self.share_ @ self.maps_['axes'](told) * (self.artist_from == 'credits')
 
 def _units(self):
     "The vector of each track's main artist, at length one; zeros where there is none or vectors are predicted."
@@ -337,12 +348,13 @@ def _standing(self):
     return (self.share_ @ rank.to_numpy())[:, None] * (self.artist_from == 'credits')
 
 # %% ../nbs/05_recommender.ipynb #902d23d7
-def _seen_by_trees(self, t, hidden=0.):
-    "What each forest sees, by part; like rates but for the labels that are `hidden`."
-    x, _, has, _ = _artist_inputs(self, t)
+def _seen_by_trees(self, t, hidden=0., apart=False):
+    "What each forest sees, by part; like rates but for the labels that are `hidden`, and of neighbours `apart`."
+    x, _, has = _artist_inputs(self, t)
     vector = [_lengths(x), has[:, None]] if self.listed else [unit(x)]
-    rates = self.rates_(_main(self), _units(self), hidden)
-    return {'artist': np.hstack([*vector, _standing(self), rates]), 'audio': self.audio_x_}
+    rates = self.rates_(_main(self), _units(self), hidden, apart)
+    facts = {'audio': self.audio_x_, 'popularity': self.facts_}
+    return {'artist': np.hstack([*vector, _genres_in_short(self, t), _standing(self), rates])} | facts
 
 # %% ../nbs/05_recommender.ipynb #e1218624
 PARTS = ['base', 'artist', 'audio', 'popularity']
@@ -398,7 +410,7 @@ def _seen_of_labelled(self, t, rows, hidden):
     "What each forest sees of labelled tracks, whose artists' own labels are told but for what is `hidden`."
     every = np.zeros((len(self.catalogue_), 2))
     every[rows] = hidden
-    return {p: x[rows] for p, x in _seen_by_trees(self, t, every).items()}
+    return {p: x[rows] for p, x in _seen_by_trees(self, t, every, apart=True).items()}
 
 def _known(seen): return seen['artist'][:, -3] > 0 # whether any label of the artist is told
 
@@ -408,7 +420,7 @@ def _grow(self, t, rows, y, weight, f, roots):
     main = _main(self)[rows]
     artist = np.unique(np.where(main != '', main, np.arange(len(rows)).astype(str)).astype(str), return_inverse=True)[1]
     half = halves(artist, self.seed)
-    self.rates_ = LikeRates.of(main, _units(self)[rows], y, weight)
+    self.rates_ = LikeRates.of(main, _units(self)[rows], y, weight, self.seed)
     told, strange = (_seen_of_labelled(self, t, rows, hidden) for hidden in (totals(half, y, weight), np.inf))
     self.trees_, said = _voices_without(told, told, y, weight, half, f, roots, self.seed)
     _, apart = _voices_without(told, strange, y, weight, artist, f, roots, self.seed)
@@ -831,7 +843,7 @@ def _joined(both, old, new):
     c = pd.concat([old.catalogue_, new.catalogue_], ignore_index=True)
     order = np.argsort(c.track_id.to_numpy(object).astype(str), kind='stable')
     both.catalogue_, both.liked_ = c.iloc[order].reset_index(drop=True), np.argsort(order)[old.liked_]
-    for a in ('artist_x_', 'track_x_', 'audio_x_', 'space_', 'known_', 'open_'):
+    for a in ('artist_x_', 'track_x_', 'audio_x_', 'facts_', 'space_', 'known_', 'open_'):
         setattr(both, a, np.concatenate([getattr(old, a), getattr(new, a)])[order])
     if hasattr(old, 'parts_'):
         both.parts_ = pd.concat([old.parts_, new.parts_], ignore_index=True).iloc[order].reset_index(drop=True)

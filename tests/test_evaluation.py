@@ -9,7 +9,8 @@ import pytest
 from musicrec.app.cli import main
 from musicrec.artist2vec import Artist2Vec, sentences
 from musicrec.collect import AUDIO, MusicrecError, load_tables
-from musicrec.evaluation import ENTRANTS, METHODS, METRICS, PAPER, TASKS, beside_paper, constant_loss, evaluate, listener_of, paper_rows, predictions, rank_lists, read_pairs, taste_pairs, transfer_artists, unlabelled
+from musicrec.evaluation import ENTRANTS, METHODS, METRICS, PAPER, TASKS, beside_paper, constant_loss, evaluate, listener_of, paper_rows, predictions, rank_lists, read_pairs, taste_pairs, transfer_artists, transfer_facts, unlabelled
+from musicrec.tables import Tables
 
 NAMED = {"accuracy", "balanced_accuracy", "macro_f1", "auc", "log_loss", "brier", "ece", "top10", "mrr", "ndcg@10", "ndcg@20", "recall@10", "recall@20", "coverage@20"}
 
@@ -286,7 +287,6 @@ def test_ranking_that_cannot_be_is_refused(world, arguments):
 
 
 def test_lists_that_do_not_overlap_are_refused():
-    from musicrec.tables import Tables
     pairs = pd.DataFrame({"listener_id": list("abc"), "artist_id": list("xyz"), "weight": 1., "source": "toy"})
     with pytest.raises(MusicrecError, match="needs five"): evaluate("ranking", Tables(listener_artists=pairs), seeds=1)
 
@@ -329,7 +329,7 @@ def test_command_learns_from_collections_with_lists_never_from_labels_or_the_fil
         (data / name).mkdir(parents=True)
         (data / name / "a.csv").write_text(frame)
     monkeypatch.setenv("MUSICREC_DATA", str(data))
-    assert list(_others("all", "songs.csv", "likes", print)) == ["graph"] and "artist vectors from: graph" in capsys.readouterr().out
+    assert list(_others("all", "songs.csv", "likes", print)) == ["graph"] and "artist vectors, genres and facts of tracks from: graph" in capsys.readouterr().out
     (data / "sounds").mkdir()
     songs().drop(columns="liked").to_csv(data / "sounds" / "a.csv", index=False)  # how artists sound teaches too, if it says nothing of likes
     assert list(_others("all", "songs.csv", "likes", print)) == ["graph", "sounds"]
@@ -379,3 +379,17 @@ def test_baselines_that_look_at_the_artist_know_nothing_of_new_ones(world):
     t = with_playlists(world)
     by_track, by_artist = (evaluate("genres", t, by, 3, 1, ["artist_genre", "majority"]).set_index(["method", "metric"]).value for by in ("track", "artist"))
     assert by_track["artist_genre", "accuracy"] > by_track["majority", "accuracy"] and by_track["artist_genre", "accuracy"] > by_artist["artist_genre", "accuracy"] + .1
+
+
+def test_facts_of_other_collections_fill_gaps_and_replace_nothing(world):
+    told = world.replace(artists=world.artists.assign(genres="Slow|fast"), tracks=world.tracks.assign(popularity=40., release_date="1999"))
+    bare = world.replace(artists=world.artists.assign(genres=None), tracks=world.tracks.assign(popularity=None, release_date=None), track_genres=None)
+    once = transfer_facts(bare, [told.replace(track_genres=None)])
+    assert set(once.artists.genres) == {"fast|slow"} and (once.tracks.popularity == 40).all() and (once.tracks.release_date == "1999").all()
+    again = transfer_facts(once, [told.replace(tracks=told.tracks.assign(popularity=90., release_date="1950"))])
+    assert (again.tracks.popularity == 40).all() and (again.tracks.release_date == "1999").all() and again.artists.genres.str.contains("genre").any()
+    nobody = transfer_facts(bare, [Tables(), told.replace(artists=told.artists.assign(name=None))])
+    assert nobody.artists.genres.isna().all() and nobody.tracks.popularity.isna().all()
+    assert transfer_facts(Tables(), [told]).artists.empty
+    odd = told.replace(tracks=told.tracks.assign(popularity=None, release_date="0000"))
+    assert transfer_facts(bare, [odd]).tracks[["popularity", "release_date"]].isna().all(axis=None)

@@ -12,7 +12,7 @@ from musicrec.artist2vec import Embeddings
 from musicrec.blend import FACTS, Blend, TitleWords, company, forest_tuned, guess_nearest, guess_usual, known_for, neighbours_known_for, pool_weights, track_facts
 from musicrec.collect import AUDIO, MusicrecError, Tables, load_tables
 from musicrec.gaussian import FeatureScale, Gaussian, GaussianEncoder, Law, Rows, moments, two_parts
-from musicrec.metrics import ece, macro_f1, paper_loss
+from musicrec.metrics import accuracy, ece, macro_f1, paper_loss
 from musicrec.preprocess import Split, main_genre, merge_duplicates, split
 from musicrec.tables import main_artists
 from musicrec.track_embeddings import (LOSSES, Sampling, TrackEncoder, TrackNet, Training, cross_entropy, guess_majority, main_classes, paper_bce, sampled_loss, targets, temperature, tempered, train_net,
@@ -378,12 +378,33 @@ def test_stretched_features_are_the_same_for_train_and_test():
 
 def test_nobody_is_told_a_label_of_its_own():
     rng = np.random.default_rng(0)
-    y, artist, fold = rng.integers(0, 3, 200), rng.integers(-1, 20, 200), rng.integers(0, 5, 200)
-    told = known_for(y, artist, 3, fold=fold)
+    labels, artist, fold = rng.dirichlet(np.ones(3), 200), rng.integers(-1, 20, 200), rng.integers(0, 5, 200)
+    told = known_for(labels, artist, fold=fold)
     for i in range(0, 200, 17):
-        other = y.copy()
-        other[i] = (y[i] + 1) % 3
-        np.testing.assert_array_equal(known_for(other, artist, 3, fold=fold)[i], told[i])
+        other = labels.copy()
+        other[i] = np.roll(other[i], 1)
+        np.testing.assert_array_equal(known_for(other, artist, fold=fold)[i], told[i])
+
+
+def test_genres_of_artists_told_by_others_are_heard_if_asked_for_and_label_nothing():
+    """A world in which audio says nothing and artists' tags say all; a table without tags, or with odd ones, is answered too."""
+    rng = np.random.default_rng(0)
+    n = 600
+    ids, artist = [f"t{i}" for i in range(n)], [f"a{i // 3}" for i in range(n)]
+    genre = rng.integers(0, 3, n // 3)
+    t = Tables(tracks=pd.DataFrame({"track_id": ids, "title": ids}), audio_features=pd.DataFrame(rng.random((n, 8)), columns=list(AUDIO)).assign(track_id=ids), track_genres=pd.DataFrame({"track_id": ids, "genre": [f"g{genre[i // 3]}" for i in range(n)]}),
+               track_artists=pd.DataFrame({"track_id": ids, "artist_id": artist, "position": 0}), artists=pd.DataFrame({"artist_id": sorted(set(artist), key=lambda a: int(a[1:])), "genres": [f"tag {g}|seen live" for g in genre]}))
+    s = split(t, by="artist", seed=0)
+    options = dict(nets=1, members=("nets", "forest"), company=False)
+    right = lambda blend, tables: accuracy(main_classes(t, s.test, "genre", blend.classes_), blend.predict_proba(tables, s.test).to_numpy())
+    deaf, hears = Blend(**options).fit(t, s), Blend(filed=True, **options).fit(t, s)
+    assert right(hears, t) > .95 and right(deaf, t) < .5
+    bare, odd = (t.replace(artists=t.artists.assign(genres=g)) for g in (None, "never met before"))
+    for tables in (bare, odd): assert np.isfinite(hears.predict_proba(tables, s.test).to_numpy()).all() and right(hears, tables) < .6
+    assert Blend(filed=True, **options).fit(bare, s).axes_ is None
+    by_track = split(t, by="track", seed=0)
+    known = Blend(filed=True, **options).fit(t, by_track)
+    assert accuracy(main_classes(t, by_track.test, "genre", known.classes_), known.predict_proba(t, by_track.test).to_numpy()) > .95 and "artist" in known.known_
 
 
 def test_company_leaves_the_track_itself_out():

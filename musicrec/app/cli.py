@@ -92,7 +92,7 @@ def _others(names, data, task, say, tested=None, listener=None):
         if lost := whole.playlist_tracks.playlist_id.nunique() - o.playlist_tracks.playlist_id.nunique():
             say(f'{n}: {lost} playlists would give the labels away and teach nothing')
         if any(map(len, (o.playlist_tracks, o.listener_artists, o.similar_artists, o.audio_features))): others[n] = o
-    say(f'artist vectors from: {", ".join(others) or "none"}')
+    say(f'artist vectors, genres and facts of tracks from: {", ".join(others) or "none"}')
     return others
 
 # %% ../../nbs/app/cli.ipynb #eb669f83
@@ -155,7 +155,7 @@ def evaluate_command(
     quiet:Annotated[bool, typer.Option('--quiet', help='Print the rows alone.')]=False,
 ):
     "Compare our default, the paper's recipe and baselines on a file, with splits that cannot leak."
-    from musicrec.evaluation import evaluate, listener_of, METHODS
+    from musicrec.evaluation import evaluate, listener_of, METHODS, transfer_facts
     from musicrec.tables import InputError
     say = (lambda line: None) if quiet else lambda line: typer.echo(line, err=True)
     if json_file and json_file.is_dir():
@@ -169,6 +169,7 @@ def evaluate_command(
     if who is not None: t = _likes_of(t, who, say)
     others = _others(vectors_from, path, task, say, t, who) if taught else {}
     artists = _artists(t, task, others, names, say) if taught else None
+    if others: t = transfer_facts(t, others.values())
     rows = evaluate(task, t, by, folds, seeds, names, artists=artists, say=say)
     if json_file:
         _write_rows(json_file, rows, task=task, by=by, data=path, n=len(t.tracks) or len(t.listener_artists),
