@@ -12,8 +12,9 @@ from scipy.sparse import csr_array
 from scipy.special import expit, logit, ndtri
 
 # %% auto #0
-__all__ = ['NEARNESS', 'TENTHS', 'HANDS', 'TREES', 'Ranks', 'Kernel', 'halves', 'totals', 'LikeRates', 'Forest', 'mode',
-           'evidence', 'learn_scales', 'fit_logistic', 'Spread', 'variance', 'doubt', 'without_group', 'weigh']
+__all__ = ['NEARNESS', 'TENTHS', 'HANDS', 'TREES', 'ROUNDS', 'QUANTILES', 'Ranks', 'Kernel', 'halves', 'totals', 'LikeRates',
+           'deal', 'Forest', 'Boosting', 'mode', 'evidence', 'learn_scales', 'fit_logistic', 'Spread', 'variance',
+           'doubt', 'without_group', 'weigh']
 
 # %% ../nbs/base/additive.ipynb #52af71f5
 @dataclass(eq=False)
@@ -125,7 +126,20 @@ class LikeRates:
         return closeness @ self.told
 
 # %% ../nbs/base/additive.ipynb #4e0a77d1
-HANDS, TREES = 10, 20 # Shares of the groups, and trees grown without each
+HANDS, TREES = 10, 20 # Shares of the groups, and trees of a forest grown without each
+
+def deal(
+    groups:np.ndarray, # What a tree is to know all of or nothing, by number
+    seed:int=0
+)->np.ndarray: # Hand of each row
+    "Groups dealt into hands, at random."
+    group = np.unique(groups, return_inverse=True)[1]
+    return np.random.default_rng([seed, 6]).permutation(np.arange(group.max() + 1) % HANDS)[group]
+
+def _without_each(grow, y, weight, hand):
+    "A model for each hand, grown without it where there are labels of both kinds."
+    used = {h: (hand != h) & (weight > 0) for h in range(HANDS)}
+    return {h: grow(h, u) for h, u in used.items() if len(set(y[u])) > 1}
 
 # %% ../nbs/base/additive.ipynb #9e5bf1c1
 def _voted(hands, x):
@@ -137,31 +151,76 @@ def _voted(hands, x):
 @dataclass(eq=False)
 class Forest:
     "Extremely random trees, each grown without a share of the groups, so that of every row some know nothing."
-    hands:dict # One ensemble per share
+    hands:dict # One ensemble per hand
 
     @classmethod
     def grow(cls,
         x:np.ndarray, # Rows learned from × inputs
         y:np.ndarray, weight:np.ndarray, # Their labels and weights
-        groups:np.ndarray, # What a tree is to know all of or nothing, by number
-        seed:int=0
-    )->tuple[Forest,np.ndarray]: # And the share of each row
-        "Grow trees on all groups but a tenth."
+        hand:np.ndarray # Their hands
+    )->Forest:
+        "Grow trees on all hands but one, for each."
         from sklearn.ensemble import ExtraTreesClassifier
-        group = np.unique(groups, return_inverse=True)[1]
-        hand = np.random.default_rng([seed, 6]).permutation(np.arange(group.max() + 1) % HANDS)[group]
-        used = {h: (hand != h) & (weight > 0) for h in range(HANDS)}
-        trees = lambda h: ExtraTreesClassifier(TREES, min_samples_leaf=2, random_state=h)
-        make = lambda h, u: trees(h).fit(x[u].astype('float32'), y[u], sample_weight=weight[u])
-        return cls({h: make(h, u) for h, u in used.items() if len(set(y[u])) > 1}), hand
+        trees, x = lambda h: ExtraTreesClassifier(TREES, min_samples_leaf=2, random_state=h), x.astype('float32')
+        return cls(_without_each(lambda h, u: trees(h).fit(x[u], y[u], sample_weight=weight[u]), y, weight, hand))
 
     def __call__(self, x:np.ndarray)->np.ndarray: # Logit of like of each row
         return _voted(self.hands.values(), x.astype('float32'))
 
-    # The same, by trees that saw nothing of each row's group
+    # The same, by trees that saw nothing of each row's hand
     def without(self, x:np.ndarray, hand:np.ndarray)->np.ndarray:
         out = np.zeros(len(x))
         for h, model in self.hands.items(): out[hand == h] = _voted([model], x[hand == h].astype('float32'))
+        return out
+
+# %% ../nbs/base/additive.ipynb #c4f6e299
+ROUNDS, QUANTILES = 150, 32 # Boosted trees, and as how many numbers they see an input
+
+@dataclass(eq=False)
+class Boosting:
+    "Boosted trees that keep to one part each, grown without each hand."
+    cuts:np.ndarray # float, quantiles − 1 × inputs of all parts
+    columns:list[slice] # Of each part
+    hands:dict # One model per hand
+
+    @classmethod
+    def grow(cls,
+        parts:list[np.ndarray], # Rows learned from × inputs, of each part
+        y:np.ndarray, weight:np.ndarray, hand:np.ndarray # As in `Forest.grow`
+    )->Boosting:
+        "Boost on all hands but one, for each."
+        from sklearn.ensemble import HistGradientBoostingClassifier
+        ends = np.cumsum([0, *(x.shape[1] for x in parts)])
+        self = cls(np.quantile(np.hstack(parts), np.arange(1, QUANTILES) / QUANTILES, axis=0),
+                   [slice(a, b) for a, b in zip(ends, ends[1:])], {})
+        x, apart = self._places(parts), [set(range(c.start, c.stop)) for c in self.columns]
+        make = lambda h: HistGradientBoostingClassifier(
+            learning_rate=.05, max_iter=ROUNDS, max_leaf_nodes=8, min_samples_leaf=5, max_features=.3, max_bins=QUANTILES,
+            interaction_cst=apart, early_stopping=False, random_state=h)
+        self.hands = _without_each(lambda h, u: make(h).fit(x[u], y[u], sample_weight=weight[u]), y, weight, hand)
+        return self
+
+    def _places(self, parts):
+        return np.stack([np.searchsorted(c, x) for c, x in zip(self.cuts.T, np.hstack(parts).T)], 1).astype('float32')
+
+    def _shares(self, model, x):
+        "What each part adds: the answer with all other parts in the middle."
+        middle, alone = np.full_like(x, QUANTILES // 2), []
+        for c in self.columns:
+            only = middle.copy()
+            only[:, c] = x[:, c]
+            alone.append(model.decision_function(only) if len(x) else np.zeros(0))
+        return np.stack(alone) - (model.decision_function(middle[:1]) if len(x) else 0.)
+
+    def __call__(self, parts:list[np.ndarray])->np.ndarray: # float64, parts × rows: logits, but for a constant
+        x = self._places(parts)
+        return sum((self._shares(m, x) for m in self.hands.values()), np.zeros((len(parts), len(x)))) / max(len(self.hands), 1)
+
+    # The same, by trees that saw nothing of each row's hand
+    def without(self, parts:list[np.ndarray], hand:np.ndarray)->np.ndarray:
+        x = self._places(parts)
+        out = np.zeros((len(parts), len(x)))
+        for h, model in self.hands.items(): out[:, hand == h] = self._shares(model, x[hand == h])
         return out
 
 # %% ../nbs/base/additive.ipynb #145a1b53
@@ -290,7 +349,7 @@ def without_group(
 def weigh(
     voices:np.ndarray, # float, voices × labelled: held-out logits
     y:np.ndarray, weight:np.ndarray,
-    usual:float=.5 # What a voice counts before anything is known
+    usual:float=1/3 # What a voice counts before anything is known: one of three
 )->tuple[float,np.ndarray]: # Shift, and one weight per voice
     "Weights of voices by how likely they make held-out labels."
     def loss(w):

@@ -4,7 +4,7 @@
 
 # %% ../nbs/04b_blend.ipynb #6b144dea
 from __future__ import annotations
-import re, warnings
+import copy, re, warnings
 from dataclasses import dataclass
 from typing import NamedTuple
 import numpy as np
@@ -146,7 +146,8 @@ def neighbours_known_for(
     count:np.ndarray, vectors:np.ndarray, # Of artists with labels: tracks of each class, and the vector
     artist:np.ndarray, # Number among them, −1 for others: of the artists asked for
     vectors_new:np.ndarray, # and their vectors
-    k:int=15 # How many neighbours
+    k:int=15, # How many neighbours
+    tenth:np.ndarray|None=None # Of the artists with labels: none is told of others in her own
 )->np.ndarray: # float64, rows × (classes + 1): shares, and the cosine of the nearest
     "Shares of the classes among the tracks of the most similar other artists."
     found, known = np.zeros((len(artist), count.shape[1] + 1)), unit(vectors.astype(float))
@@ -155,6 +156,7 @@ def neighbours_known_for(
     for at in np.array_split(np.arange(len(artist)), len(artist) * len(known) // 20_000_000 + 1):
         cosine, own = unit(vectors_new[at].astype(float)) @ known.T, artist[at]
         cosine[np.flatnonzero(own >= 0), own[own >= 0]] = -1
+        if tenth is not None: cosine[(own >= 0)[:, None] & (tenth[own][:, None] == tenth)] = -1
         near = np.argpartition(-cosine, min(k, len(known)) - 1, axis=1)[:, :k]
         w = np.take_along_axis(cosine, near, 1).clip(0)
         total = np.einsum('rn,rnc->rc', w**3, share[near])
@@ -325,13 +327,15 @@ class Blend(BaseEstimator):
         "Probability of every class, tracks × classes."
         check_is_fitted(self)
         index = features_of(t, ids).index
-        x = _inputs(self, t, index)
-        score = sum(w * m(x) for w, m in zip(self.weights_, self.models_.values()) if w)
-        return pd.DataFrame(tempered(score, self.temperature_), index, self.classes_)
+        return pd.DataFrame(tempered(_scores(self, t, index), self.temperature_), index, self.classes_)
 
     def predict(self, t:Tables, ids=None)->pd.Series:
         "The likeliest class of every track."
         return self.predict_proba(t, ids).idxmax(axis=1)
+
+    def calibrate(self, t:Tables, ids)->Blend:
+        "The same guesses, as sure as labelled tracks of another collection find them right."
+        return _calibrated(self, t, list(ids))
 
 # %% ../nbs/04b_blend.ipynb #45e799a1
 def _credited(t, ids, e):
@@ -406,9 +410,9 @@ def _remembered(self, t, ids, train, sources):
     (told, codes), homes = self.memory_, _homes(t)
     at = lambda home, known: None if train else known.get_indexer(homes[home].reindex(ids))
     found = [known_for(told, codes[home], at(home, known), self.turn_) for home, known in self.known_.items()]
-    return found + [_of_neighbours(self, t, ids, sources)] if sources and 'artist' in self.known_ else found
+    return found + [_of_neighbours(self, t, ids, train, sources)] if sources and 'artist' in self.known_ else found
 
-def _of_neighbours(self, t, ids, sources):
+def _of_neighbours(self, t, ids, train, sources):
     "What artists like the main one are known for, near by vectors, genres or both."
     (told, codes), known = self.memory_, self.known_['artist']
     count = np.zeros((len(known), told.shape[1]))
@@ -418,7 +422,8 @@ def _of_neighbours(self, t, ids, sources):
     has, who = places.any(1), pd.Index(main_artists(t).reindex(ids))
     asked = who.dropna().unique()
     number = pd.Series(np.arange(has.sum()), known[has]).reindex(asked).fillna(-1).to_numpy(int)
-    found = neighbours_known_for(count[has], places[has], number, place(asked))
+    tenth = np.random.default_rng([self.seed, 9]).permutation(has.sum()) % 10 if train else None
+    found = neighbours_known_for(count[has], places[has], number, place(asked), tenth=tenth)
     return pd.DataFrame(found, asked).reindex(who).fillna(0).to_numpy()
 
 # %% ../nbs/04b_blend.ipynb #287e299a
@@ -482,3 +487,18 @@ def _fit_blend(self, t, cut):
         _learn(self, s, names or [m for m in MEMBERS if m != ('boosting' if s.k > FEW else 'extra')])
         _learn_again(self, t, s, np.concatenate(sides), np.concatenate([y, yv]))
     return self
+
+# %% ../nbs/04b_blend.ipynb #a8ee8525
+def _scores(self, t, ids):
+    x = _inputs(self, t, ids)
+    return sum(w * m(x) for w, m in zip(self.weights_, self.models_.values()) if w)
+
+def _calibrated(self, t, ids):
+    check_is_fitted(self)
+    y = main_classes(t, ids, self.target, self.classes_)
+    if not len(y): raise InputError('no tracks to calibrate by. Give some with labels.')
+    if (y < 0).any():
+        raise InputError(f'{ids[int((y < 0).argmax())]!r} has no {self.target} that was learned, so nothing can be calibrated by it. Leave it out.')
+    new = copy.copy(self)
+    new.temperature_ = temperature(_scores(self, t, ids), y)
+    return new

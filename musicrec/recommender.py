@@ -19,8 +19,8 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 from torch import nn
-from .additive import (Forest, Kernel, LikeRates, Ranks, Spread, doubt, fit_logistic, halves, learn_scales,
-                               totals, variance, weigh, without_group)
+from .additive import (Boosting, Forest, Kernel, LikeRates, Ranks, Spread, deal, doubt, fit_logistic, halves,
+                               learn_scales, totals, variance, weigh, without_group)
 from .artist2vec import Embeddings, GenreAxes, artist_genres, infer_artists, load_arrays, save_arrays, unit
 from .blend import track_facts
 from .matching import recordings
@@ -120,7 +120,7 @@ class Recommender(BaseEstimator):
     seed:int=0
     artist_from:str='credits' # A track's artist vector: its `credits`', or `predicted` from audio (the paper's discussion)
     listed:bool=False # May it count whether some list has the artist? If not, an inferred vector is as good as a learned one
-    forests:bool=True # May trees speak in the artist and audio parts?
+    forests:bool=True # May trees speak in the artist, audio and popularity parts?
     negatives:float=0. # Tracks never met, drawn at random as weak dislikes, for each like
 
     def fit(self, t:Tables, listener:str|None='you', split:Split|None=None)->Recommender:
@@ -349,7 +349,7 @@ def _standing(self):
 
 # %% ../nbs/05_recommender.ipynb #902d23d7
 def _seen_by_trees(self, t, hidden=0., apart=False):
-    "What each forest sees, by part; like rates but for the labels that are `hidden`, and of neighbours `apart`."
+    "What trees see, by part; like rates but for the labels that are `hidden`, and of neighbours `apart`."
     x, _, has = _artist_inputs(self, t)
     vector = [_lengths(x), has[:, None]] if self.listed else [unit(x)]
     rates = self.rates_(_main(self), _units(self), hidden, apart)
@@ -370,7 +370,7 @@ def _fit_additive(self, t, rows, y, weight, valid):
         f = _sums(self, x, own, part).to_numpy()[rows].sum(1)
         self.spread_ = Spread.of(x[rows], own[rows], weight * expit(f) * expit(-f))
         roots = self.spread_(x, own)
-    said, loud = _hear_trees(self, t, rows, y, weight, f, roots)
+        said, loud = _hear_trees(self, t, rows, y, weight, f, roots)
     sure = doubt(roots) * loud.process.to_numpy()
     parts = _voices(self, x, own, part, sure, said, loud)
     self.middle_parts_ = parts.iloc[rows].mean() * [0, 1, 1, 1]
@@ -390,13 +390,12 @@ def _weigh_kernels(self, blocks, rows, y, weight):
 # %% ../nbs/05_recommender.ipynb #abecdec7
 def _hear_trees(self, t, rows, y, weight, f, roots):
     "Grow trees if there are labels enough; what they say of every track, and how loud each voice speaks there."
-    self.trees_, held = {}, {}
+    self.trees_ = None
     self.volumes_ = pd.DataFrame({'shift': 0., 'process': 1.}, ['strangers', 'known'])
-    if self.forests and len(y) >= LABELS and np.bincount(y).min() >= 10:
-        held, known = _grow(self, t, rows, y, weight, f, tuple(r[rows] for r in roots))
+    if not self.forests or len(y) < LABELS or np.bincount(y).min() < 10: return _said(self, t)
+    held, known = _grow(self, t, rows, y, weight, f, tuple(r[rows] for r in roots))
     said, loud = _said(self, t)
-    for p, h in held.items(): # Of a labelled track, what they say without its own label
-        said[p][rows], loud.iloc[rows] = h, self.volumes_.to_numpy()[known.astype(int)]
+    said[:, rows], loud.iloc[rows] = held, self.volumes_.to_numpy()[known.astype(int)] # of a labelled track, without its own label
     return said, loud
 
 def _find_pullers(self, x, y, weight, f, roots):
@@ -407,39 +406,51 @@ def _find_pullers(self, x, y, weight, f, roots):
 
 # %% ../nbs/05_recommender.ipynb #88ecd2e5
 def _seen_of_labelled(self, t, rows, hidden):
-    "What each forest sees of labelled tracks, whose artists' own labels are told but for what is `hidden`."
+    "What trees see of labelled tracks, whose artists' own labels are told but for what is `hidden`."
     every = np.zeros((len(self.catalogue_), 2))
     every[rows] = hidden
     return {p: x[rows] for p, x in _seen_by_trees(self, t, every, apart=True).items()}
 
 def _known(seen): return seen['artist'][:, -3] > 0 # whether any label of the artist is told
 
+# %% ../nbs/05_recommender.ipynb #da298fb2
+class _Trees:
+    "All voices of trees, two for each part that trees can see."
+    def __init__(self, seen, y, weight, hand):
+        self.parts = [p for p, x in seen.items() if x.any()] or list(seen)
+        self.forests = [Forest.grow(seen[p], y, weight, hand) for p in self.parts]
+        self.boosting, self.hand = Boosting.grow([seen[p] for p in self.parts], y, weight, hand), hand
+        self.voices = [f'{p}, {kind}' for kind in ('forest', 'boosting') for p in self.parts]
+
+    def __call__(self, seen):
+        "Voices × rows: what trees say of any track."
+        alone = [forest(seen[p]) for p, forest in zip(self.parts, self.forests)]
+        return np.stack([*alone, *self.boosting([seen[p] for p in self.parts])])
+
+    def without(self, seen):
+        "What trees say of the rows that they learned from, without the labels of each row's hand."
+        alone = [forest.without(seen[p], self.hand) for p, forest in zip(self.parts, self.forests)]
+        return np.stack([*alone, *self.boosting.without([seen[p] for p in self.parts], self.hand)])
+
 # %% ../nbs/05_recommender.ipynb #46f12fef
 def _grow(self, t, rows, y, weight, f, roots):
-    "Grow a forest per part, and weigh all voices; what forests say of labelled tracks, and whose artists have other labels."
+    "Grow trees, and weigh all voices; what trees say of labelled tracks, and whose artists have other labels."
     main = _main(self)[rows]
     artist = np.unique(np.where(main != '', main, np.arange(len(rows)).astype(str)).astype(str), return_inverse=True)[1]
     half = halves(artist, self.seed)
     self.rates_ = LikeRates.of(main, _units(self)[rows], y, weight, self.seed)
     told, strange = (_seen_of_labelled(self, t, rows, hidden) for hidden in (totals(half, y, weight), np.inf))
-    self.trees_, said = _voices_without(told, told, y, weight, half, f, roots, self.seed)
-    _, apart = _voices_without(told, strange, y, weight, artist, f, roots, self.seed)
-    known = _known(told)
-    self.volumes_ = _volumes(said[:, known], apart, y, weight, known, self.trees_)
-    return dict(zip(self.trees_, said[1:])), known
+    self.trees_, by_artist = (_Trees(told, y, weight, deal(groups, self.seed)) for groups in (half, artist))
+    alone = lambda groups: without_group(f, roots, y, weight, groups)[None]
+    held, apart, known = self.trees_.without(told), by_artist.without(strange), _known(told)
+    self.volumes_ = _volumes(np.vstack([alone(half), held])[:, known], np.vstack([alone(artist), apart]), y, weight, known, self.trees_.voices)
+    return held, known
 
-def _volumes(said, apart, y, weight, known, trees):
+def _volumes(said, apart, y, weight, known, voices):
     "How loud each voice speaks of strangers and of known artists, the latter drawn towards the former where there are few."
     shift, loud = weigh(apart, y, weight)
     of_known = weigh(said, y[known], weight[known], loud) if known.any() else (shift, loud)
-    return pd.DataFrame([[shift, *loud], [of_known[0], *of_known[1]]], ['strangers', 'known'], ['shift', 'process', *trees])
-
-# %% ../nbs/05_recommender.ipynb #a17b7119
-def _voices_without(told, asked, y, weight, groups, f, roots, seed):
-    "Forests grown on what is told of labelled tracks, and what each voice says of them without the labels of their group."
-    grown = {p: Forest.grow(x, y, weight, groups, seed) for p, x in told.items() if x.any()}
-    said = [forest.without(asked[p], hand) for p, (forest, hand) in grown.items()]
-    return {p: forest for p, (forest, _) in grown.items()}, np.stack([without_group(f, roots, y, weight, groups), *said])
+    return pd.DataFrame([[shift, *loud], [of_known[0], *of_known[1]]], ['strangers', 'known'], ['shift', 'process', *voices])
 
 # %% ../nbs/05_recommender.ipynb #c41af3d8
 def _inputs(self, blocks):
@@ -460,16 +471,18 @@ def _sums(self, x, own, part):
 
 # %% ../nbs/05_recommender.ipynb #ebda4688
 def _said(self, t):
-    "What forests say of every track, and how loud each voice speaks there."
-    seen = _seen_by_trees(self, t) if self.trees_ else {}
-    known = _known(seen) if seen else np.zeros(len(self.catalogue_), bool)
-    said = {p: forest(seen[p]) for p, forest in self.trees_.items()}
-    return said, self.volumes_.iloc[known.astype(int)].reset_index(drop=True)
+    "What trees say of every track, and how loud each voice speaks there."
+    n = len(self.catalogue_)
+    if self.trees_ is None: return np.zeros((0, n)), self.volumes_.iloc[np.zeros(n, int)].reset_index(drop=True)
+    seen = _seen_by_trees(self, t)
+    return self.trees_(seen), self.volumes_.iloc[_known(seen).astype(int)].reset_index(drop=True)
 
 def _voices(self, x, own, part, sure, said, loud):
-    "The parts of both voices together: the process, as sure as it is, and trees, each as loud as it may speak."
+    "The parts of all voices together: the process, as sure as it is, and trees, each as loud as it may speak."
     parts = _sums(self, x, own, part).mul(sure, axis=0)
-    return parts.assign(base=parts.base + loud['shift'], **{p: parts[p] + loud[p] * s for p, s in said.items()})
+    parts['base'] += loud['shift']
+    for voice, s in zip(loud.columns[2:], said): parts[voice.split(',')[0]] += loud[voice] * s
+    return parts
 
 def _centred(self, parts):
     return (parts - self.middle_parts_).assign(base=parts.base + self.middle_parts_.sum())

@@ -12,7 +12,7 @@ from musicrec.artist2vec import Embeddings
 from musicrec.blend import FACTS, Blend, TitleWords, company, forest_tuned, guess_nearest, guess_usual, known_for, neighbours_known_for, pool_weights, track_facts
 from musicrec.collect import AUDIO, MusicrecError, Tables, load_tables
 from musicrec.gaussian import FeatureScale, Gaussian, GaussianEncoder, Law, Rows, moments, two_parts
-from musicrec.metrics import accuracy, ece, macro_f1, paper_loss
+from musicrec.metrics import accuracy, ece, log_loss, macro_f1, paper_loss
 from musicrec.preprocess import Split, main_genre, merge_duplicates, split
 from musicrec.tables import main_artists
 from musicrec.track_embeddings import (LOSSES, Sampling, TrackEncoder, TrackNet, Training, cross_entropy, guess_majority, main_classes, paper_bce, sampled_loss, targets, temperature, tempered, train_net,
@@ -488,6 +488,22 @@ def test_a_row_learns_nothing_of_its_own_label_from_words_or_neighbours():
     other[2] = [9, 0, 0]
     a, b = (neighbours_known_for(c, vectors, number, vectors, k=8) for c in (count, other))
     assert (a[2] == b[2]).all() and (a != b).any()
+    tenth = number % 3
+    other = np.where((tenth == 1)[:, None], count[:, ::-1], count)
+    a, b = (neighbours_known_for(c, vectors, number, vectors, k=8, tenth=tenth) for c in (count, other))
+    assert (a[tenth == 1] == b[tenth == 1]).all() and (a[tenth != 1] != b[tenth != 1]).any()
+
+
+def test_calibrating_by_other_labels_changes_how_sure_guesses_are_and_nothing_else(world):
+    s = split(world, seed=0)
+    model = Blend(members=("forest",)).fit(world, s)
+    rng, genres = np.random.default_rng(0), world.track_genres
+    lost = rng.random(len(genres)) < .5  # somebody who files every other track at random
+    other = world.replace(track_genres=genres.assign(genre=np.where(lost, rng.permutation(genres.genre), genres.genre)))
+    a, b = (m.predict_proba(world, s.test).to_numpy() for m in (model, model.calibrate(other, s.test)))
+    y = main_classes(other, s.test, "genre", model.classes_)
+    assert (np.argsort(a, 1) == np.argsort(b, 1)).all() and log_loss(y, b) < log_loss(y, a)
+    assert model.temperature_ < model.calibrate(other, s.test).temperature_
 
 
 def test_neighbours_of_many_artists_are_those_of_brute_force():
