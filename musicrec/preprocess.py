@@ -419,8 +419,11 @@ def split(
         raise InputError(f'valid={valid} and test={test} leave no room for training. Give shares that sum '
                          'to less than 1.')
     draw, shares = _Draw(t, by, among), [1 - valid - test, valid, test]
-    if by == 'time': return draw.checked(draw.time_sides(shares), seed)
-    return draw.split(draw.even_sides(shares, [seed, 2], classes), seed)
+    s = draw.checked(draw.time_sides(shares), seed) if by == 'time' else draw.split(draw.even_sides(shares, [seed, 2], classes), seed)
+    wanted = {'training': (s.train, 1), 'validation': (s.valid, valid), 'test': (s.test, test)}
+    if lost := [name for name, (side, share) in wanted.items() if share and not len(side)]:
+        warnings.warn(f'the {" and the ".join(lost)} side is empty: {draw.home.max() + 1} groups by {by} are too few. Take other shares, another seed or another by.', stacklevel=2)
+    return s
 
 # %% ../nbs/02_preprocess.ipynb #ec470334
 def _with_validation(draw, test, valid, seed, name, tries=20):
