@@ -490,7 +490,7 @@ def test_a_row_learns_nothing_of_its_own_label_from_words_or_neighbours():
     assert (a[2] == b[2]).all() and (a != b).any()
     tenth = number % 3
     other = np.where((tenth == 1)[:, None], count[:, ::-1], count)
-    a, b = (neighbours_known_for(c, vectors, number, vectors, k=8, tenth=tenth) for c in (count, other))
+    a, b = (neighbours_known_for(c, np.ones((8, 4)), number, np.ones((8, 4)), k=8, tenth=tenth) for c in (count, other))  # all share one vector
     assert (a[tenth == 1] == b[tenth == 1]).all() and (a[tenth != 1] != b[tenth != 1]).any()
 
 
