@@ -137,15 +137,15 @@ def deal(
     return np.random.default_rng([seed, 6]).permutation(np.arange(group.max() + 1) % HANDS)[group]
 
 def _without_each(grow, y, weight, hand):
-    "A model for each hand, grown without it where there are labels of both kinds."
+    "A model for each hand, grown without it; where all other labels are of one kind, this kind."
     used = {h: (hand != h) & (weight > 0) for h in range(HANDS)}
-    return {h: grow(h, u) for h, u in used.items() if len(set(y[u])) > 1}
+    return {h: grow(h, u) if len(set(y[u])) > 1 else int(y[u][0]) for h, u in used.items() if u.any()}
 
 # %% ../nbs/base/additive.ipynb #9e5bf1c1
 def _voted(hands, x):
-    n = TREES * len(hands)
-    return (logit((TREES * sum((m.predict_proba(x)[:, 1] for m in hands), np.zeros(len(x))) + .5) / (n + 1))
-            if len(x) else np.zeros(0))
+    if not len(x): return np.zeros(0)
+    chance = lambda m: np.full(len(x), m) if isinstance(m, int) else m.predict_proba(x)[:, 1]
+    return logit((TREES * sum((chance(m) for m in hands), np.zeros(len(x))) + .5) / (TREES * len(hands) + 1))
 
 # %% ../nbs/base/additive.ipynb #06d1aa2d
 @dataclass(eq=False)
@@ -203,24 +203,27 @@ class Boosting:
     def _places(self, parts):
         return np.stack([np.searchsorted(c, x) for c, x in zip(self.cuts.T, np.hstack(parts).T)], 1).astype('float32')
 
-    def _shares(self, model, x):
-        "What each part adds: the answer with all other parts in the middle."
-        middle, alone = np.full_like(x, QUANTILES // 2), []
-        for c in self.columns:
-            only = middle.copy()
-            only[:, c] = x[:, c]
-            alone.append(model.decision_function(only) if len(x) else np.zeros(0))
-        return np.stack(alone) - (model.decision_function(middle[:1]) if len(x) else 0.)
+    def _shares(self, models, x):
+        "What each part adds, summed over models: the answer with all other parts in the middle."
+        middle, shares = np.full((1, x.shape[1]), QUANTILES // 2, 'float32'), np.zeros((len(self.columns), len(x)))
+        for share, c in zip(shares, self.columns if len(x) else ()):
+            seen, back = np.unique(x[:, c], axis=0, return_inverse=True) # many tracks are alike in a part
+            only = np.repeat(middle, len(seen), 0)
+            only[:, c] = seen
+            for m in models: share += (m.decision_function(only) - m.decision_function(middle))[back.ravel()]
+        return shares
 
     def __call__(self, parts:list[np.ndarray])->np.ndarray: # float64, parts × rows: logits, but for a constant
-        x = self._places(parts)
-        return sum((self._shares(m, x) for m in self.hands.values()), np.zeros((len(parts), len(x)))) / max(len(self.hands), 1)
+        models = self._grown().values()
+        return self._shares(models, self._places(parts)) / max(len(models), 1)
+
+    def _grown(self): return {h: m for h, m in self.hands.items() if not isinstance(m, int)} # one kind says nothing of parts
 
     # The same, by trees that saw nothing of each row's hand
     def without(self, parts:list[np.ndarray], hand:np.ndarray)->np.ndarray:
         x = self._places(parts)
         out = np.zeros((len(parts), len(x)))
-        for h, model in self.hands.items(): out[:, hand == h] = self._shares(model, x[hand == h])
+        for h, model in self._grown().items(): out[:, hand == h] = self._shares([model], x[hand == h])
         return out
 
 # %% ../nbs/base/additive.ipynb #145a1b53

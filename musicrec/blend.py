@@ -334,8 +334,8 @@ class Blend(BaseEstimator):
         return self.predict_proba(t, ids).idxmax(axis=1)
 
     def calibrate(self, t:Tables, ids)->Blend:
-        "The same guesses, as sure as labelled tracks of another collection find them right."
-        return _calibrated(self, t, list(ids))
+        "The same guesses, as sure as labelled tracks find them right, of another collection and none that was learned from."
+        return _calibrated(self, t, ids)
 
 # %% ../nbs/04b_blend.ipynb #45e799a1
 def _credited(t, ids, e):
@@ -495,10 +495,14 @@ def _scores(self, t, ids):
 
 def _calibrated(self, t, ids):
     check_is_fitted(self)
+    if isinstance(ids, str): raise InputError(f'{ids!r} is one text. Give a list of track ids.')
+    ids, learned = features_of(t, ids).index, np.concatenate([self.split_.train, self.split_.valid])
+    if self.target == 'genre': t = t.replace(track_genres=t.track_genres[t.track_genres.genre.isin(self.classes_)])
     y = main_classes(t, ids, self.target, self.classes_)
     if not len(y): raise InputError('no tracks to calibrate by. Give some with labels.')
-    if (y < 0).any():
-        raise InputError(f'{ids[int((y < 0).argmax())]!r} has no {self.target} that was learned, so nothing can be calibrated by it. Leave it out.')
+    if len(lost := ids[y < 0]):
+        raise InputError(f'{len(lost)} tracks have no {self.target} that was learned, {lost[0]!r} first. Leave them out.')
+    if len(known := ids[ids.isin(learned)]): raise InputError(f'{known[0]!r} was learned from, so guesses of it are too sure. Give other tracks.')
     new = copy.copy(self)
     new.temperature_ = temperature(_scores(self, t, ids), y)
     return new

@@ -422,7 +422,8 @@ def split(
     s = draw.checked(draw.time_sides(shares), seed) if by == 'time' else draw.split(draw.even_sides(shares, [seed, 2], classes), seed)
     wanted = {'training': (s.train, 1), 'validation': (s.valid, valid), 'test': (s.test, test)}
     if lost := [name for name, (side, share) in wanted.items() if share and not len(side)]:
-        warnings.warn(f'the {" and the ".join(lost)} side is empty: {draw.home.max() + 1} groups by {by} are too few. Take other shares, another seed or another by.', stacklevel=2)
+        why = f'{s.dropped} tracks share a group with a later side and gave way' if s.dropped else f'too few groups by {by} ({draw.home.max() + 1})'
+        warnings.warn(f'nothing is left for {" and ".join(lost)}: {why}. Take other shares, another seed or another by.', stacklevel=2)
     return s
 
 # %% ../nbs/02_preprocess.ipynb #ec470334

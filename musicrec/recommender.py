@@ -120,7 +120,7 @@ class Recommender(BaseEstimator):
     seed:int=0
     artist_from:str='credits' # A track's artist vector: its `credits`', or `predicted` from audio (the paper's discussion)
     listed:bool=False # May it count whether some list has the artist? If not, an inferred vector is as good as a learned one
-    forests:bool=True # May trees speak in the artist, audio and popularity parts?
+    forests:bool=True # May trees, in forests and boosted, speak in the artist, audio and popularity parts?
     negatives:float=0. # Tracks never met, drawn at random as weak dislikes, for each like
 
     def fit(self, t:Tables, listener:str|None='you', split:Split|None=None)->Recommender:
@@ -358,7 +358,7 @@ def _seen_by_trees(self, t, hidden=0., apart=False):
 
 # %% ../nbs/05_recommender.ipynb #e1218624
 PARTS = ['base', 'artist', 'audio', 'popularity']
-SAMPLE, LABELS = 400, 100 # Labels by which kernels are weighed, and from which forests are grown
+SAMPLE, LABELS = 400, 100 # Labels by which kernels are weighed, and from which trees are grown
 
 def _fit_additive(self, t, rows, y, weight, valid):
     blocks = {k: v for k, v in _blocks(self, t, rows).items() if v[rows].any()}
@@ -392,7 +392,7 @@ def _hear_trees(self, t, rows, y, weight, f, roots):
     "Grow trees if there are labels enough; what they say of every track, and how loud each voice speaks there."
     self.trees_ = None
     self.volumes_ = pd.DataFrame({'shift': 0., 'process': 1.}, ['strangers', 'known'])
-    if not self.forests or len(y) < LABELS or np.bincount(y).min() < 10: return _said(self, t)
+    if not self.forests or len(y) < LABELS or np.bincount(y[weight > 0], minlength=2).min() < 10: return _said(self, t)
     held, known = _grow(self, t, rows, y, weight, f, tuple(r[rows] for r in roots))
     said, loud = _said(self, t)
     said[:, rows], loud.iloc[rows] = held, self.volumes_.to_numpy()[known.astype(int)] # of a labelled track, without its own label

@@ -424,3 +424,11 @@ def test_tables_of_hardly_any_rows_are_refused(rows):
 @pytest.mark.parametrize("title, same", [("Song (Remastered 2011)", True), ("SONG – 2011 Remaster", True), ("Ｓｏｎｇ （Ｒｅｍａｓｔｅｒｅｄ）", True), ("Song feat. X", True), ("Song - Live", False), ("Song - Live (Remastered 2011)", False),
                                          ("Song feat. X - Remix", False), ("Song - Extended Mix (2011 Remaster)", False), ("Song - Live / 2011 Remaster", False), ("Song (Live) [Remastered]", False)])
 def test_which_titles_are_one(title, same): assert (fold_title(title) == fold_title("Song")) == same
+
+
+def test_an_empty_side_is_said_with_its_cause():
+    t = load_tables("synthetic", n_artists=3, tracks_per_artist=5, n_listeners=0)
+    alone = t.replace(track_artists=t.track_artists.drop_duplicates("track_id"))
+    with pytest.warns(UserWarning, match=r"for (validation|test|validation and test): too few groups by artist \(3\)"): split(alone, by="artist", valid=.1, test=.1)
+    both = pd.concat([t.track_artists, t.track_artists.drop_duplicates("track_id").assign(artist_id=t.artists.artist_id[0], position=9)]).drop_duplicates(["track_id", "artist_id"])
+    with pytest.warns(UserWarning, match="training.*gave way"): split(t.replace(track_artists=both), by="artist", valid=.1, test=.4)

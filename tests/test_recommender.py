@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import log_loss, roc_auc_score
 
-from musicrec.additive import NEARNESS, LikeRates, halves, totals
+from musicrec.additive import NEARNESS, Boosting, Forest, LikeRates, halves, totals, weigh
 from musicrec.artist2vec import Artist2Vec, Embeddings, sentences
 from musicrec.collect import AUDIO, MusicrecError, NotFoundError, load_tables
 from musicrec.preprocess import folds, merge_duplicates
@@ -436,6 +436,21 @@ def test_little_known_tracks_get_careful_scores(world, artists):
 
 def test_without_forests_one_voice_speaks_alone(world, artists):
     assert Recommender(artists, None, forests=False).fit(world).volumes_.to_numpy().tolist() == [[0, 1], [0, 1]]
+
+
+def test_a_hand_with_all_labels_of_a_kind_does_not_give_them_away():
+    x, y = np.random.default_rng(0).normal(size=(150, 3)), np.repeat([1, 0], [140, 10])
+    hand = np.where(y == 0, 9, np.arange(150) % 9)
+    forest, boosted = Forest.grow(x, y, np.ones(150), hand), Boosting.grow([x], y, np.ones(150), hand)
+    said = forest.without(x, hand)
+    assert said[y == 0].min() > said[y == 1].mean() and (boosted.without([x], hand)[:, y == 0] == 0).all()  # all others are likes, so it says like
+    assert np.isfinite(forest(x)).all() and np.isfinite(boosted([x])).all()
+    assert weigh(said[None], y, np.ones(150))[1][0] < .1
+
+
+def test_labels_without_weight_grow_no_trees(world, artists):
+    p = world.preferences.assign(weight=world.preferences.label.astype(float))
+    assert Recommender(artists, None).fit(world.replace(preferences=p)).trees_ is None
 
 
 def test_voices_have_no_negative_weights(fitted): assert (fitted.volumes_.drop(columns="shift") >= 0).all(axis=None) and fitted.volumes_.drop(columns="shift").to_numpy().max() > 0

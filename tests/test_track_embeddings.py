@@ -506,6 +506,17 @@ def test_calibrating_by_other_labels_changes_how_sure_guesses_are_and_nothing_el
     assert model.temperature_ < model.calibrate(other, s.test).temperature_
 
 
+def test_calibrating_names_what_cannot_be_calibrated_by(world):
+    s = split(world, seed=0)
+    model, some = Blend(members=("forest",)).fit(world, s), list(s.test[:20])
+    more = pd.concat([world.track_genres, pd.DataFrame({"track_id": some, "genre": "aaa unheard"})])
+    assert model.calibrate(world.replace(track_genres=more), some).temperature_ == model.calibrate(world, some).temperature_  # a further genre is no hindrance
+    silent = world.replace(audio_features=world.audio_features[world.audio_features.track_id != some[0]])
+    unheard = world.replace(track_genres=world.track_genres.assign(genre="unheard"))
+    for t, ids, what in [(silent, some, "no audio features"), (unheard, some, "tracks have no genre"), (world, s.train, "learned from"), (world, some[0], "one text"), (world, [], "no tracks")]:
+        with pytest.raises(MusicrecError, match=what): model.calibrate(t, ids)
+
+
 def test_neighbours_of_many_artists_are_those_of_brute_force():
     rng = np.random.default_rng(1)
     count, vectors = rng.integers(0, 5, (40, 3)).astype(float), rng.normal(size=(40, 4))
