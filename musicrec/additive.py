@@ -12,9 +12,9 @@ from scipy.sparse import csr_array
 from scipy.special import expit, logit, ndtri
 
 # %% auto #0
-__all__ = ['NEARNESS', 'TENTHS', 'HANDS', 'TREES', 'ROUNDS', 'QUANTILES', 'Ranks', 'Kernel', 'halves', 'totals', 'LikeRates',
-           'deal', 'Forest', 'Boosting', 'mode', 'evidence', 'learn_scales', 'fit_logistic', 'Spread', 'variance',
-           'doubt', 'without_group', 'weigh']
+__all__ = ['NEARNESS', 'HANDS', 'TREES', 'ROUNDS', 'QUANTILES', 'Ranks', 'Kernel', 'halves', 'totals', 'LikeRates', 'deal',
+           'Forest', 'Boosting', 'mode', 'evidence', 'learn_scales', 'fit_logistic', 'Spread', 'variance', 'doubt',
+           'without_group', 'weigh']
 
 # %% ../nbs/base/additive.ipynb #52af71f5
 @dataclass(eq=False)
@@ -85,7 +85,7 @@ def _odds(told):
     return np.stack([np.log((likes + .5) / (rest + .5)), np.log1p(likes + rest)], 1)
 
 # %% ../nbs/base/additive.ipynb #9f0b5de2
-NEARNESS, TENTHS = 10., 10 # By how much neighbours count more the nearer they are; shares of the artists
+NEARNESS = 10. # By how much neighbours count more the nearer they are
 
 @dataclass(eq=False)
 class LikeRates:
@@ -93,7 +93,7 @@ class LikeRates:
     artists:np.ndarray # Those with labels, sorted; an empty text is nobody
     units:np.ndarray # float, artists × dimensions: vectors of length one, or zeros
     told:np.ndarray # float, artists × 2: weight of likes, and of all labels
-    share:np.ndarray # Which tenth each artist is in
+    half:np.ndarray # Which half of the artists each is in
 
     @classmethod
     def of(cls, artists:np.ndarray, units:np.ndarray, y:np.ndarray, weight:np.ndarray, seed:int=0)->LikeRates:
@@ -101,12 +101,12 @@ class LikeRates:
         some, first = np.unique(artists.astype(str), return_index=True)
         return cls(some, units[first] * (some != '')[:, None],
                    totals(artists.astype(str), y, weight)[first] * (some != '')[:, None],
-                   np.random.default_rng([seed, 11]).permutation(len(some)) % TENTHS)
+                   np.random.default_rng([seed, 11]).permutation(len(some)) % 2)
 
     def __call__(self,
         artists:np.ndarray, units:np.ndarray, # Artist of each row, and her vector
         hidden:np.ndarray|float=0., # rows × 2: what of the artist's own labels a row is not told
-        apart:bool=False # May neighbours in the artist's own tenth not be heard? So, for rows to learn from
+        apart:bool=False # May only neighbours of the other half be heard? So, for rows to learn from
     # float, rows × 4: logit of the own rate and log of one plus its weight, and the same of neighbours
     )->np.ndarray:
         "What is known of each row's artist."
@@ -122,7 +122,7 @@ class LikeRates:
     def _near(self, units, row, same, apart):
         closeness = np.exp(NEARNESS * (units @ self.units.T - 1)) * units.any(1)[:, None] * self.units.any(1)
         closeness[np.flatnonzero(same), row[same]] = 0
-        if apart: closeness[same] *= self.share[row[same], None] != self.share
+        if apart: closeness[same] *= self.half[row[same], None] != self.half
         return closeness @ self.told
 
 # %% ../nbs/base/additive.ipynb #4e0a77d1

@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import log_loss, roc_auc_score
 
-from musicrec.additive import NEARNESS, Boosting, Forest, LikeRates, halves, totals, weigh
+from musicrec.additive import NEARNESS, Boosting, Forest, LikeRates, deal, halves, totals, weigh
 from musicrec.artist2vec import Artist2Vec, Embeddings, sentences
 from musicrec.collect import AUDIO, MusicrecError, NotFoundError, load_tables
 from musicrec.preprocess import folds, merge_duplicates
@@ -552,13 +552,29 @@ def test_no_row_is_told_its_own_label(case):
             np.testing.assert_allclose(rates(other)[i], rates(y)[i], atol=1e-9)
 
 
-def test_artists_of_one_tenth_and_vector_hear_the_same_of_their_neighbours():
+def test_artists_of_one_half_and_vector_hear_the_same_of_their_neighbours():
     rng = np.random.default_rng(0)
     who, y = np.array([f"a{i:02}" for i in range(40)]), rng.integers(0, 2, 40)
     rates = LikeRates.of(who, np.ones((40, 1)), y, np.ones(40))
     near = rates(who, np.ones((40, 1)), apart=True)[:, 2:]
-    for tenth in range(10): assert np.ptp(near[rates.share == tenth], axis=0).max() < 1e-12
+    for half in range(2): assert np.ptp(near[rates.half == half], axis=0).max() < 1e-12
     assert np.ptp(rates(who, np.ones((40, 1)))[:, 2]) > 0
+
+
+@pytest.mark.parametrize("size", [5, 10])
+def test_trees_do_not_read_labels_off_the_few_artists_of_one_vector(size):
+    found = []
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        who, y = np.array([f"a{i:03}" for i in range(200)]), rng.integers(0, 2, 200)
+        units = rng.normal(size=(200 // size, 8))[np.arange(200) // size]
+        units /= np.linalg.norm(units, axis=1, keepdims=True)
+        rates = lambda apart: LikeRates.of(who, units, y, np.ones(200), seed)(who, units, apart=apart)[:, 2:]
+        hand = deal(np.arange(200), seed)
+        areas = lambda x: [roc_auc_score(y, f) for f in (Forest.grow(x, y, np.ones(200), hand).without(x, hand), Boosting.grow([x], y, np.ones(200), hand).without([x], hand)[0])]
+        found.append([areas(np.hstack([units, rates(apart)])) for apart in (True, False)])
+    apart, told = np.mean(found, 0)
+    assert apart.max() < .56 and told.min() > .6, (apart, told)  # whoever hears all others but herself is told her own label
 
 
 @given(judgements())
