@@ -334,7 +334,7 @@ class Blend(BaseEstimator):
         return self.predict_proba(t, ids).idxmax(axis=1)
 
     def calibrate(self, t:Tables, ids)->Blend:
-        "The same guesses, as sure as labelled tracks find them right, of another collection and none that was learned from."
+        "The same guesses, at the temperature that suits these labelled tracks, say of another collection; none may have been learned from."
         return _calibrated(self, t, ids)
 
 # %% ../nbs/04b_blend.ipynb #45e799a1
