@@ -147,7 +147,7 @@ def neighbours_known_for(
     artist:np.ndarray, # Number among them, −1 for others: of the artists asked for
     vectors_new:np.ndarray, # and their vectors
     k:int=15, # How many neighbours
-    tenth:np.ndarray|None=None # Of the artists with labels: none is told of others in her own who have the very same vector
+    half:np.ndarray|None=None # Of the artists with labels, for rows to learn from: none is told of others in her own
 )->np.ndarray: # float64, rows × (classes + 1): shares, and the cosine of the nearest
     "Shares of the classes among the tracks of the most similar other artists."
     found, known = np.zeros((len(artist), count.shape[1] + 1)), unit(vectors.astype(float))
@@ -156,7 +156,7 @@ def neighbours_known_for(
     for at in np.array_split(np.arange(len(artist)), len(artist) * len(known) // 20_000_000 + 1):
         cosine, own = unit(vectors_new[at].astype(float)) @ known.T, artist[at]
         cosine[np.flatnonzero(own >= 0), own[own >= 0]] = -1
-        if tenth is not None: cosine[(own >= 0)[:, None] & (tenth[own][:, None] == tenth) & (cosine > 1 - 1e-6)] = -1
+        if half is not None: cosine[(own >= 0)[:, None] & (half[own][:, None] == half)] = -1
         near = np.argpartition(-cosine, min(k, len(known)) - 1, axis=1)[:, :k]
         w = np.take_along_axis(cosine, near, 1).clip(0)
         total = np.einsum('rn,rnc->rc', w**3, share[near])
@@ -422,8 +422,8 @@ def _of_neighbours(self, t, ids, train, sources):
     has, who = places.any(1), pd.Index(main_artists(t).reindex(ids))
     asked = who.dropna().unique()
     number = pd.Series(np.arange(has.sum()), known[has]).reindex(asked).fillna(-1).to_numpy(int)
-    tenth = np.random.default_rng([self.seed, 9]).permutation(has.sum()) % 10 if train else None
-    found = neighbours_known_for(count[has], places[has], number, place(asked), tenth=tenth)
+    half = np.random.default_rng([self.seed, 9]).permutation(has.sum()) % 2 if train else None
+    found = neighbours_known_for(count[has], places[has], number, place(asked), half=half)
     return pd.DataFrame(found, asked).reindex(who).fillna(0).to_numpy()
 
 # %% ../nbs/04b_blend.ipynb #287e299a

@@ -4,7 +4,9 @@ import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
+from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import KFold, cross_val_predict
 from torch import nn
 from track_quality import Confidence, Ledger
 
@@ -488,10 +490,20 @@ def test_a_row_learns_nothing_of_its_own_label_from_words_or_neighbours():
     other[2] = [9, 0, 0]
     a, b = (neighbours_known_for(c, vectors, number, vectors, k=8) for c in (count, other))
     assert (a[2] == b[2]).all() and (a != b).any()
-    tenth = number % 3
-    other = np.where((tenth == 1)[:, None], count[:, ::-1], count)
-    a, b = (neighbours_known_for(c, np.ones((8, 4)), number, np.ones((8, 4)), k=8, tenth=tenth) for c in (count, other))  # all share one vector
-    assert (a[tenth == 1] == b[tenth == 1]).all() and (a[tenth != 1] != b[tenth != 1]).any()
+    half = number % 2
+    other = np.where((half == 1)[:, None], count[:, ::-1], count)
+    a, b = (neighbours_known_for(c, vectors, number, vectors, k=8, half=half) for c in (count, other))
+    assert (a[half == 1] == b[half == 1]).all() and (a[half == 0] != b[half == 0]).any()
+
+
+@pytest.mark.parametrize("size", [5, 10])
+def test_trees_do_not_read_labels_off_what_neighbours_of_few_artists_are_known_for(size):
+    def right(seed):  # random labels of artists, few of whom share a vector
+        rng, who = np.random.default_rng(seed), np.arange(210)
+        y, vectors = rng.integers(0, 3, 210), rng.normal(size=(210 // size, 8))[who // size]
+        x = np.hstack([vectors, neighbours_known_for(np.eye(3)[y], vectors, who, vectors, half=rng.permutation(210) % 2)])
+        return (cross_val_predict(ExtraTreesClassifier(100, min_samples_leaf=2, random_state=seed), x, y, cv=KFold(5, shuffle=True, random_state=seed)) == y).mean()
+    assert np.mean([right(seed) for seed in range(6)]) < .39  # a third by chance; 0.41 and more by fifths or tenths
 
 
 def test_calibrating_by_other_labels_changes_how_sure_guesses_are_and_nothing_else(world):
