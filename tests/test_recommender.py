@@ -563,18 +563,15 @@ def test_artists_of_one_half_and_vector_hear_the_same_of_their_neighbours():
 
 @pytest.mark.parametrize("size", [5, 10])
 def test_trees_do_not_read_labels_off_the_few_artists_of_one_vector(size):
-    found = []
-    for seed in range(6):
+    def areas(seed, apart):
         rng = np.random.default_rng(seed)
         who, y = np.array([f"a{i:03}" for i in range(200)]), rng.integers(0, 2, 200)
         units = rng.normal(size=(200 // size, 8))[np.arange(200) // size]
         units /= np.linalg.norm(units, axis=1, keepdims=True)
-        rates = lambda apart: LikeRates.of(who, units, y, np.ones(200), seed)(who, units, apart=apart)[:, 2:]
-        hand = deal(np.arange(200), seed)
-        areas = lambda x: [roc_auc_score(y, f) for f in (Forest.grow(x, y, np.ones(200), hand).without(x, hand), Boosting.grow([x], y, np.ones(200), hand).without([x], hand)[0])]
-        found.append([areas(np.hstack([units, rates(apart)])) for apart in (True, False)])
-    apart, told = np.mean(found, 0)
-    assert apart.max() < .56 and told.min() > .6, (apart, told)  # whoever hears all others but herself is told her own label
+        x, hand = np.hstack([units, LikeRates.of(who, units, y, np.ones(200), seed)(who, units, apart=apart)[:, 2:]]), deal(np.arange(200), seed)
+        return [roc_auc_score(y, f) for f in (Forest.grow(x, y, np.ones(200), hand).without(x, hand), Boosting.grow([x], y, np.ones(200), hand).without([x], hand)[0])]
+    assert np.mean([areas(seed, True) for seed in range(4)], 0).max() < .57
+    assert min(areas(0, False)) > .7  # whoever hears all others but herself is told her own label
 
 
 @given(judgements())
@@ -602,9 +599,9 @@ def test_artists_genres_and_the_year_of_release_count_where_nothing_else_is_know
     t = world_of_facts(np.random.default_rng(0))
     nameless, timeless = t.replace(artists=t.artists.assign(genres=None)), t.replace(tracks=t.tracks.assign(release_date=None))
     y = t.preferences.set_index("track_id").label
-    area = {}
+    area, s = {}, next(folds(t, "artist", 2, among=y.index))
     for name, tables in {"all": t, "nameless": nameless, "timeless": timeless}.items():
-        p = pd.concat([Recommender(None, None).fit(tables, "you", s).predict_proba(s.test) for s in folds(t, "artist", 2, among=y.index)])
+        p = Recommender(None, None).fit(tables, "you", s).predict_proba(s.test)
         area[name] = roc_auc_score(y[p.index], p)
     assert area["all"] > .8 and area["nameless"] < area["all"] - .05 and area["timeless"] < area["all"] - .05, area
     m = Recommender(None, None).fit(t)
@@ -617,7 +614,7 @@ def test_artists_with_one_vector_give_no_labels_away():
     t = world_of_facts(np.random.default_rng(2))
     kind = t.artists.genres.str[5].astype(int).to_numpy()
     e, t, y = Embeddings(t.artists.artist_id.tolist(), np.random.default_rng(0).normal(size=(4, 20))[kind]), t.replace(artists=t.artists.assign(genres=None)), t.preferences.set_index("track_id").label
-    s = next(iter(folds(t, "track", 2, among=y.index)))
+    s = next(folds(t, "track", 2, among=y.index))
     loss = {f: log_loss(y[s.test], Recommender(e, None, forests=f).fit(t, "you", s).predict_proba(s.test)) for f in (True, False)}
     assert loss[True] < loss[False] + .05, loss
 
