@@ -19,7 +19,7 @@ import pandas as pd
 import torch
 from scipy.special import ndtr
 
-from musicrec.blend import FACTS, TWELVE, Blend, forest_tuned, guess_nearest, guess_usual
+from musicrec.blend import FACTS, MEMBERS, TWELVE, Blend, forest_tuned, guess_nearest, guess_usual
 from musicrec.collect import Tables, load_tables
 from musicrec.evaluation import transfer_artists, transfer_facts
 from musicrec.gaussian import FeatureScale, GaussianEncoder
@@ -78,8 +78,8 @@ class Task:
         return self.full((model if told is None else model.calibrate(self.t, told)).predict_proba(self.t, s.test))
 
     def all_known(self, s, seed, vectors, **more):
-        """Twelve measures, popularity, year of release, words of titles and albums, and artist vectors if there are any; in the end learned from both sides."""
-        return self.blend(s, seed, features=(*TWELVE, *FACTS), words=True, artists=vectors, refit=30_000, **more)
+        """Twelve measures, popularity, year of release, words of titles and albums, and artist vectors if there are any, by members of every kind; in the end learned from both sides."""
+        return self.blend(s, seed, features=(*TWELVE, *FACTS), words=True, artists=vectors, members=tuple(MEMBERS), refit=30_000, **more)
 
     def all_told(self, s, seed, vectors):
         """The same, and what other sets file artists and their tracks under."""
