@@ -86,6 +86,8 @@ class Task:
         self.told = getattr(self, "told", None) or Task(told_genres(self.t), self.target, self.min_tracks)
         return self.told.all_known(s, seed, vectors, filed=True)
 
+    def boosting(self, s, seed, features): return self.blend(s, seed, features=features, company=False, members=("boosting",))
+
     def net(self, s, seed, loss): return self.full(TrackEncoder(target=self.target, loss=loss, min_tracks=self.min_tracks, seed=seed).fit(self.t, s).predict_proba(self.t, s.test))
 
     def matrix(self, ids, features): return self.t.audio().loc[ids, list(features)].to_numpy(float)
@@ -122,7 +124,7 @@ def unseen_methods(task, s, seed, vectors):
     found |= {"nearest neighbour": lambda: task.nearest(s)} | {f"net, {loss}": lambda loss=loss: task.net(s, seed, loss) for loss in ("cross_entropy", "sigmoid_bce")}
     return found | {"default, 12 features": lambda: task.blend(s, seed, features=TWELVE), "forest, 12 features": lambda: task.forest(s, seed, TWELVE),
                     "default, 12 features, artist vectors": lambda: task.blend(s, seed, features=TWELVE, artists=vectors), "default, all that is known": lambda: task.all_known(s, seed, vectors), "default, genres told elsewhere": lambda: task.all_told(s, seed, vectors),
-                    "default, 12 features, words and facts": lambda: task.all_known(s, seed, None), "default, the track alone": lambda: task.blend(s, seed, company=False), "boosting, 12 features": lambda: task.blend(s, seed, features=TWELVE, company=False, members=("boosting",))}
+                    "default, 12 features, words and facts": lambda: task.all_known(s, seed, None), "default, the track alone": lambda: task.blend(s, seed, company=False), "boosting, 12 features": lambda: task.boosting(s, seed, TWELVE)}
 
 
 def genre_known(t, seeds, vectors):
@@ -135,7 +137,8 @@ def genre_known(t, seeds, vectors):
 
 def known_methods(task, s, seed, vectors):
     return {"default": lambda: task.blend(s, seed), "forest": lambda: task.forest(s, seed, TWELVE[:8]), "artist's usual genre, else forest": lambda: task.usual(s, task.forest(s, seed, TWELVE[:8])),
-            "paper": lambda: task.net(s, seed, "paper"), "majority": lambda: task.majority(s), "default, 12 features, artist vectors": lambda: task.blend(s, seed, features=TWELVE, artists=vectors), "default, all that is known": lambda: task.all_known(s, seed, vectors), "default, genres told elsewhere": lambda: task.all_told(s, seed, vectors)}
+            "paper": lambda: task.net(s, seed, "paper"), "majority": lambda: task.majority(s), "default, 12 features, artist vectors": lambda: task.blend(s, seed, features=TWELVE, artists=vectors), "default, all that is known": lambda: task.all_known(s, seed, vectors), "default, genres told elsewhere": lambda: task.all_told(s, seed, vectors),
+            "nearest neighbour": lambda: task.nearest(s), "boosting, 12 features": lambda: task.boosting(s, seed, TWELVE)}
 
 
 def artist_task(t, seeds, by, min_tracks, test=.2):
@@ -150,7 +153,10 @@ def artist_methods(task, s, seed):
     nets = 5 if len(task.classes) < 300 else 2
     gaussian = lambda: task.full(GaussianEncoder(target="artist", min_tracks=task.min_tracks, seed=seed).fit(task.t, s).predict_proba(task.t, s.test))
     found = {"forest": lambda: task.forest(s, seed, TWELVE[:8]), "default": lambda: task.blend(s, seed, nets=nets), "paper": lambda: task.net(s, seed, "paper"), "majority": lambda: task.majority(s), "gaussian": gaussian}
-    return found | {"default, 12 features": lambda: task.blend(s, seed, nets=nets, features=TWELVE), "forest, 12 features": lambda: task.forest(s, seed, TWELVE)}
+    found |= {"default, 12 features": lambda: task.blend(s, seed, nets=nets, features=TWELVE), "forest, 12 features": lambda: task.forest(s, seed, TWELVE)}
+    if len(task.classes) >= 300: return found
+    found |= {f"net, {loss}": lambda loss=loss: task.net(s, seed, loss) for loss in ("cross_entropy", "sigmoid_bce", "sampled")}
+    return found | {"nearest neighbour": lambda: task.nearest(s), "boosting": lambda: task.boosting(s, seed, TWELVE[:8])}
 
 
 def merged_as(t, key):

@@ -29,7 +29,7 @@ __all__ = ['KINDS', 'ALIKE', 'FORMAT', 'ROWS', 'BLOCK', 'SOLVED', 'HIDDEN', 'WAT
            'Embeddings', 'top_rows', 'nearest', 'tastes', 'affinity', 'save_arrays', 'load_arrays', 'save_embeddings',
            'load_embeddings', 'Reshuffled', 'word2vec', 'HeldOutLoss', 'deal', 'members', 'ppmi', 'eigenvectors',
            'sweeps_for', 'refine', 'hide', 'brought_back', 'Artist2Vec', 'main_genre_of_artists', 'agreement',
-           'neighbours_agree', 'artist_audio', 'artist_genres', 'GenreAxes', 'artist_inputs', 'infer_artists']
+           'neighbours_agree', 'artist_audio', 'artist_genres', 'GenreAxes', 'artist_inputs', 'sounds', 'infer_artists']
 
 # %% ../nbs/03_artist2vec.ipynb #383b8d36
 def _lists(frame, by, column, plays=None):
@@ -710,6 +710,8 @@ def artist_audio(
 )->pd.DataFrame: # Mean features, indexed by `artist_id`
     "The mean audio features of each artist's tracks."
     x = pd.DataFrame(audio_matrix(t), index=t.audio().index)
+    odd = np.isinf(x).any(axis=1).to_numpy()
+    if odd.any(): raise InputError(f'{x.index[odd][0]!r} has an infinite feature. Correct it or leave it empty.')
     return (t.track_artists[['track_id', 'artist_id']].merge(x, left_on='track_id', right_index=True)
             .drop(columns='track_id').groupby('artist_id', sort=True).mean())
 
@@ -775,6 +777,11 @@ def _weights_by_length(e, vectors):
     return np.exp(start) * np.maximum(length, np.quantile(own[fine], .01))**slope
 
 # %% ../nbs/03_artist2vec.ipynb #066ad26d
+def sounds(t:Tables)->Tables:
+    "The tables that say how artists sound, and nothing else."
+    heard = ('artists', 'tracks', 'track_artists', 'audio_features')
+    return Tables(**{k: f for k, f in t.frames().items() if k in heard})
+
 def infer_artists(
     e:Embeddings,
     t:Tables, # With audio features or genres of known and unknown artists
@@ -786,6 +793,7 @@ def infer_artists(
     from sklearn.neighbors import KNeighborsRegressor
     if how not in ('ridge', 'predicted'): raise InputError(f"how is {how!r}. Choose 'ridge' or 'predicted'.")
     learned = e.learned()
+    if not len(learned): return e
     x = artist_inputs(t, learned.ids)
     known, new = [i for i in x.index if i in learned], [i for i in x.index if i not in e]
     if not known or not new: return e

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_curve
 from .analysis import COLOURS
-from .artist2vec import Artist2Vec, Embeddings, corpora, infer_artists
+from .artist2vec import Artist2Vec, Embeddings, corpora, infer_artists, sounds
 from .blend import FACTS, TWELVE, Blend, track_facts
 from .matching import by_name, recordings
 from .metrics import (METRICS, RANKING, accuracy, auc, balanced_accuracy, brier, ece, interval, log_loss, macro_f1,
@@ -27,10 +27,10 @@ from .tables import InputError, NotFoundError, Tables, fold, fold_title, input_e
 from .track_embeddings import TrackEncoder, guess_majority, main_classes, targets
 
 # %% auto #0
-__all__ = ['PAPER', 'TASKS', 'ENTRANTS', 'METHODS', 'IMPLICIT', 'CELLS', 'ITEMS', 'SOUNDS', 'TOLD', 'COLUMNS', 'NAMES',
-           'constant_loss', 'listener_of', 'predictions', 'rows_of', 'read_pairs', 'taste_pairs', 'rank_lists',
-           'evaluate', 'transfer_artists', 'transfer_facts', 'unlabelled', 'roc_bands', 'plot_roc', 'paper_rows',
-           'beside_paper', 'real_columns']
+__all__ = ['PAPER', 'TASKS', 'ENTRANTS', 'METHODS', 'IMPLICIT', 'CELLS', 'ITEMS', 'TOLD', 'COLUMNS', 'NAMES', 'constant_loss',
+           'listener_of', 'predictions', 'rows_of', 'read_pairs', 'taste_pairs', 'rank_lists', 'evaluate',
+           'transfer_artists', 'transfer_facts', 'unlabelled', 'roc_bands', 'plot_roc', 'paper_rows', 'beside_paper',
+           'real_columns']
 
 # %% ../nbs/06_evaluation.ipynb #96293298
 __all__ = ['METRICS', 'METHODS', 'PAPER', 'TASKS', 'accuracy', 'auc', 'balanced_accuracy', 'beside_paper', 'brier', 'ece',
@@ -432,8 +432,6 @@ def evaluate(
     return rows_of(runs, TASKS[task][2], groups)
 
 # %% ../nbs/06_evaluation.ipynb #6a4a0567
-SOUNDS = ('artists', 'tracks', 'track_artists', 'audio_features') # Tables that say how artists sound
-
 def transfer_artists(
     t:Tables, # Whose artists want vectors
     others:Iterable[Tables], # Collections with listeners, playlists or similar artists, or with audio features
@@ -451,8 +449,7 @@ def transfer_artists(
         maker.passes = max(1, min(maker.passes, most // words))
     e = maker.fit(lists.artists.tolist(), lists.weights.tolist()).embeddings_
     if method != 'paper':
-        heard = [Tables(**{k: f for k, f in o.frames().items() if k in SOUNDS}) for o in others]
-        e = infer_artists(e, Tables.union(heard))
+        e = infer_artists(e, Tables.union(map(sounds, others)))
     mine = t.artists.set_index('artist_id').name.dropna().map(fold)
     mine = mine[mine.isin(set(e.ids))]
     rows = [e.row(n) for n in mine]

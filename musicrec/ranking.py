@@ -88,9 +88,10 @@ def item_knn(x:csr_array)->np.ndarray:
 
 # %% ../nbs/03a_ranking.ipynb #5c6a3fbe
 def ease(
-    x:csr_array,
-    penalty:float=75. # On the diagonal of the Gram matrix
-)->np.ndarray:
+    x:csr_array, # Listeners learned from × items
+    penalty:float=75., # On the diagonal of the Gram matrix
+    of:csr_array|None=None # Whose scores are wanted: other listeners × items; by default those learned from
+)->np.ndarray: # Listeners × items
     "Embarrassingly shallow autoencoder (Steck, 2019)."
     one = _ones(x)
     gram = (one.T @ one).toarray()
@@ -100,7 +101,7 @@ def ease(
     inverse = np.tril(lower) + np.tril(lower, -1).T
     weights = -inverse / inverse.diagonal()
     np.fill_diagonal(weights, 0)
-    return one @ weights
+    return (one if of is None else _ones(of)) @ weights
 
 # %% ../nbs/03a_ranking.ipynb #18fb5f8d
 def inner(cut:HeldOut, seed:int=0)->HeldOut:

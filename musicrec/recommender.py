@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 from torch import nn
 from .additive import (Boosting, Forest, Kernel, LikeRates, Ranks, Spread, deal, doubt, fit_logistic, halves,
                                learn_scales, totals, variance, weigh, without_group)
-from .artist2vec import Embeddings, GenreAxes, artist_genres, infer_artists, load_arrays, save_arrays, unit
+from .artist2vec import Embeddings, GenreAxes, artist_genres, infer_artists, load_arrays, save_arrays, sounds, unit
 from .blend import track_facts
 from .matching import recordings
 from .preprocess import AUDIO, Split, merge_duplicates, split
@@ -231,6 +231,8 @@ def _fit(self, t, listener, cut):
         raise InputError('no track has audio features, so none can be recommended. Add features first.')
     self.same_ = best[(best.index != best) & best.isin(self.catalogue_.track_id)].to_dict() # further ids of a recording
     mine, known, valid, hidden = _training(self, t, listener, cut) if listener is not None else (None, set(), None, [])
+    e = self.artists if self.artists is not None and len(self.artists) else Embeddings([], np.zeros((0, 1)))
+    self.artists_, self.heard_ = e if self.method == 'paper' else infer_artists(e, t), sounds(t)
     _look_up(self, t, hidden)
     self.known_ = self.catalogue_.track_id.isin(known).to_numpy()
     rows = np.zeros(0, int) if mine is None else self.row_[mine.index].to_numpy()
@@ -248,8 +250,6 @@ def _look_up(self, t, hidden=None):
     "What the model sees of each row of the catalogue; measures and facts are ranked among tracks not hidden, or as before."
     c = self.catalogue_
     self.names_ = t.artists.set_index('artist_id').name.dropna().to_dict() # of artists, by id
-    known = self.artists if self.artists is not None and len(self.artists) else Embeddings([], np.zeros((0, 1)))
-    self.artists_ = known if self.method == 'paper' or not len(known) else infer_artists(known, t)
     _index(self)
     self.artist_x_ = artist_vectors(self.artists_, c.artist_ids, main_only=self.method == 'paper')
     if self.artist_from == 'predicted': self.artist_x_ = _predicted(self, t)
@@ -824,21 +824,13 @@ def _add(self, t):
     new.maps_ = dict(getattr(self, 'maps_', {}))
     new.catalogue_ = catalogue(t).query('track_id not in @self.row_.index').reset_index(drop=True)
     if not len(new.catalogue_): return both
+    new.artists_ = infer_artists(self.artists_, Tables.union([self.heard_, sounds(t)])) # a new artist by her tracks
     _look_up(new, t)
     new.known_, new.open_ = np.zeros(len(new.catalogue_), bool), np.ones(len(new.catalogue_), bool)
     _newcomer_space(new, self.corners_)
-    both.names_, both.artists_ = new.names_ | self.names_, _with_further(self.artists_, new.artists_)
+    both.names_, both.artists_ = new.names_ | self.names_, new.artists_
     if hasattr(self, 'parts_'): _score_further(self, new, t)
     return _joined(both, self, new)
-
-# %% ../nbs/05_recommender.ipynb #9e5a9297
-def _with_further(e, found):
-    "`e` with the artists of `found` that it lacks, marked as inferred."
-    fresh = [i for i in found.ids if i not in e]
-    if not len(e): return Embeddings(fresh, found.vectors, None, np.ones(len(fresh), bool))
-    weights = None if e.weights is None else np.concatenate([e.weights, found.weights[[found.row(i) for i in fresh]]])
-    vectors = np.concatenate([e.vectors, found.take(fresh)[0]])
-    return Embeddings(e.ids + fresh, vectors, weights, np.concatenate([e.inferred, np.ones(len(fresh), bool)]))
 
 # %% ../nbs/05_recommender.ipynb #630affe9
 def _score_further(self, new, t):

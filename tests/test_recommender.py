@@ -500,6 +500,24 @@ def test_tracks_added_at_once_or_one_by_one_get_the_same_scores(fitted, world):
     np.testing.assert_allclose(together, [fitted.add(one(i)).predict_proba([i]).iloc[0] for i in new.track_id], atol=1e-9)
 
 
+def test_a_wholly_new_artist_is_judged_by_her_tracks(fitted, world):
+    old = world.tracks.track_id[:2].tolist()
+    again = lambda f: pd.concat([f[f.track_id == o].assign(track_id=n) for o, n in zip(old, ("new0", "new1"))])
+    t = Tables(tracks=pd.DataFrame({"track_id": ["new0", "new1"], "title": ["First steps", "Second steps"]}), audio_features=again(world.audio_features).assign(energy=[.21, .43]),
+               artists=pd.DataFrame({"artist_id": ["nobody yet"], "name": ["Nobody Yet"]}), track_artists=again(world.track_artists).assign(artist_id="nobody yet"))
+    more = fitted.add(t)
+    assert more.predict_proba(["new0", "new1"]).between(0, 1, inclusive="neither").all() and more.artists_.inferred[more.artists_.row("nobody yet")]
+    assert more.explain("new0").sum() == pytest.approx(logit(more.predict_proba(["new0"]).iloc[0]), abs=1e-6)
+    assert more.recommend(liked=["nobody yet"], k=5).because.str.contains("Nobody Yet").any()
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf])
+def test_an_infinite_feature_is_refused(world, artists, value):
+    x = world.audio_features.copy()
+    x.loc[3, "tempo"] = value
+    with pytest.raises(MusicrecError, match=f"{x.track_id[3]!r} has an infinite feature"): Recommender(artists, None).fit(world.replace(audio_features=x), listener=None)
+
+
 def test_likes_of_known_artists_say_nothing_of_strangers_whose_vectors_say_nothing():
     rng = np.random.default_rng(3)
     a, per = 120, 6
