@@ -7,9 +7,8 @@ index.ipynb. Not looked at: block quotes, which are the paper's words; code, for
 versions such as 3.11 after a name in `VERSIONED`. A number is made if
 - a cell between the same two headings prints it, to as many decimals or more, and the paragraph names its row or line by a word; or
 - it is a setting, that is a number with a decimal point in a code cell of the page; or
-- a row of a results/*.json that the page reads rounds to it, and the paragraph
-  names three fields of the row, such as task, method and metric; what is stored as `paper` may be quoted
-  by any page that names one.
+- a value in a results/*.json that the page reads rounds to it, and the paragraph names three fields of its row, such as task, method and
+  metric; what is stored as `paper` any page may quote that names one.
 Ends of an interval make ends of an interval only; lists of more than `LONG` numbers, such as curves, make none.
 """
 import ast
@@ -59,14 +58,13 @@ def size(value):
 
 
 def rows(value, fields=(), end=False):
-    """The numbers of a JSON value, each with the keys that lead to it and the words beside it."""
+    """The numbers of a JSON value, counts left out, each with the keys that lead to it and the words beside it."""
     if isinstance(value, dict):
         own = (*fields, *(v for k, v in value.items() if isinstance(v, str) and "made_by" not in k))
         return [known for k, v in value.items() for known in rows(v, (*own, k), k in ("low", "high"))]
     if isinstance(value, list): return [] if size(value) > LONG else [known for v in value for known in rows(v, fields, end)]
-    bare = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
     fields = tuple(field for field in dict.fromkeys(fields) if field not in ("rows", "value"))
-    return [Known(abs(value), math.inf, end, fields, 1 if fields[-1:] == ("paper",) else min(3, len(fields)))] if bare else []
+    return [Known(abs(value), math.inf, end, fields, 1 if fields[-1:] == ("paper",) else min(3, len(fields)))] if isinstance(value, float) and math.isfinite(value) else []
 
 
 def results(folder):
@@ -107,7 +105,7 @@ def lines(output):
 def printed(cell):
     """The numbers that a cell put out."""
     for text in (line for output in cell.get("outputs", []) for line in lines(output)):
-        ends, words = [found.span() for found in INTERVAL.finditer(text)], (*re.findall(r"[A-Za-z]{3,}", text),)
+        ends, words = [found.span() for found in INTERVAL.finditer(text)], (*STEM.findall(text.lower()),)
         for found in PRINTED.finditer(text):
             digits, end = found[1].replace(",", ""), any(a <= found.start() < b for a, b in ends)
             places = len(digits.partition(".")[2])
