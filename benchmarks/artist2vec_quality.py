@@ -22,7 +22,7 @@ from musicrec.collect import load_tables
 from musicrec.metrics import best, paired, rank_scores
 from musicrec.tables import fold
 
-SHOWN = ["ndcg@10", "ndcg@20", "recall@10", "recall@20", "coverage@20", "novelty"]
+SHOWN = ["ndcg@10", "ndcg@20", "recall@10", "recall@20", "coverage@20", "novelty", "diversity"]
 
 
 def als(cut, seed):

@@ -13,7 +13,7 @@ from scipy.linalg.lapack import dpotri
 from scipy.sparse import csr_array, diags_array
 from threadpoolctl import threadpool_limits
 from .artist2vec import Artist2Vec, Embeddings, unit
-from .metrics import RANKING, best, hits, novelty, paired, rank_scores
+from .metrics import RANKING, best, diversity, hits, novelty, paired, rank_scores
 from .tables import InputError, Tables
 
 # %% auto #0
@@ -151,17 +151,21 @@ def _paper(cut, seed):
     return vector_scores(Artist2Vec('paper', seed=seed).fit(lists_of(cut)[0]).embeddings_, cut)
 
 # %% ../nbs/03a_ranking.ipynb #f91435ce
-RANKERS = {'default': _default, 'paper': _paper, 'popularity': lambda cut, seed: popularity(cut.train),
+def _random(cut, seed): return np.random.default_rng([seed, 16]).random(cut.train.shape)
+
+RANKERS = {'default': _default, 'paper': _paper, 'random': _random,
+           'popularity': lambda cut, seed: popularity(cut.train),
            'item_knn': lambda cut, seed: item_knn(cut.train), 'ease': tuned_ease}
 
 # %% ../nbs/03a_ranking.ipynb #b304bb26
 def judged(
     score:np.ndarray, # Listeners × items
     cut:HeldOut
-)->dict: # What `rank_scores` gives, and `novelty`: the mean surprise of what is shown, in bits
-    "How well scores find what is hidden, and how far they lean on what everybody plays."
-    top = best(np.where(cut.train.toarray() > 0, -np.inf, score), 20)
-    return rank_scores(score, cut.test, cut.train) | {'novelty': novelty(top, _ones(cut.train).sum(axis=0))}
+)->dict: # What `rank_scores` gives, and of what is shown `novelty` (mean surprise, bits) and `diversity` (0 to 1)
+    "How well scores find what is hidden, how far they lean on what everybody plays, and how unlike each other the shown are."
+    top, heard = best(np.where(cut.train.toarray() > 0, -np.inf, score), 20), _ones(cut.train)
+    return (rank_scores(score, cut.test, cut.train)
+            | {'novelty': novelty(top, heard.sum(axis=0)), 'diversity': diversity(top, unit(heard.toarray().T))})
 
 # %% ../nbs/03a_ranking.ipynb #819b5855
 def rank_listeners(
@@ -187,9 +191,9 @@ def rank_listeners(
 # %% ../nbs/03a_ranking.ipynb #3282a861
 def ranking_rows(
     runs:dict[str,list[dict]], # From `rank_listeners`
-    metrics:Iterable[str]=('ndcg@10', 'ndcg@20', 'recall@10', 'recall@20', 'coverage@20', 'novelty')
+    metrics:Iterable[str]=('ndcg@10', 'ndcg@20', 'recall@10', 'recall@20', 'coverage@20', 'novelty', 'diversity')
 )->pd.DataFrame: # `method, metric, value, low, high, seeds`
-    "Scores with their 95 % intervals over seeds and listeners; of coverage and novelty the range over seeds."
+    "Scores with their 95 % intervals over seeds and listeners; of coverage, novelty and diversity the range over seeds."
     rows = []
     for m, r in runs.items():
         for name in metrics:
