@@ -2,7 +2,7 @@
 
     python benchmarks/serving_speed.py [--only nearest million recommend batched scoring] [--json results/serving_speed.json]
 
-Peers run in the same process, in turns with ours, on one thread: faiss-flat and numpy for the nearest, ranx for the scoring.
+Peers run in the same process, in turns with ours, on one thread: faiss-flat and numpy for searches, ranx for the scoring.
 Times are those of the fastest tenth of the calls, in milliseconds, since a machine is seldom ours alone; what counts is the
 ratio, beside the time that a bare pass over the memory takes.
 """
@@ -35,6 +35,9 @@ def taking_turns(calls, rounds):
 def row(method, metric, value, **more): return {"method": method, "metric": metric, "value": value} | more
 
 
+def by_numpy(queries, vectors, k): return np.argpartition(-(queries @ vectors.T), k, axis=1)[:, :k]
+
+
 def nearest(n, rounds, rng):
     """The twenty nearest of one id, among `n` vectors."""
     import faiss
@@ -45,7 +48,6 @@ def nearest(n, rounds, rng):
     index = faiss.IndexFlatIP(DIM)
     index.add(e.units)
     at = iter(np.tile(rng.integers(0, n, 1000), 9))
-    by_numpy = lambda q: np.argpartition(-(e.units @ q), 20)[:20]
     bare = lambda q: top_rows(np.vecdot(e.units, q), 21, e.order)
     def framed(q):
         """What faiss finds, told as we tell it."""
@@ -55,7 +57,7 @@ def nearest(n, rounds, rng):
         return pd.DataFrame({"id": ids, "name": ids, "score": cosine[keep]})
     took = taking_turns({"musicrec": lambda: e.nearest(e.ids[next(at)], 20), "faiss-flat, in the same frame": lambda: framed(next(at)),
                          "musicrec, row numbers without the frame": lambda: bare(e.units[next(at)]), "faiss-flat": lambda: index.search(e.units[[next(at)]], 21),
-                         "numpy": lambda: by_numpy(e.units[next(at)]), "memory": lambda: e.units.sum(dtype="float32")}, rounds)
+                         "numpy": lambda: by_numpy(e.units[[next(at)]], e.units, 20), "memory": lambda: e.units.sum(dtype="float32")}, rounds)
     q = int(next(at))
     same = set(e.nearest(e.ids[q], 20).id) == {e.ids[i] for i in index.search(e.units[[q]], 21)[1][0] if i != q}
     rows = [row(m, f"nearest {n}, ms", t) for m, t in took.items()]
@@ -88,23 +90,26 @@ def recommend(n, rounds, rng):
     index = faiss.IndexFlatIP(DIM)
     index.add(tracks.units)
     lists = iter([[ids[i] for i in rng.choice(n, 10, replace=False)] for _ in range(rounds * 4 + 4)])
-    def by_faiss(): return index.search(tracks.take(next(lists))[0].mean(0, keepdims=True), 30)
-    took = taking_turns({"musicrec": lambda: model.recommend(liked=next(lists), k=20), "faiss-flat": by_faiss}, rounds)
+    mean = lambda: tracks.take(next(lists))[0].mean(0, keepdims=True)
+    took = taking_turns({"musicrec": lambda: model.recommend(liked=next(lists), k=20), "faiss-flat": lambda: index.search(mean(), 30),
+                         "numpy": lambda: by_numpy(mean(), tracks.units, 30)}, rounds)
     return [row(m, f"recommend among {n}, ms", t) for m, t in took.items()]
 
 
 def batched(n, queries, rounds, rng):
-    """Queries per second when many come at once."""
+    """Queries per second when many come at once: newcomers with ten tracks each, from their lists to the frame, beside bare searches by vector."""
     import faiss
 
-    from musicrec.artist2vec import Embeddings
     from musicrec.metrics import best
-    e = Embeddings([f"a{i:07}" for i in range(n)], rng.normal(size=(n, DIM)).astype("float32"))
+    ids, tracks, model = world(n, rng)
     index = faiss.IndexFlatIP(DIM)
-    index.add(e.units)
-    q = e.units[rng.integers(0, n, queries)]
-    took = taking_turns({"musicrec": lambda: best(q @ e.units.T, 20), "faiss-flat": lambda: index.search(q, 20)}, rounds)
-    return [row(m, f"batched among {n}, queries per second", 1000 * queries / t) for m, t in took.items()] + [row("musicrec / faiss-flat", "batched, ratio of rates", took["faiss-flat"] / took["musicrec"])]
+    index.add(tracks.units)
+    q = tracks.units[rng.integers(0, n, queries)]
+    lists = iter([[[ids[i] for i in rng.choice(n, 10, replace=False)] for _ in range(queries)] for _ in range(rounds + 1)])
+    took = taking_turns({"musicrec": lambda: model.recommend_many(next(lists), k=20), "bare search, batched": lambda: best(q @ tracks.units.T, 20),
+                         "faiss-flat": lambda: index.search(q, 20), "numpy": lambda: by_numpy(q, tracks.units, 20)}, rounds)
+    rows = [row(m, f"batched among {n}, queries per second", 1000 * queries / t) for m, t in took.items()]
+    return rows + [row(f"{m} / faiss-flat", "batched, ratio of rates", took["faiss-flat"] / took[m]) for m in took if m != "faiss-flat"]
 
 
 def scoring(listeners, items, rounds, rng):

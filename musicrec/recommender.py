@@ -8,6 +8,7 @@ import copy, hashlib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 import numpy as np
 import pandas as pd
@@ -24,15 +25,16 @@ from .additive import (Boosting, Forest, Kernel, LikeRates, Ranks, Spread, deal,
 from .artist2vec import Embeddings, GenreAxes, artist_genres, infer_artists, load_arrays, save_arrays, sounds, unit
 from .blend import track_facts
 from .matching import recordings
+from .metrics import CHUNK
 from .preprocess import AUDIO, Split, merge_duplicates, split
 from .sources.listening import labels
 from .tables import InputError, NotFoundError, Tables, credits_of, input_error, track_names
 from .track_embeddings import TrackEncoder, Training, train_net
 
 # %% auto #0
-__all__ = ['MEASURES', 'LANDMARKS', 'WIDTH', 'PARTS', 'SAMPLE', 'LABELS', 'COLUMNS', 'STRENGTH', 'CORNERS', 'catalogue', 'shares',
-           'artist_vectors', 'PaperNet', 'measures', 'Recommender', 'Newcomer', 'data_hash', 'save_recommender',
-           'load_recommender']
+__all__ = ['MEASURES', 'LANDMARKS', 'WIDTH', 'PARTS', 'SAMPLE', 'LABELS', 'COLUMNS', 'STRENGTH', 'CORNERS', 'BATCH', 'catalogue',
+           'shares', 'artist_vectors', 'PaperNet', 'measures', 'Recommender', 'Newcomer', 'data_hash',
+           'save_recommender', 'load_recommender']
 
 # %% ../nbs/05_recommender.ipynb #fb7ccdfb
 def _in_one(keys, texts):
@@ -705,9 +707,35 @@ def _named(ids, what='ids'):
     if isinstance(ids, str): raise InputError(f'{ids!r} is one text. Give a list of {what}.')
     return None if ids is None else list(dict.fromkeys(ids))
 
+# %% ../nbs/05_recommender.ipynb #5d1c7e02
+def _look(m, things):
+    "Artist vector and audio of what is named, rows of tracks or ids of artists."
+    each, artist = np.zeros((len(things), m.space_.shape[1])), np.array([isinstance(i, str) for i in things], bool)
+    d, rows = m.artist_x_.shape[1], [i for i in things if not isinstance(i, str)]
+    each[~artist, :d] = unit(m.artist_x_[rows].astype(float))
+    each[~artist, d:] = (m.space_[rows, d:] + m.middle_[d:]) / STRENGTH['audio']
+    if artist.any(): each[artist] = _look_of_artists(m, [i for i in things if isinstance(i, str)])
+    return each
+
+def _look_of_artists(m, ids):
+    "Vectors of artists, and the mean of their tracks' audio; zeros where there is none."
+    d, vectors = m.artist_x_.shape[1], m.artists_.take(ids)[0]
+    hers = csr_array((shares(ids, m.by_) @ m.of_).sign() * m.open_)
+    rows, n = np.unique(hers.indices), hers.sum(axis=1)[:, None]
+    sound = (hers[:, rows] @ m.space_[rows, d:] / np.maximum(n, 1) + m.middle_[d:]) / STRENGTH['audio']
+    known = unit(vectors.astype(float)) if vectors.shape[1] == d else np.zeros((len(ids), d))
+    return np.hstack([known, np.where(n > 0, sound, 0)])
+
+# %% ../nbs/05_recommender.ipynb #a0f2e6b8
+def _credits(m, things):
+    "What each thing named says for its artists: of few tracks, one liked says more."
+    rows = [i for i in things if not isinstance(i, str)]
+    of, much = dict(zip(rows, m.catalogue_.artist_ids.iloc[rows])), STRENGTH['own'] / np.maximum(m.of_ @ m.open_, 1)**.75
+    return csr_array(shares([of.get(i, i) for i in things], m.by_) * much)
+
 # %% ../nbs/05_recommender.ipynb #6cfe8bae
 class Newcomer:
-    "Somebody known by what she named: a query for `space_`, to which every like and dislike adds its share."
+    "Somebody known by what she named: every like and dislike adds its share to her query for `space_`."
     def __init__(self, model, liked, disliked):
         self.model, liked, disliked = model, _named(liked) or [], _named(disliked) or []
         if both := set(liked) & set(disliked):
@@ -718,11 +746,6 @@ class Newcomer:
         self.things = [*found[0], *found[1]] # rows of tracks, or ids of artists
         self.share = np.repeat([1 / max(len(found[0]), 1), -1 / max(len(found[1]), 1)], [len(f) for f in found])
         self.rows = [i for i in self.things if not isinstance(i, str)]
-        self.each = np.stack([self._look(i) for i in self.things])
-        self.query = (self.share @ self.each).astype('float32')
-        named = shares([i if isinstance(i, str) else model.catalogue_.artist_ids.iat[i] for i in self.things], model.by_)
-        much = STRENGTH['own'] / np.maximum(model.of_ @ model.open_, 1)**.75 # of few tracks, one liked says more
-        self.credits = csr_array(named * np.sign(self.share)[:, None] * much)
 
     def _find(self, i):
         "The row of a track, or the id of an artist itself."
@@ -733,23 +756,20 @@ class Newcomer:
             if i in m.names_: return i
         raise NotFoundError(f'{i!r} is neither a track nor an artist of the catalogue. Use `Tables.find` to look a name up.')
 
-    def _look(self, i):
-        "Artist vector and audio of something named; of an artist the mean of her tracks' audio."
-        m, d = self.model, self.model.artist_x_.shape[1]
-        if not isinstance(i, str): artist, rows = m.artist_x_[i:i + 1], np.array([i])
-        else:
-            at = m.by_.get_indexer([i])[0]
-            artist, rows = m.artists_.take([i])[0], m.of_[[at]].indices if at >= 0 else np.zeros(0, int)
-            rows = rows[m.open_[rows]]
-        vector, sound = np.zeros(d), np.zeros(m.space_.shape[1] - d)
-        if artist.shape[1] == d: vector = unit(artist.astype(float))[0]
-        if len(rows): sound = (m.space_[rows, d:].mean(0) + m.middle_[d:]) / STRENGTH['audio']
-        return np.concatenate([vector, sound])
+    @cached_property
+    def each(self):
+        "What each thing looks like."
+        return _look(self.model, self.things)
+
+    @cached_property
+    def credits(self):
+        "What each thing says for or against artists."
+        return csr_array(_credits(self.model, self.things) * np.sign(self.share)[:, None])
 
     def scores(self)->np.ndarray: # float32, one per track
         "Logits of all tracks."
         own = np.asarray(self.credits.sum(axis=0)).astype('float32')
-        return np.vecdot(self.model.space_, self.query) + self.model.share_ @ own
+        return np.vecdot(self.model.space_, (self.share @ self.each).astype('float32')) + self.model.share_ @ own
 
     def _pulls(self, rows):
         "Things × rows × parts (artist, audio): what each thing adds to each track's logit."
@@ -791,7 +811,44 @@ class Newcomer:
         pulls = self._pulls(np.array([row]))[:, 0]
         return [(i, part, float(p)) for i, both in zip(ids, pulls) for part, p in zip(('artist', 'audio'), both)]
 
+# %% ../nbs/05_recommender.ipynb #8e20b4a7
+def _queries(m, people):
+    "The queries of newcomers, and what they say for each artist."
+    at = {i: n for n, i in enumerate(dict.fromkeys(i for p in people for i in p.things))}
+    who, what = np.repeat(np.arange(len(people)), [len(p.things) for p in people]), [at[i] for p in people for i in p.things]
+    share = csr_array((np.concatenate([p.share for p in people]), (who, what)), shape=(len(people), len(at)))
+    return share @ _look(m, list(at)), share.sign() @ _credits(m, list(at))
+
+# %% ../nbs/05_recommender.ipynb #3b94d6f1
+def _near_best(scores, k, slack=1e-4):
+    "Who and row of all scores that may be, but for rounding, among the `k` best of their line; −∞ never is."
+    k, most = min(k, scores.shape[1]), np.maximum.reduceat(scores, np.arange(0, scores.shape[1], CHUNK), axis=1)
+    least = np.partition(most if k <= most.shape[1] else scores, -k, axis=1)[:, [-k]] - slack # as in `candidates`
+    who, chunk = np.nonzero(most >= least)
+    found = scores.reshape(len(scores), -1, CHUNK)[who, chunk]
+    i, place = np.nonzero((found >= least[who]) & (found > -np.inf))
+    return who[i], chunk[i] * CHUNK + place
+
+# %% ../nbs/05_recommender.ipynb #c6075ad9
+def _best_of_many(self, people, k, exclude_known):
+    "Who, row and logit of the `k` best tracks of each newcomer, equal ones in order of row."
+    (query, own), n = _queries(self, people), len(self.space_)
+    scores = np.full((len(people), n + CHUNK - n % CHUNK), -np.inf, 'float32') # in whole chunks
+    np.matmul(query.astype('float32'), self.space_.T, out=scores[:, :n])
+    more = (own @ self.of_).tocoo()
+    scores[more.row, more.col] += more.data
+    for s, p in zip(scores, people if exclude_known else ()): s[p.rows] = -np.inf
+    who, rows = _near_best(scores, k)
+    exact = np.vecdot(self.space_[rows], query[who]) + (self.share_[rows] * own[who]).sum(axis=1)
+    order = np.lexsort((rows, -exact, who))
+    order = order[_rank(who) <= k]
+    return who[order], rows[order], exact[order]
+
+def _rank(who): return np.arange(1, len(who) + 1) - np.searchsorted(who, who) # from 1, for each of a sorted list
+
 # %% ../nbs/05_recommender.ipynb #1a68fded
+BATCH = 2**25 # Numbers held at once, 128 MB of scores
+
 def _recommend_many(self, liked, disliked, k, exclude_known):
     check_is_fitted(self, 'catalogue_')
     _check_request(k, 0, None, None)
@@ -800,20 +857,14 @@ def _recommend_many(self, liked, disliked, k, exclude_known):
     names = list(liked) if isinstance(liked, dict) else list(range(len(liked)))
     of = lambda given, n: None if given is None else given.get(n) if isinstance(given, dict) else given[n]
     people = [Newcomer(self, of(liked, n), of(disliked, n)) for n in names]
-    ids, found = self.catalogue_.track_id.to_numpy(object), []
-    for a in range(0, len(people), 64):
-        some = people[a:a + 64]
-        scores = np.stack([p.query for p in some]) @ self.space_.T
-        own = np.stack([np.asarray(p.credits.sum(axis=0)) for p in some])
-        scores += (csr_array(own.astype('float32')) @ self.share_.T).toarray()
-        if exclude_known:
-            for s, p in zip(scores, some): s[p.rows] = -np.inf
-        for n, s in enumerate(scores): found.append((a + n, *_best(s, k)))
-    who = np.repeat(np.array([n for n, *_ in found], int), [len(rows) for _, rows, _ in found])
-    rows, scores = (np.concatenate([f[i] for f in found]) if found else np.zeros(0, int) for i in (1, 2))
-    rank = np.concatenate([np.arange(1, len(f[1]) + 1) for f in found]) if found else rows
-    scores = expit(scores.astype(float))
-    return pd.DataFrame({'listener': np.array(names, object)[who], 'track_id': ids[rows], 'score': scores, 'rank': rank})
+    n, found = len(self.catalogue_), [(np.zeros(0, int),) * 3]
+    step = max(1, BATCH // (n + CHUNK + 500 * min(k, n))) # Newcomers at once
+    for a in range(0, len(people), step):
+        who, *rest = _best_of_many(self, people[a:a + step], k, exclude_known)
+        found.append((a + who, *rest))
+    who, rows, exact = map(np.concatenate, zip(*found))
+    return pd.DataFrame({'listener': np.array(names, object)[who], 'track_id': self.catalogue_.track_id.iloc[rows].to_numpy(object),
+                         'score': expit(exact), 'rank': _rank(who)})
 
 # %% ../nbs/05_recommender.ipynb #009039cc
 def _add(self, t):

@@ -14,8 +14,9 @@ from sklearn.metrics import log_loss, roc_auc_score
 from musicrec.additive import NEARNESS, Boosting, Forest, LikeRates, deal, halves, totals, weigh
 from musicrec.artist2vec import Artist2Vec, Embeddings, sentences
 from musicrec.collect import AUDIO, MusicrecError, NotFoundError, load_tables
+from musicrec.metrics import CHUNK
 from musicrec.preprocess import folds, merge_duplicates
-from musicrec.recommender import Recommender, artist_vectors
+from musicrec.recommender import Recommender, _near_best, artist_vectors
 from musicrec.tables import Tables
 
 PARTS = ["base", "artist", "audio", "popularity"]
@@ -381,6 +382,35 @@ def test_many_at_once_are_each_alone(anybody):
         one = anybody.recommend(liked=liked, k=9)
         assert many[many.listener == who].track_id.tolist() == one.track_id.tolist()
         np.testing.assert_allclose(many[many.listener == who].score, one.score, atol=1e-6)
+
+
+@pytest.mark.parametrize("k, exclude_known", [(1, True), (20, False), (10_000, True)])
+def test_many_with_dislikes_and_artists_are_each_alone(anybody, k, exclude_known):
+    ids, hers = anybody.catalogue_.track_id.tolist(), list(anybody.names_)
+    liked, disliked = [[ids[0], hers[3]], [], [hers[5], hers[6]], ids[4:9]], [[ids[7]], [hers[1], ids[2]], [], None]
+    many = anybody.recommend_many(liked, disliked, k, exclude_known)
+    for who, both in enumerate(zip(liked, disliked)):
+        one = anybody.recommend(k, *both, exclude_known=exclude_known)
+        assert many[many.listener == who].track_id.tolist() == one.track_id.tolist()
+        np.testing.assert_allclose(many[many.listener == who].score, one.score, rtol=1e-7)
+
+
+def test_many_in_several_goes_are_the_same(anybody, monkeypatch):
+    people = [[i] for i in anybody.catalogue_.track_id[:30]]
+    whole = anybody.recommend_many(people, k=9)
+    monkeypatch.setattr("musicrec.recommender.BATCH", 1)
+    pd.testing.assert_frame_equal(anybody.recommend_many(people, k=9), whole)
+
+
+@pytest.mark.parametrize("k", [1, 3, 20, 5000])
+def test_nobody_among_the_best_is_passed_over(k):
+    scores = np.random.default_rng(0).normal(size=(6, 16 * CHUNK)).round(2).astype("float32") # many are equal
+    scores[0, 5:], scores[1] = -np.inf, -np.inf
+    scores[2, ::2] = -np.inf
+    found = set(zip(*map(np.ndarray.tolist, _near_best(scores, k))))
+    for who, s in enumerate(scores):
+        best = [i for i in np.argsort(-s, kind="stable")[:k].tolist() if s[i] > -np.inf]
+        assert {(who, i) for i in best} <= found and all(s[i] >= s[best[-1]] - 3 for w, i in found if w == who)
 
 
 def test_without_a_listener_only_newcomers_are_served(anybody, tmp_path):
