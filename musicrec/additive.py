@@ -352,16 +352,18 @@ def without_group(
 def weigh(
     voices:np.ndarray, # float, voices × labelled: held-out logits
     y:np.ndarray, weight:np.ndarray,
-    usual:float=1/3 # What a voice counts before anything is known: one of three
+    usual:float=1/3, # What a voice counts before anything is known: one of three
+    shift:float|None=None # What the shift is drawn towards; by default nothing
 )->tuple[float,np.ndarray]: # Shift, and one weight per voice
     "Weights of voices by how likely they make held-out labels."
+    toward, firm = (0., 0.) if shift is None else (shift, 1.)
     def loss(w):
         z = w[0] + w[1:] @ voices
         off = weight * (expit(z) - y)
         return ((weight * np.logaddexp(0, np.where(y == 1, -z, z))).sum()
-                + .5 * ((w[1:] - usual)**2).sum(),
-                np.concatenate([[off.sum()], voices @ off + w[1:] - usual]))
-    start = np.concatenate([[0.], np.full(len(voices), usual)])
+                + .5 * ((w[1:] - usual)**2).sum() + .5 * firm * (w[0] - toward)**2,
+                np.concatenate([[off.sum() + firm * (w[0] - toward)], voices @ off + w[1:] - usual]))
+    start = np.concatenate([[toward], np.full(len(voices), usual)])
     best = minimize(loss, start, jac=True, method='L-BFGS-B',
                     bounds=[(None, None)] + [(0, None)] * len(voices)).x
     return best[0], best[1:]

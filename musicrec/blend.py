@@ -434,6 +434,8 @@ def _check_blend(self):
         raise InputError(f'labels is {self.labels!r}. Choose auto, yes or no.')
     if unknown := set(self.members or ()) - set(MEMBERS):
         raise InputError(f'{sorted(unknown)} are no members. Choose {", ".join(MEMBERS)}.')
+    if not self.features: raise InputError('features are empty. Name at least one measure.')
+    if self.nets < 1: raise InputError(f'nets is {self.nets}. Give at least 1, or leave nets out of members.')
     return self.members
 
 def _check_sides(self, y, yv):
@@ -477,19 +479,20 @@ def _fit_blend(self, t, cut):
     y, yv = (main_classes(t, side, self.target, self.classes_) for side in sides)
     _check_sides(self, y, yv)
     _choose_inputs(self, t)
-    _tell(self, t, sides[0], y)
-    s = _Sides(_inputs(self, t, sides[0], train=True), y, _inputs(self, t, sides[1]), yv, len(self.classes_), len(self.features))
-    if not np.isfinite(s.x[:, :s.own]).any():
-        raise InputError(f'no track of the training side has any of {", ".join(self.features)}. Give tables with audio features.')
     with warnings.catch_warnings():
         warnings.simplefilter('ignore', RuntimeWarning) # a column without any value has no mean
         warnings.filterwarnings('ignore', 'The number of unique classes') # many artists with few tracks are wanted
+        _tell(self, t, sides[0], y)
+        s = _Sides(_inputs(self, t, sides[0], train=True), y, _inputs(self, t, sides[1]), yv, len(self.classes_), len(self.features))
+        if not np.isfinite(s.x[:, :s.own]).any():
+            raise InputError(f'no track of the training side has any of {", ".join(self.features)}. Give tables with audio features.')
         _learn(self, s, names or [m for m in MEMBERS if m != ('boosting' if s.k > FEW else 'extra')])
         _learn_again(self, t, s, np.concatenate(sides), np.concatenate([y, yv]))
     return self
 
 # %% ../nbs/04b_blend.ipynb #a8ee8525
 def _scores(self, t, ids):
+    if not len(ids): return np.zeros((0, len(self.classes_)))
     x = _inputs(self, t, ids)
     return sum(w * m(x) for w, m in zip(self.weights_, self.models_.values()) if w)
 

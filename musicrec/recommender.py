@@ -182,6 +182,8 @@ def _check(self):
     for name, known in {'method': ('additive', 'paper'), 'artist_from': ('credits', 'predicted')}.items():
         if (given := getattr(self, name)) not in known:
             raise InputError(f'{name} is {given!r}. Choose {known[0]!r} or {known[1]!r}.')
+    if isinstance(self.seed, bool) or not isinstance(self.seed, (int, np.integer)) or self.seed < 0:
+        raise InputError(f'seed is {self.seed!r}. Give a whole number from 0.')
     if not 0 <= self.negatives < np.inf:
         raise InputError(f'negatives is {self.negatives}. Give 0 or more tracks per like.')
 
@@ -195,6 +197,8 @@ def _labels(self, t, listener):
         raise NotFoundError(f'{listener!r} has no likes or dislikes in these tables. Listeners here: {there}.')
     mine = mine[mine.index.isin(t.audio().index) & mine.label.notna().to_numpy()].sort_index()
     weight = mine.weight.fillna(1).clip(lower=0).astype(float)
+    if (odd := np.isinf(weight.to_numpy())).any():
+        raise InputError(f'the label of {mine.index[odd][0]!r} has an infinite weight. Give a number.')
     return mine.assign(label=mine.label.astype(int), weight=weight)[['label', 'weight']]
 
 # %% ../nbs/05_recommender.ipynb #47339fea
@@ -212,17 +216,19 @@ def _one_kind(self, listener, n):
     return f'{both}, or let dislikes be drawn with negatives=1.'
 
 # %% ../nbs/05_recommender.ipynb #1f647877
+def _heard(t, listener): return set(t.listens.track_id[(t.listens.listener_id == listener).to_numpy()])
+
 def _training(self, t, listener, cut):
     "Labels to learn from, and those among them for early stopping (the paper's net alone stops early)."
     mine = _labels(self, t, listener)
-    known = set(mine.index) | set(t.listens.track_id[(t.listens.listener_id == listener).to_numpy()])
+    known = set(mine.index) | _heard(t, listener)
     if cut is not None: mine = mine[mine.index.isin([*cut.train, *cut.valid])]
     hidden = [] if cut is None else cut.test
     met = known | set(hidden)
     if self.negatives: mine = _draw_negatives(self, mine, [i for i in self.catalogue_.track_id if i not in met])
     if mine.label.nunique() < 2: raise InputError(_one_kind(self, listener, len(mine)))
     if cut is None and self.method == 'paper' and len(mine) >= 20: cut = split(t, seed=0, among=mine.index, valid=.2, test=0)
-    return mine, known, mine.index.isin([] if cut is None else cut.valid), hidden
+    return mine, known - set(hidden), mine.index.isin([] if cut is None else cut.valid), hidden
 
 # %% ../nbs/05_recommender.ipynb #79cb3e79
 def _fit(self, t, listener, cut):
@@ -451,7 +457,7 @@ def _grow(self, t, rows, y, weight, f, roots):
 def _volumes(said, apart, y, weight, known, voices):
     "How loud each voice speaks of strangers and of known artists, the latter drawn towards the former where there are few."
     shift, loud = weigh(apart, y, weight)
-    of_known = weigh(said, y[known], weight[known], loud) if known.any() else (shift, loud)
+    of_known = weigh(said, y[known], weight[known], loud, shift) if known.any() else (shift, loud)
     return pd.DataFrame([[shift, *loud], [of_known[0], *of_known[1]]], ['strangers', 'known'], ['shift', 'process', *voices])
 
 # %% ../nbs/05_recommender.ipynb #c41af3d8
@@ -514,7 +520,10 @@ def _best(scores, k):
 # %% ../nbs/05_recommender.ipynb #d819fb73
 def _pick(self, scores, k, diversity, max_per_artist, seed):
     "Rows of the tracks to recommend, best first; equal scores in order of id."
-    if seed is not None: scores = scores + np.random.default_rng([seed, 9]).gumbel(0, .5, len(scores))
+    if seed is not None:
+        noise = np.zeros(len(scores))
+        noise[self.open_] = np.random.default_rng([seed, 9]).gumbel(0, .5, self.open_.sum()) # a saved model has no others
+        scores = scores + noise
     if not diversity and max_per_artist is None: return _best(scores, k)[0]
     order = np.argsort(-scores, kind='stable')[:np.isfinite(scores).sum()]
     if max_per_artist is not None:
@@ -545,7 +554,7 @@ def _logits(self):
     if self.listener_ is None:
         raise InputError('this recommender was fitted without a listener. Name what a newcomer likes with liked=[…], '
                          'or fit with a listener.')
-    return self.logits_ if self.method == 'paper' else self.parts_.sum(axis=1).to_numpy()
+    return self.logits_ if self.method == 'paper' else sum(self.parts_[p].to_numpy() for p in PARTS)
 
 def _rows(self, ids):
     check_is_fitted(self, 'catalogue_')
@@ -738,11 +747,11 @@ class Newcomer:
     "Somebody known by what she named: every like and dislike adds its share to her query for `space_`."
     def __init__(self, model, liked, disliked):
         self.model, liked, disliked = model, _named(liked) or [], _named(disliked) or []
-        if both := set(liked) & set(disliked):
-            raise InputError(f'{sorted(map(str, both))[0]!r} is liked and disliked at once. Decide.')
         if not liked and not disliked:
             raise InputError('nothing is liked and nothing disliked. Name at least one track or artist.')
         found = [dict.fromkeys(self._find(i) for i in side) for side in (liked, disliked)]
+        if both := [i for i in disliked if self._find(i) in found[0]]:
+            raise InputError(f'{str(both[0])!r} is liked and disliked at once. Decide.')
         self.things = [*found[0], *found[1]] # rows of tracks, or ids of artists
         self.share = np.repeat([1 / max(len(found[0]), 1), -1 / max(len(found[1]), 1)], [len(f) for f in found])
         self.rows = [i for i in self.things if not isinstance(i, str)]
@@ -855,6 +864,8 @@ def _recommend_many(self, liked, disliked, k, exclude_known):
     if isinstance(disliked, list) and (isinstance(liked, dict) or len(disliked) != len(liked)):
         raise InputError(f'{len(disliked)} lists of dislikes beside {len(liked)} of likes. Give as many, or mappings.')
     names = list(liked) if isinstance(liked, dict) else list(range(len(liked)))
+    if isinstance(disliked, dict) and (lost := [n for n in disliked if n not in names]):
+        raise InputError(f'{lost[0]!r} has dislikes and no likes. Name likes for everybody, if only an empty list.')
     of = lambda given, n: None if given is None else given.get(n) if isinstance(given, dict) else given[n]
     people = [Newcomer(self, of(liked, n), of(disliked, n)) for n in names]
     n, found = len(self.catalogue_), [(np.zeros(0, int),) * 3]
@@ -873,15 +884,32 @@ def _add(self, t):
         raise InputError("a loaded model or the paper's net takes no further tracks. Fit method='additive' and add to that.")
     t, new, both = merge_duplicates(t), copy.copy(self), copy.copy(self)
     new.maps_ = dict(getattr(self, 'maps_', {}))
-    new.catalogue_ = catalogue(t).query('track_id not in @self.row_.index').reset_index(drop=True)
-    if not len(new.catalogue_): return both
-    new.artists_ = infer_artists(self.artists_, Tables.union([self.heard_, sounds(t)])) # a new artist by her tracks
+    both.heard_ = Tables.union([self.heard_, sounds(t)])
+    both.same_ = self.same_ | _further_ids(self, t, both.heard_)
+    new.catalogue_ = catalogue(t).query('track_id not in @self.row_.index and track_id not in @both.same_').reset_index(drop=True)
+    if not len(new.catalogue_): return _now_known(both, t)
+    new.artists_ = infer_artists(self.artists_, both.heard_) # a new artist by her tracks
     _look_up(new, t)
     new.known_, new.open_ = np.zeros(len(new.catalogue_), bool), np.ones(len(new.catalogue_), bool)
     _newcomer_space(new, self.corners_)
     both.names_, both.artists_ = new.names_ | self.names_, new.artists_
     if hasattr(self, 'parts_'): _score_further(self, new, t)
-    return _joined(both, self, new)
+    return _now_known(_joined(both, self, new), t)
+
+def _further_ids(self, t, heard):
+    "Which tracks of `t` are recordings that the catalogue has, by its ids."
+    best, old = recordings(heard), self.catalogue_.track_id
+    here = dict(zip(best.reindex(old), old))
+    return {i: here[j] for i, j in best[best.index.isin(t.tracks.track_id) & ~best.index.isin(old)].items() if j in here}
+
+def _now_known(self, t):
+    "With what `t` says that the listener has judged or played."
+    if self.listener_ is None: return self
+    told = t.preferences.track_id[(t.preferences.listener_id == self.listener_).to_numpy() & t.preferences.label.notna().to_numpy()]
+    met = self.catalogue_.track_id.isin({self.same_.get(i, i) for i in set(told) | _heard(t, self.listener_)}).to_numpy()
+    self.open_ = self.open_ & ~(met & ~self.known_)
+    self.known_ = self.known_ | met
+    return self
 
 # %% ../nbs/05_recommender.ipynb #630affe9
 def _score_further(self, new, t):

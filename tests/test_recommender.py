@@ -508,14 +508,14 @@ def test_weights_count(world, artists):
     assert b > a + .1
 
 
-def test_new_tracks_are_scored_as_if_they_had_been_there(world, artists):
+def test_new_tracks_are_scored_as_if_they_had_been_there(world, artists, judged):
     gone = world.tracks.track_id.iloc[-3:].tolist()
     less = world.replace(**{n: f[~f.track_id.isin(gone)] for n, f in world.frames().items() if "track_id" in f})
     model = Recommender(artists, None, forests=False).fit(less)
     more = model.add(world)
     assert len(more.catalogue_) == len(world.tracks) and more.catalogue_.track_id.is_monotonic_increasing
     np.testing.assert_allclose(more.predict_proba(model.catalogue_.track_id), model.predict_proba(model.catalogue_.track_id), atol=1e-9)
-    assert set(gone) <= set(more.recommend(k=10_000).track_id) and more.predict_proba(gone).between(0, 1).all()
+    assert set(gone) - judged["known"] <= set(more.recommend(k=10_000).track_id) and more.predict_proba(gone).between(0, 1).all()
     assert more.explain(gone[0]).sum() == pytest.approx(logit(more.predict_proba(gone[:1]).iloc[0]), abs=1e-6)
 
 
@@ -539,6 +539,47 @@ def test_a_wholly_new_artist_is_judged_by_her_tracks(fitted, world):
     assert more.predict_proba(["new0", "new1"]).between(0, 1, inclusive="neither").all() and more.artists_.inferred[more.artists_.row("nobody yet")]
     assert more.explain("new0").sum() == pytest.approx(logit(more.predict_proba(["new0"]).iloc[0]), abs=1e-6)
     assert more.recommend(liked=["nobody yet"], k=5).because.str.contains("Nobody Yet").any()
+
+
+def test_added_tracks_that_are_known_or_known_recordings_stay_out(world, artists):
+    gone = world.preferences.track_id[world.preferences.listener_id == "you"].tolist()[:4]
+    part = lambda keep: world.replace(**{n: f[f.track_id.isin(gone) == keep] for n, f in world.frames().items() if "track_id" in f})
+    model = Recommender(artists, None, forests=False).fit(part(False))
+    more = model.add(part(True))
+    assert set(gone) <= set(more.catalogue_.track_id) and set(gone).isdisjoint(more.recommend(k=10_000).track_id)
+    again = lambda f: f.assign(track_id="again:" + f.track_id)
+    copies = Tables(artists=world.artists, **{n: again(getattr(world, n)) for n in ("tracks", "track_artists", "audio_features")})
+    same = more.add(copies)
+    assert same.catalogue_.track_id.tolist() == more.catalogue_.track_id.tolist()
+    np.testing.assert_array_equal(same.predict_proba(["again:" + i for i in gone]), more.predict_proba(gone))
+
+
+def test_labels_of_one_kind_leave_the_shift_near_where_it_is_drawn():
+    shift, loud = weigh(np.zeros((1, 40)), np.ones(40, int), np.ones(40), np.ones(1), .2)
+    assert .2 < shift < 4 and loud == pytest.approx(1)
+
+
+def test_the_test_side_of_a_split_may_be_recommended(world, artists):
+    cut = next(iter(folds(world, "track", 5, 0, among=world.preferences.track_id[world.preferences.listener_id == "you"])))
+    shown = set(Recommender(artists, None, forests=False).fit(world, split=cut).recommend(k=10_000).track_id)
+    assert set(cut.test) <= shown and shown.isdisjoint([*cut.train, *cut.valid])
+
+
+def test_a_seed_draws_the_same_list_from_a_saved_model(fitted, loaded): pd.testing.assert_frame_equal(loaded.recommend(k=9, seed=3), fitted.recommend(k=9, seed=3))
+
+
+@pytest.mark.parametrize("options", [dict(seed=-1), dict(seed=None), dict(seed=.5)])
+def test_a_seed_is_a_whole_number(world, options):
+    with pytest.raises(MusicrecError, match="seed is"): Recommender(None, None, **options).fit(world)
+
+
+def test_an_infinite_weight_is_refused(world):
+    with pytest.raises(MusicrecError, match="infinite weight"): Recommender(None, None).fit(world.replace(preferences=world.preferences.assign(weight=np.inf)))
+
+
+def test_dislikes_of_nobody_are_refused(anybody):
+    ids = anybody.catalogue_.track_id.tolist()
+    with pytest.raises(MusicrecError, match="'b' has dislikes"): anybody.recommend_many({"a": ids[:2]}, {"b": ids[3:5]})
 
 
 @pytest.mark.parametrize("value", [np.inf, -np.inf])
