@@ -19,7 +19,7 @@ import pandas as pd
 import torch
 from scipy.special import ndtr
 
-from musicrec.blend import FACTS, MEMBERS, TWELVE, Blend, forest_tuned, guess_nearest, guess_usual
+from musicrec.blend import FACTS, TWELVE, Blend, forest_tuned, guess_nearest, guess_usual
 from musicrec.collect import Tables, load_tables
 from musicrec.evaluation import transfer_artists, transfer_facts
 from musicrec.gaussian import FeatureScale, GaussianEncoder
@@ -81,10 +81,10 @@ class Task:
         """Twelve measures, popularity, year of release, words of titles and albums, and artist vectors if there are any; in the end learned from both sides."""
         return self.blend(s, seed, features=(*TWELVE, *FACTS), words=True, artists=vectors, refit=30_000, **more)
 
-    def all_told(self, s, seed, vectors, **more):
+    def all_told(self, s, seed, vectors):
         """The same, and what other sets file artists and their tracks under."""
         self.told = getattr(self, "told", None) or Task(told_genres(self.t), self.target, self.min_tracks)
-        return self.told.all_known(s, seed, vectors, filed=True, **more)
+        return self.told.all_known(s, seed, vectors, filed=True)
 
     def boosting(self, s, seed, features): return self.blend(s, seed, features=features, company=False, members=("boosting",))
 
@@ -136,9 +136,8 @@ def genre_known(t, seeds, vectors):
 
 
 def known_methods(task, s, seed, vectors):
-    """What is asked; all that is known is learned by members of every kind."""
     return {"default": lambda: task.blend(s, seed), "forest": lambda: task.forest(s, seed, TWELVE[:8]), "artist's usual genre, else forest": lambda: task.usual(s, task.forest(s, seed, TWELVE[:8])),
-            "paper": lambda: task.net(s, seed, "paper"), "majority": lambda: task.majority(s), "default, 12 features, artist vectors": lambda: task.blend(s, seed, features=TWELVE, artists=vectors), "default, all that is known": lambda: task.all_known(s, seed, vectors, members=tuple(MEMBERS)), "default, genres told elsewhere": lambda: task.all_told(s, seed, vectors, members=tuple(MEMBERS)),
+            "paper": lambda: task.net(s, seed, "paper"), "majority": lambda: task.majority(s), "default, 12 features, artist vectors": lambda: task.blend(s, seed, features=TWELVE, artists=vectors), "default, all that is known": lambda: task.all_known(s, seed, vectors), "default, genres told elsewhere": lambda: task.all_told(s, seed, vectors),
             "nearest neighbour": lambda: task.nearest(s), "boosting, 12 features": lambda: task.boosting(s, seed, TWELVE)}
 
 

@@ -28,12 +28,12 @@ from .track_embeddings import TrackEncoder, guess_majority, main_classes, target
 
 # %% auto #0
 __all__ = ['PAPER', 'TASKS', 'ENTRANTS', 'METHODS', 'IMPLICIT', 'CELLS', 'ITEMS', 'TOLD', 'COLUMNS', 'NAMES', 'constant_loss',
-           'listener_of', 'predictions', 'rows_of', 'read_pairs', 'taste_pairs', 'rank_lists', 'evaluate',
+           'listener_of', 'check_task', 'predictions', 'rows_of', 'read_pairs', 'taste_pairs', 'rank_lists', 'evaluate',
            'transfer_artists', 'transfer_facts', 'unlabelled', 'roc_bands', 'plot_roc', 'paper_rows', 'beside_paper',
            'real_columns']
 
 # %% ../nbs/06_evaluation.ipynb #96293298
-__all__ = ['METRICS', 'METHODS', 'PAPER', 'TASKS', 'accuracy', 'auc', 'balanced_accuracy', 'beside_paper', 'brier', 'ece',
+__all__ = ['METRICS', 'METHODS', 'PAPER', 'TASKS', 'accuracy', 'auc', 'balanced_accuracy', 'beside_paper', 'brier', 'check_task', 'ece',
            'evaluate', 'interval', 'listener_of', 'log_loss', 'macro_f1', 'mrr', 'paper_loss', 'paper_rows', 'plot_roc',
            'predictions', 'rank_lists', 'ranks', 'read_pairs', 'roc_bands', 'rows_of', 'taste_pairs', 'top_k', 'transfer_artists', 'transfer_facts',
            'unlabelled']
@@ -202,6 +202,15 @@ class _Progress:
         self.done += 1
 
 # %% ../nbs/06_evaluation.ipynb #05b3c2fe
+def check_task(
+    task:str, t:Tables, by:str='track', k:int=5 # As in `predictions`
+)->None:
+    "Raise what would stop `predictions`, before anything is learned."
+    _check_folds(task, by, 1)
+    t, (maker, target, _) = merge_duplicates(t), TASKS[task]
+    entrant = maker(t, target, 0, None)
+    next(folds(t, by, k, 0, among=entrant.ids, classes=entrant.y))
+
 def predictions(
     task:str, # `likes`, `genres` or `artists`
     t:Tables,
@@ -232,7 +241,7 @@ def _one_seed(entrant, methods, cuts, by, tell):
     parts = {m: [] for m in methods}
     for s in cuts:
         if not len(s.train):
-            raise InputError(f'every track shares a {by} with the test side, so nothing is left to train on. Split by track, or give more data.')
+            raise InputError(f'every track shares its {by} with the test side, so nothing is left to train on. Split by track, or give more data.')
         tell()
         for m in methods: parts[m].append(pd.DataFrame(getattr(entrant, m)(s), index=s.test))
     return {m: pd.concat(parts[m]).sort_index() for m in methods}
@@ -253,8 +262,8 @@ def rows_of(
     return pd.DataFrame(found, columns=['method', 'metric', 'value', 'low', 'high', 'seeds'])
 
 # %% ../nbs/06_evaluation.ipynb #949f7d42
-_PAIR = {'listener_id': 'listenerid listener userid user username', 'id': 'artistid itemid',
-         'name': 'artistname artname artist artists item itemname',
+_PAIR = {'listener_id': 'listenerid listener userid users user username usersha1', 'id': 'artistid itemid artistmbid',
+         'name': 'artistname artname artist artists item itemname name',
          'weight': 'plays weight count playcount playcounts scrobbles listens'}
 
 def _plays(frame, path, column):

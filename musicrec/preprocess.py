@@ -459,6 +459,7 @@ def folds(
     n = len(np.unique(draw.home))
     if not 2 <= k <= n:
         raise InputError(
-            f'{len(draw.ids)} recordings in {n} groups cannot be cut into {k} folds. Give 2 to {n}.')
+            f'{len(draw.ids)} recordings in {n} group{"s" * (n != 1)} cannot be cut into {k} folds. '
+            + (f'Give 2 to {n}.' if n > 1 else f'Each {by} is one group: cut by something else, or give more data.'))
     fold_ = draw.sides(np.full(k, 1 / k), [seed, 3]) if classes is None else draw.even_folds(k, [seed, 3], classes)
     for i in range(k): yield _with_validation(draw, fold_ == i, valid, [seed, 4, i], seed)

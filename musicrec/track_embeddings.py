@@ -341,7 +341,7 @@ def targets(
     else: found = (n := one.value_counts()).index[n >= min_tracks]
     classes = np.array(sorted(found), dtype=object)
     if len(classes) < 2:
-        each = f', each with {min_tracks} tracks.' if target == 'artist' else '.'
+        each = f', each with {min_tracks} tracks.' if target == 'artist' else ', in a column such as genre.'
         raise InputError(f'there are {len(classes)} classes of {target} to tell apart. Give tables with at least 2{each}')
     return ids[ids.isin(one.index[one.isin(classes)])].tolist(), classes
 

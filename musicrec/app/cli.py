@@ -155,7 +155,7 @@ def evaluate_command(
     quiet:Annotated[bool, typer.Option('--quiet', help='Print the rows alone.')]=False,
 ):
     "Compare our default, the paper's recipe and baselines on a file, with splits that cannot leak."
-    from musicrec.evaluation import evaluate, listener_of, METHODS, transfer_facts
+    from musicrec.evaluation import check_task, evaluate, listener_of, METHODS, transfer_facts
     from musicrec.tables import InputError
     say = (lambda line: None) if quiet else lambda line: typer.echo(line, err=True)
     if json_file and json_file.is_dir():
@@ -167,6 +167,7 @@ def evaluate_command(
     taught = task in ('likes', 'genres') # artists are predicted from audio alone, lists rank themselves
     who = listener_of(t, listener) if task == 'likes' else None
     if who is not None: t = _likes_of(t, who, say)
+    if task != 'ranking': check_task(task, t, by, folds)
     others = _others(vectors_from, path, task, say, t, who) if taught else {}
     artists = _artists(t, task, others, names, say) if taught else None
     if others: t = transfer_facts(t, others.values())

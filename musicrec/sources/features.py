@@ -115,7 +115,7 @@ def _playlists(track_id, frame, columns, source, where):
 def _listed_genres(cell, several):
     "The genres in one cell."
     if (names := listed(cell)) is not None or not isinstance(cell, str): return names or []
-    names = (n.strip() for n in (re.split('[,;|]', cell) if several else [cell]))
+    names = (n.strip() for n in re.split('[,;|]' if several else r'\|', cell))
     return [n for n in names if n.lower() not in MISSING]
 
 # %% ../../nbs/sources/features.ipynb #1ffc1356

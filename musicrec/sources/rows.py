@@ -77,6 +77,10 @@ def _clock(text):
     return ((parts[0].fillna(0) * 60 + parts[1]) * 60 + parts[2]) * 1000
 
 # %% ../../nbs/sources/rows.ipynb #f9248048
+_FRACTIONS = ('danceability', 'energy', 'speechiness', 'acousticness', 'instrumentalness', 'liveness', 'valence',
+              'loudness', 'tempo')
+_COMMA = re.compile(r'[-+]?\d*,\d+') # as some write decimals; in counts and lengths a comma stands between thousands
+
 def numbers(
     cells:pd.Series, # Text or numbers
     column:str='' # Which of our columns, for its words and its mark of *not found*
@@ -87,6 +91,7 @@ def numbers(
     else:
         text = cells.astype('str').str.strip()
         gap = text.isna() | text.str.lower().isin(MISSING)
+        if column in _FRACTIONS: text = text.mask(text.str.fullmatch(_COMMA).fillna(False).astype(bool), text.str.replace(',', '.'))
         plain = text.str.replace(f'^{_TONE.pattern}$', r'\1', regex=True) if column == 'key' else text
         words = plain.str.upper().str.replace('♯', '#').str.replace('♭', 'B').map(_WORDS.get(column, {}))
         if column == 'duration_ms': words = _clock(text)
@@ -177,6 +182,7 @@ def namespaced(
     if where is not None:
         own = bare.str.fullmatch(_NUMBER).fillna(False).astype(bool)
         bare = bare.mask(own, f'{stem(where)}/' + bare.str.replace(r'\.0*$', '', regex=True))
+    bare = bare.str.replace('|', '%7C') # which stands between the ids of several artists
     return bare.map(lambda k: make_id('spotify' if _SPOTIFY.fullmatch(k) else namespace, kind, k),
                     na_action='ignore').astype('str')
 
