@@ -59,7 +59,7 @@ def apart(*words):
 
 
 def speed(steps):
-    dense = [apart("dense", b) for b in (128, 512, 1024)]
+    dense = [apart("dense", b) for b in (128, 512, 1024, 2048, 4096)]
     sampled = apart("sampled", steps)
     best = max(dense, key=lambda d: d["rows_per_second"])
     ratio = sampled["rows_per_second"] / best["rows_per_second"]
