@@ -6,6 +6,7 @@
 from __future__ import annotations
 import importlib.util, time
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
@@ -156,7 +157,8 @@ class _Likes(_Entrant):
         self.ids, self.classes = self.y.index.tolist(), pd.Index([0, 1])
         if self.y.nunique() < 2:
             raise InputError(f'{self.who!r} has {len(self.y)} labels of one kind. Give likes and dislikes.')
-        self.tracks = _track_vectors(t, seed)
+    @cached_property
+    def tracks(self): return _track_vectors(self.t, self.seed)
     artist_rate = _Entrant._artist_shares
     def _model(self, s, vectors, **options):
         model = Recommender(self.artists.get(vectors), self.tracks, seed=self.seed, **options)
@@ -202,14 +204,17 @@ class _Progress:
         self.done += 1
 
 # %% ../nbs/06_evaluation.ipynb #05b3c2fe
+def _begin(task, t, by, k, seed, artists=None):
+    "Who predicts, and the splits of a seed."
+    entrant = TASKS[task][0](t, TASKS[task][1], seed, artists)
+    return entrant, folds(t, by, k, seed, among=entrant.ids, classes=entrant.y)
+
 def check_task(
     task:str, t:Tables, by:str='track', k:int=5 # As in `predictions`
 )->None:
     "Raise what would stop `predictions`, before anything is learned."
     _check_folds(task, by, 1)
-    t, (maker, target, _) = merge_duplicates(t), TASKS[task]
-    entrant = maker(t, target, 0, None)
-    next(folds(t, by, k, 0, among=entrant.ids, classes=entrant.y))
+    next(_begin(task, merge_duplicates(t), by, k, 0)[1])
 
 def predictions(
     task:str, # `likes`, `genres` or `artists`
@@ -225,11 +230,9 @@ def predictions(
     "Out-of-fold predictions of every method."
     _check_folds(task, by, seeds)
     methods = _asked(task, methods)
-    t, (maker, target, _) = merge_duplicates(t), TASKS[task]
-    runs, groups, tell = {m: [] for m in methods}, None, _Progress(task, seeds, k, say)
+    t, runs, groups, tell = merge_duplicates(t), {m: [] for m in methods}, None, _Progress(task, seeds, k, say)
     for seed in range(first_seed, first_seed + seeds):
-        entrant = maker(t, target, seed, artists)
-        cuts = folds(t, by, k, seed, among=entrant.ids, classes=entrant.y)
+        entrant, cuts = _begin(task, t, by, k, seed, artists)
         both = _one_seed(entrant, methods, cuts, by, tell)
         for m, p in both.items(): runs[m].append((entrant.y[p.index].to_numpy(), p.to_numpy()))
         groups = _group(t, by).reindex(next(iter(both.values())).index)

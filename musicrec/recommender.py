@@ -240,7 +240,7 @@ def _fit(self, t, listener, cut):
     self.same_ = best[(best.index != best) & best.isin(self.catalogue_.track_id)].to_dict() # further ids of a recording
     mine, known, valid, hidden = _training(self, t, listener, cut) if listener is not None else (None, set(), None, [])
     e = self.artists if self.artists is not None and len(self.artists) else Embeddings([], np.zeros((0, 1)))
-    self.artists_, self.heard_ = e if self.method == 'paper' else infer_artists(e, t), sounds(t)
+    self.artists_, self.sounds_ = e if self.method == 'paper' else infer_artists(e, t), sounds(t)
     _look_up(self, t, hidden)
     self.known_ = self.catalogue_.track_id.isin(known).to_numpy()
     rows = np.zeros(0, int) if mine is None else self.row_[mine.index].to_numpy()
@@ -884,11 +884,11 @@ def _add(self, t):
         raise InputError("a loaded model or the paper's net takes no further tracks. Fit method='additive' and add to that.")
     t, new, both = merge_duplicates(t), copy.copy(self), copy.copy(self)
     new.maps_ = dict(getattr(self, 'maps_', {}))
-    both.heard_ = Tables.union([self.heard_, sounds(t)])
-    both.same_ = self.same_ | _further_ids(self, t, both.heard_)
+    both.sounds_ = Tables.union([self.sounds_, sounds(t)])
+    both.same_ = self.same_ | _further_ids(self, t, both.sounds_)
     new.catalogue_ = catalogue(t).query('track_id not in @self.row_.index and track_id not in @both.same_').reset_index(drop=True)
     if not len(new.catalogue_): return _now_known(both, t)
-    new.artists_ = infer_artists(self.artists_, both.heard_) # a new artist by her tracks
+    new.artists_ = infer_artists(self.artists_, both.sounds_) # a new artist by her tracks
     _look_up(new, t)
     new.known_, new.open_ = np.zeros(len(new.catalogue_), bool), np.ones(len(new.catalogue_), bool)
     _newcomer_space(new, self.corners_)

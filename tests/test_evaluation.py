@@ -9,7 +9,7 @@ import pytest
 from musicrec.app.cli import main
 from musicrec.artist2vec import Artist2Vec, sentences
 from musicrec.collect import AUDIO, MusicrecError, load_tables
-from musicrec.evaluation import ENTRANTS, METHODS, METRICS, PAPER, TASKS, beside_paper, constant_loss, evaluate, listener_of, paper_rows, predictions, rank_lists, read_pairs, taste_pairs, transfer_artists, transfer_facts, unlabelled
+from musicrec.evaluation import ENTRANTS, METHODS, METRICS, PAPER, TASKS, beside_paper, check_task, constant_loss, evaluate, listener_of, paper_rows, predictions, rank_lists, read_pairs, taste_pairs, transfer_artists, transfer_facts, unlabelled
 from musicrec.tables import Tables
 
 NAMED = {"accuracy", "balanced_accuracy", "macro_f1", "auc", "log_loss", "brier", "ece", "top10", "mrr", "ndcg@10", "ndcg@20", "recall@10", "recall@20", "coverage@20"}
@@ -153,6 +153,15 @@ def songs(n=60):
 def run(*words):
     with pytest.raises(SystemExit) as e: main([str(w) for w in words])
     return e.value.code
+
+
+def test_what_cannot_be_evaluated_is_told_before_anything_is_learned(world, monkeypatch):
+    monkeypatch.setattr("musicrec.evaluation.TrackEncoder", None)
+    monkeypatch.setattr("musicrec.evaluation.Recommender", None)
+    for task in ("likes", "genres"): check_task(task, world, k=3)
+    with pytest.raises(MusicrecError, match="one kind"): check_task("likes", world.replace(preferences=world.preferences[(world.preferences.label == 1).to_numpy()]))
+    with pytest.raises(MusicrecError, match="0 classes of genre"): check_task("genres", world.replace(track_genres=None))
+    with pytest.raises(MusicrecError, match="cannot be cut into 99 folds"): check_task("likes", world, "artist", 99)
 
 
 @pytest.fixture

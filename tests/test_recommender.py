@@ -577,6 +577,14 @@ def test_an_infinite_weight_is_refused(world):
     with pytest.raises(MusicrecError, match="infinite weight"): Recommender(None, None).fit(world.replace(preferences=world.preferences.assign(weight=np.inf)))
 
 
+def test_two_ids_of_a_recording_cannot_be_liked_and_disliked(world, artists):
+    one = world.tracks.track_id[0]
+    again = lambda f: pd.concat([f, f[f.track_id == one].assign(track_id="zz again")], ignore_index=True)
+    both = Recommender(artists, None).fit(world.replace(**{n: again(getattr(world, n)) for n in ("tracks", "track_artists", "audio_features")}), listener=None)
+    assert len(both.catalogue_) == len(world.tracks)
+    with pytest.raises(MusicrecError, match="liked and disliked at once"): both.recommend(liked=[one], disliked=["zz again"])
+
+
 def test_dislikes_of_nobody_are_refused(anybody):
     ids = anybody.catalogue_.track_id.tolist()
     with pytest.raises(MusicrecError, match="'b' has dislikes"): anybody.recommend_many({"a": ids[:2]}, {"b": ids[3:5]})

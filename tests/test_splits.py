@@ -111,6 +111,11 @@ def test_folds_that_cannot_be_are_refused(k):
     with pytest.raises(InputError, match=f"8 groups cannot be cut into {k} folds. Give 2 to 8"): list(folds(T, "artist", k))
 
 
+def test_folds_of_a_single_group_say_what_is_one():
+    alone = T.replace(track_artists=T.track_artists.assign(artist_id=T.track_artists.artist_id.iloc[0]))
+    with pytest.raises(InputError, match="in 1 group cannot be cut into 3 folds. Each artist is one group"): list(folds(alone, "artist", 3))
+
+
 @pytest.mark.parametrize("by", ["track", "artist"])
 def test_folds_share_out_rare_classes(by):
     t = toy(200)

@@ -294,6 +294,13 @@ def test_expected_artist_vector_lies_among_the_artists(world):
     with pytest.raises(MusicrecError, match="target="): encoder(max_epochs=1).fit(world).expect_artists(world, known)
 
 
+def test_a_blend_of_nothing_is_refused_and_nothing_asked_is_answered(world):
+    with pytest.raises(MusicrecError, match="features are empty"): Blend(features=()).fit(world)
+    with pytest.raises(MusicrecError, match="nets is 0"): Blend(nets=0, members=("nets",)).fit(world)
+    model = Blend(members=("forest",)).fit(world)
+    assert model.predict_proba(world, []).shape == (0, len(model.classes_))
+
+
 MAKERS = {"net": lambda **o: encoder(max_epochs=3, **o), "gaussian": lambda **o: GaussianEncoder(**dict(target="genre") | o), "blend": lambda **o: Blend(members=("forest", "gaussian"), **o)}
 
 
