@@ -5,7 +5,7 @@
 Likes are geomack's; genres and artists TidyTuesday's. Artist vectors are learned on other collections, without labels, and matched
 by folded name; those of the paper's recipe on the related-artist graph alone, as in the paper. `as it stands` draws rows at
 random, re-releases and all, as the paper seems to; `merged` has one row per recording; `artist` keeps artists apart. Each seed
-tests on one fifth (`likes`, `ablation`: on five fifths in turn).
+tests on one fifth (`likes`, `ablation`: on five fifths in turn; `transfer`: on the tracks that both sets have).
 """
 import argparse
 import json
@@ -17,8 +17,8 @@ import pandas as pd
 
 from musicrec.artist2vec import infer_artists
 from musicrec.collect import load_tables
-from musicrec.evaluation import _Classes, _forest, _Likes, interval, paper_loss, roc_bands, rows_of, transfer_artists, transfer_facts, unlabelled
-from musicrec.metrics import accuracy, auc, log_loss, paired
+from musicrec.evaluation import PAIRED, _Classes, _forest, _Likes, differences, roc_bands, rows_of, transfer_artists, transfer_facts, unlabelled
+from musicrec.metrics import auc
 from musicrec.preprocess import Split, audio_matrix, folds, main_genre, merge_duplicates, track_groups
 from musicrec.recommender import MEASURES
 from musicrec.tables import fold, main_artists
@@ -41,9 +41,9 @@ def rows_at_random(ids, k, seed):
 
 
 def runs_of(maker, t, target, artists, protocol, methods, seeds, tested, say):
-    """One `(y, p)` per seed for each method, and the groups of the rows of the first seed."""
+    """One `(y, p, group of each row)` per seed for each method."""
     t = t if protocol == "as it stands" else merge_duplicates(t)
-    runs, groups = {m: [] for m in methods}, None
+    runs = {m: [] for m in methods}
     group = track_groups(t, "artist").drop_duplicates("track_id").set_index("track_id").group
     for seed in range(seeds):
         entrant = maker(t, target, seed, artists)
@@ -59,18 +59,18 @@ def runs_of(maker, t, target, artists, protocol, methods, seeds, tested, say):
     return runs
 
 
-def scored(runs, task, **about):
-    """Rows of scores; of a single test part per seed the rows differ, so that seeds are put end to end."""
-    if len({len(y) for r in runs.values() for y, _, _ in r}) > 1 or task != "likes":
-        joined = {m: ([(np.concatenate([y for y, _, _ in r]), np.concatenate([p for _, p, _ in r]))], np.concatenate([g for _, _, g in r])) for m, r in runs.items()}
-        seeds = len(next(iter(runs.values())))
-        return [x | about | {"seeds": seeds} for m, (r, g) in joined.items() for x in rows_of({m: r}, METRICS[task], g).to_dict("records")]
-    groups = next(iter(runs.values()))[0][2]
-    return rows_of({m: [(y, p) for y, p, _ in r] for m, r in runs.items()}, METRICS[task], groups).assign(**about).to_dict("records")
+def add_scores(part, runs, task, of="default", **about):
+    """Rows of scores, and of paired differences to one method; of a single test part per seed the rows differ, so that seeds are put end to end."""
+    seeds, first = len(next(iter(runs.values()))), next(iter(runs.values()))
+    if len({len(y) for y, _, _ in first}) > 1 or task != "likes":
+        runs, groups = {m: [tuple(np.concatenate(x) for x in list(zip(*r))[:2])] for m, r in runs.items()}, np.concatenate([g for _, _, g in first])
+    else: runs, groups = {m: [(y, p) for y, p, _ in r] for m, r in runs.items()}, first[0][2]
+    part["rows"] += rows_of(runs, METRICS[task], groups).assign(**about, seeds=seeds).to_dict("records")
+    part["against"] += differences(runs, PAIRED[task], groups, of).assign(**about, seeds=seeds).to_dict("records")
 
 
 class Inputs(_Likes):
-    """The same forest over different inputs."""
+    """The same forest over different inputs (the default's: `recommender_quality.py`)."""
 
     def __init__(self, t, target, seed, artists):
         self.t, self.seed, self.artists = t, seed, artists
@@ -106,6 +106,7 @@ class Inputs(_Likes):
     def audio_all(self, s): return self._run(s, self.all_)
     def artist_only(self, s): return self._run(s, self.zeros)
     def both_8_zeros(self, s): return self._run(s, self.eight, self.zeros)
+    def both_8_inferred(self, s): return self._run(s, self.eight, self.inferred)
     def both_all_zeros(self, s): return self._run(s, self.all_, self.zeros)
     def both_all_zeros_indicator(self, s): return self._run(s, self.all_, self.zeros, indicator=True)
     def both_all_inferred(self, s): return self._run(s, self.all_, self.inferred)
@@ -114,7 +115,7 @@ class Inputs(_Likes):
     def indicator_only(self, s): return self._run(s, indicator=True)
 
 
-INPUTS = ("audio_8", "audio_all", "artist_only", "both_8_zeros", "both_all_zeros", "both_all_zeros_indicator", "both_all_inferred", "both_all_inferred_indicator", "both_all_predicted", "indicator_only")
+INPUTS = ("audio_8", "audio_all", "artist_only", "both_8_zeros", "both_8_inferred", "both_all_zeros", "both_all_zeros_indicator", "both_all_inferred", "both_all_inferred_indicator", "both_all_predicted", "indicator_only")
 
 
 def key_of(t):
@@ -123,31 +124,49 @@ def key_of(t):
     return pd.Series([f"{fold(a)}|{fold(x)}" for a, x in zip(names.reindex(main_artists(t).reindex(t.tracks.track_id)).fillna(""), t.tracks.title)], index=t.tracks.track_id)
 
 
-def transfer(likes, genres, seeds):
-    """Learn likes on tracks that only the one set has, test on those that the other has too, with the other's measures and genre."""
+class Carried(_Likes):
+    """A forest that sees genres, too, where tracks have them."""
+
+    def forest(self, s):
+        audio = self.t.audio()
+        genre = pd.get_dummies(main_genre(self.t)).reindex(audio.index, fill_value=0).astype(float)
+        return self._of(_forest, s, pd.DataFrame(np.hstack([audio_matrix(audio), genre]), audio.index))
+
+
+def with_measures_of(a, b, twins):
+    """`a` with the measures that `b` has of the same tracks."""
+    own, theirs = a.audio_features.set_index("track_id"), b.audio().loc[twins.to_numpy()].set_axis(twins.index)
+    shared = [c for c in MEASURES if c in own and c in theirs]
+    own = own.astype({c: "float64" for c in shared})
+    own.loc[twins.index, shared] = theirs[shared].astype("float64")
+    return a.replace(audio_features=own.reset_index())
+
+
+def transfer(likes, genres, artists, seeds, methods=("default", "paper", "forest")):
+    """Learn likes on tracks that only the one set has, test on those that the other has too, with the other's measures; learn and test on common tracks, with and without the other's genre."""
     a, b = merge_duplicates(likes), merge_duplicates(genres)
-    y = a.preferences.set_index("track_id").label.astype(int)
+    y = a.preferences.set_index("track_id").label.astype(int).sort_index()
     ours, theirs = key_of(a)[y.index], key_of(b).drop_duplicates()
-    where = pd.Series(theirs.index, index=theirs.to_numpy())
-    both = ours[ours.isin(where.index)]
-    apart = y.index.difference(both.index)
-    xa, xb = (pd.DataFrame(audio_matrix(t.audio()), t.audio().index) for t in (a, b))
-    twin = where[both].to_numpy()
-    genre = pd.get_dummies(main_genre(b).reindex(where.reindex(ours).to_numpy())).set_axis(ours.index).astype(float)
-    out = {"train": len(apart), "test": len(both), "rows": []}
-    one = lambda x, x_test, seed: [(y[both.index].to_numpy(), _forest(x.to_numpy(), y[x.index].to_numpy(), x_test.to_numpy(), 2))]
-    found = {"own measures": one(xa.loc[apart], xa.loc[both.index], 0), "measures of the other set": one(xa.loc[apart], xb.loc[twin], 0)}
-    out["rows"] += rows_of(found, ["accuracy", "auc", "log_loss"]).to_dict("records")
-    out["apart"] = float(np.nanmedian(np.abs(xa.loc[both.index].to_numpy() - xb.loc[twin].to_numpy()) / np.nanstd(xa.to_numpy(), 0)))
-    merged, p = xa.loc[both.index], {"audio": [], "audio and genre": []}
-    for seed in range(seeds):
-        part = np.random.default_rng([seed, 8]).permutation(len(both)) % 5
-        for name, x in {"audio": merged, "audio and genre": pd.concat([merged, genre.loc[both.index]], axis=1)}.items():
-            q = np.zeros((len(both), 2))
-            for i in range(5): q[part == i] = _forest(x[part != i].to_numpy(), y[x.index[part != i]].to_numpy(), x[part == i].to_numpy(), 2)
-            p[name].append((y[both.index].to_numpy(), q))
-    out["rows"] += rows_of(p, ["accuracy", "auc", "log_loss"]).to_dict("records")
-    return out
+    twins = ours.map(pd.Series(theirs.index, index=theirs.to_numpy())).dropna()
+    both, apart = twins.index.to_numpy(object), y.index.difference(twins.index).to_numpy(object)
+    swapped = with_measures_of(a, b, twins)
+    of_common = twins.map(main_genre(b)).dropna()
+    told = a.replace(track_genres=pd.DataFrame({"track_id": of_common.index, "genre": of_common.to_numpy(), "source": "other set"}))
+    groups = track_groups(a, "artist").drop_duplicates("track_id").set_index("track_id").group.reindex(both)
+    x = audio_matrix(a.audio().loc[both])
+    part = {"train": len(apart), "test": len(both), "liked": [float(y[apart].mean()), float(y[both].mean())], "seeds": seeds, "rows": [], "against": [], "apart": float(np.nanmedian(np.abs(x - audio_matrix(swapped.audio().loc[both])) / np.nanstd(audio_matrix(a.audio()), 0)))}
+    for by, t in {"own measures": a, "measures of the other set": swapped, "merged": a, "merged, with genre": told}.items():
+        runs = {m: [] for m in methods}
+        for seed in range(seeds):
+            entrant, seen = Carried(t, None, seed, artists), np.random.default_rng([seed, 9]).permutation(apart)
+            cuts = folds(t, "track", 5, seed, among=sorted(both)) if "merged" in by else [Split(seen[len(seen) // 10:], seen[:len(seen) // 10], both, "track", seed)]
+            parts = {m: [] for m in methods}
+            for s in cuts:
+                for m in methods: parts[m].append(pd.DataFrame(getattr(entrant, m)(s), s.test))
+            for m, p in parts.items(): runs[m].append((y[both].to_numpy(), pd.concat(p).loc[both].to_numpy(), groups.to_numpy()))
+            print(by, seed, {m: round(auc(*r[-1][:2]), 4) for m, r in runs.items()}, flush=True)
+        add_scores(part, runs, "likes", by=by)
+    return part
 
 
 def main():
@@ -169,38 +188,36 @@ def main():
         if args.json: args.json.write_text(json.dumps(done, indent=1) + "\n")
         say(f"== {part}\n{pd.DataFrame(value['rows']).round(4).to_string()}")
     likes, genres = load_tables(args.likes), load_tables(args.genres)
-    if {"likes", "ablation"} & set(args.only):
+    if {"likes", "ablation", "transfer"} & set(args.only):
         others = [genres if Path(n) == Path(args.genres) else load_tables(n) for n in args.vectors_from]
         others = [unlabelled(o, "likes", likes) for o in others]
+        graphs = [o for o in others if len(o.similar_artists)] or others
         artists = {"default": transfer_artists(likes, others)}
-        likes = transfer_facts(likes, others)
+        if {"likes", "transfer"} & set(args.only): artists["paper"] = transfer_artists(likes, graphs, "paper", most=READ)
+        plain, likes = likes, transfer_facts(likes, others)
         say(f"vectors for {len(artists['default'])} artists")
-    if "transfer" in args.only: keep("transfer", transfer(likes, genres, args.seeds))
+    if "transfer" in args.only: keep("transfer", transfer(plain, genres, artists, args.seeds))
     if "ablation" in args.only:
         part = {"seeds": args.seeds, "rows": [], "against": []}
         for by in ("track", "artist"):
             t = merge_duplicates(likes)
             runs = runs_of(Inputs, t, None, artists, {"track": "merged"}.get(by, by), INPUTS, args.seeds, 5, lambda line: None)
-            part["rows"] += scored(runs, "likes", by=by)
-            right = {m: np.array([(p.argmax(1) == y) for y, p, _ in r], float) for m, r in runs.items()}
-            part["against"] += [{"by": by, "method": m, "metric": "accuracy", **dict(zip(("difference", "low", "high"), paired(right[m], right["audio_8"], runs[m][0][2])))} for m in INPUTS[1:]]
+            add_scores(part, runs, "likes", "audio_8", by=by)
         keep("ablation", part)
     if "likes" in args.only:
-        graphs = [o for o in others if len(o.similar_artists)] or others
-        artists["paper"] = transfer_artists(likes, graphs, "paper", most=READ)
-        part = {"seeds": args.seeds, "rows": [], "roc": {}}
+        part = {"seeds": args.seeds, "rows": [], "against": [], "roc": {}}
         for protocol in PROTOCOLS:
             runs = runs_of(_Likes, likes, None, artists, protocol, ["default", "paper", "majority", "forest", "audio_knn", "artist_rate"], args.seeds, 5, say)
-            part["rows"] += scored(runs, "likes", by=protocol)
+            add_scores(part, runs, "likes", by=protocol)
             part["roc"][protocol] = roc_bands({m: [(y, p) for y, p, _ in r] for m, r in runs.items() if m in ("default", "paper", "forest")})
             if protocol == "artist": part["calibration"] = calibration(runs)
             keep("likes", part)
     for task, target in (("genres", "genre"), ("artists", "artist")):
         if task not in args.only: continue
-        part = {"seeds": args.seeds, "rows": []}
+        part = {"seeds": args.seeds, "rows": [], "against": []}
         for protocol in PROTOCOLS if task == "genres" else ("as it stands", "merged", "album"):
             runs = runs_of(_Classes, genres, target, None, protocol, ["default", "paper", "majority", "forest"], args.seeds, 1, say)
-            part["rows"] += scored(runs, task, by=protocol)
+            add_scores(part, runs, task, by=protocol)
             part["classes"] = part.get("classes", {}) | {protocol: int(next(iter(runs.values()))[0][1].shape[1])}
             keep(task, part)
 

@@ -16,14 +16,14 @@ from scipy.special import expit
 from scipy.stats import wilcoxon
 from sklearn.metrics import roc_auc_score
 
-from musicrec.artist2vec import Artist2Vec, GenreAxes, artist_genres, sentences, unit
+from musicrec.artist2vec import Artist2Vec, Embeddings, GenreAxes, artist_genres, infer_artists, sentences, unit
 from musicrec.blend import track_facts
 from musicrec.collect import load_tables
-from musicrec.evaluation import listener_of, rows_of, transfer_artists, transfer_facts, unlabelled
-from musicrec.metrics import PER_CASE, accuracy, auc, brier, log_loss, paired, rank_scores
-from musicrec.preprocess import folds, merge_duplicates, track_groups
+from musicrec.evaluation import differences, listener_of, rows_of, transfer_artists, transfer_facts, unlabelled
+from musicrec.metrics import accuracy, auc, log_loss, paired, rank_scores
+from musicrec.preprocess import AUDIO, folds, merge_duplicates, track_groups
 from musicrec.ranking import HeldOut, core, ease, hold_out, lists_of, vector_scores
-from musicrec.recommender import Newcomer, Recommender, measures
+from musicrec.recommender import MEASURES, Newcomer, Recommender, measures
 from musicrec.sources.simulate import best_auc
 from musicrec.tables import main_artists
 from musicrec.track_embeddings import TrackEncoder
@@ -63,6 +63,8 @@ class Likes:
         self.unnamed = t.replace(artists=t.artists.assign(genres=None))
         self.untold = self.unnamed.replace(tracks=t.tracks.assign(popularity=None, release_date=None))
         self.bare = self.untold.replace(track_artists=None, artists=None)
+        eight = t.audio_features.drop(columns=[c for c in MEASURES if c in t.audio_features and c not in AUDIO])
+        self.of_eight, self.unheard = ({"audio_features": f} for f in (eight, eight.assign(**{c: np.nan for c in AUDIO})))
         self.y = t.preferences[t.preferences.listener_id == self.who].set_index("track_id").label.astype(int)
         self.main = main_artists(t)
         m = measures(t, self.y.index.tolist())
@@ -86,6 +88,21 @@ class Likes:
     def with_indicator(self, s): return self._ours(s, self.artists, listed=True)
     def without_forests(self, s): return self._ours(s, self.artists, forests=False)
     def audio_only(self, s): return self._ours(s, None, self.bare)
+    def audio_8(self, s): return self._ours(s, None, self.bare.replace(**self.of_eight))
+
+    def artist_only(self, s):
+        """Artist vectors, inferred ones too, of tracks that nobody measured."""
+        model = Recommender(infer_artists(self.artists, self.untold), None, seed=self.seed)
+        return model.fit(self.untold.replace(**self.unheard), self.who, s).predict_proba(s.test).to_numpy()
+
+    def both_8(self, s): return self._ours(s, self.artists, self.untold.replace(**self.of_eight))
+
+    def zeros(self, s):
+        """No vector for artists in no list."""
+        e = self.artists.learned()
+        nobody = np.setdiff1d(self.t.artists.artist_id.to_numpy(object), e.ids)
+        return self._ours(s, Embeddings([*e.ids, *nobody], np.pad(e.vectors, [(0, len(nobody)), (0, 0)])), self.untold)
+
     def predicted_artists(self, s): return self._ours(s, self.artists, self.untold, artist_from="predicted")  # the paper's discussion
     def paper(self, s): return self._ours(s, self.artists.learned(), method="paper")  # its net on our vectors, zeros for artists without one
 
@@ -141,7 +158,7 @@ class Likes:
     def told_more_and_ours(self, s): return self._both("with_indicator", "blend_told_more")
 
 
-METHODS = "default", "blend", "audio_only", "without_genres", "without_facts", "with_indicator", "blend_told_more", "blend_and_ours", "told_more_and_ours", "artist_rate", "popularity", "without_forests", "predicted_artists", "paper", "paper_by_artist", "paper_by_genre"
+METHODS = "default", "blend", "audio_only", "without_genres", "without_facts", "with_indicator", "blend_told_more", "blend_and_ours", "told_more_and_ours", "artist_rate", "popularity", "without_forests", "audio_8", "artist_only", "both_8", "zeros", "predicted_artists", "paper", "paper_by_artist", "paper_by_genre"
 
 
 def one_seed(e, by, seed):
@@ -170,14 +187,7 @@ def likes(by, seeds, cache=None):
     runs = {m: [(f.y.to_numpy(int), BOTH(f[m].to_numpy())) for f in frames if m in f] for m in METHODS if any(m in f for f in frames)}
     task, groups = f"likes by {by}", frames[0].group.to_numpy()
     out = [r | {"task": task} for r in rows_of(runs, SHOWN, groups).to_dict("records")]
-    for m in list(runs)[1:]:
-        n = len(runs[m])
-        for name in ("accuracy", "log_loss", "brier"):
-            a, b = (np.array([PER_CASE[name](*r) for r in runs[x][:n]]) for x in ("default", m))
-            out.append(row(task, f"default − {m}", name, *paired(a, b, groups), n))
-        gain = np.array([auc(*runs["default"][i]) - auc(*runs[m][i]) for i in range(n)])
-        out.append(row(task, f"default − {m}", "auc", gain.mean(), *((float(gain.min()), float(gain.max())) if n > 1 else (None, None)), n))
-    return out
+    return out + [r | {"task": task} for r in differences(runs, ["accuracy", "log_loss", "brier", "auc"], groups).to_dict("records")]
 
 
 def listeners_of_playlists(seeds, cache=None, n=6):

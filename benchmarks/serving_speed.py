@@ -46,20 +46,21 @@ def nearest(n, rounds, rng):
     vectors = rng.normal(size=(n, DIM)).astype("float32")
     e = Embeddings([f"a{i:07}" for i in range(n)], vectors)
     index = faiss.IndexFlatIP(DIM)
-    index.add(e.units)
+    by_row = np.ascontiguousarray(e.units)
+    index.add(by_row)
     at = iter(np.tile(rng.integers(0, n, 1000), 9))
-    bare = lambda q: top_rows(np.vecdot(e.units, q), 21, e.order)
+    bare = lambda q: top_rows(e.units @ q, 21, e.order)
     def framed(q):
         """What faiss finds, told as we tell it."""
-        cosine, rows = (f[0] for f in index.search(e.units[[q]], 21))
+        cosine, rows = (f[0] for f in index.search(by_row[[q]], 21))
         keep = np.flatnonzero(rows != q)[:20]
         ids = pd.array([e.ids[i] for i in rows[keep]], dtype="str")
         return pd.DataFrame({"id": ids, "name": ids, "score": cosine[keep]})
     took = taking_turns({"musicrec": lambda: e.nearest(e.ids[next(at)], 20), "faiss-flat, in the same frame": lambda: framed(next(at)),
-                         "musicrec, row numbers without the frame": lambda: bare(e.units[next(at)]), "faiss-flat": lambda: index.search(e.units[[next(at)]], 21),
-                         "numpy": lambda: by_numpy(e.units[[next(at)]], e.units, 20), "memory": lambda: e.units.sum(dtype="float32")}, rounds)
+                         "musicrec, row numbers without the frame": lambda: bare(by_row[next(at)]), "faiss-flat": lambda: index.search(by_row[[next(at)]], 21),
+                         "numpy": lambda: by_numpy(by_row[[next(at)]], by_row, 20), "memory": lambda: by_row.sum(dtype="float32")}, rounds)
     q = int(next(at))
-    same = set(e.nearest(e.ids[q], 20).id) == {e.ids[i] for i in index.search(e.units[[q]], 21)[1][0] if i != q}
+    same = set(e.nearest(e.ids[q], 20).id) == {e.ids[i] for i in index.search(by_row[[q]], 21)[1][0] if i != q}
     rows = [row(m, f"nearest {n}, ms", t) for m, t in took.items()]
     rows += [row(f"{m} / faiss-flat", f"nearest {n}, ratio", took[m] / took["faiss-flat"]) for m in took if m.startswith("musicrec")]
     rows += [row("musicrec / faiss-flat, both in a frame", f"nearest {n}, ratio", took["musicrec"] / took["faiss-flat, in the same frame"])]
@@ -88,11 +89,11 @@ def recommend(n, rounds, rng):
     import faiss
     ids, tracks, model = world(n, rng)
     index = faiss.IndexFlatIP(DIM)
-    index.add(tracks.units)
+    index.add(units := np.ascontiguousarray(tracks.units))
     lists = iter([[ids[i] for i in rng.choice(n, 10, replace=False)] for _ in range(rounds * 4 + 4)])
     mean = lambda: tracks.take(next(lists))[0].mean(0, keepdims=True)
     took = taking_turns({"musicrec": lambda: model.recommend(liked=next(lists), k=20), "faiss-flat": lambda: index.search(mean(), 30),
-                         "numpy": lambda: by_numpy(mean(), tracks.units, 30)}, rounds)
+                         "numpy": lambda: by_numpy(mean(), units, 30)}, rounds)
     return [row(m, f"recommend among {n}, ms", t) for m, t in took.items()]
 
 
@@ -103,11 +104,11 @@ def batched(n, queries, rounds, rng):
     from musicrec.metrics import best
     ids, tracks, model = world(n, rng)
     index = faiss.IndexFlatIP(DIM)
-    index.add(tracks.units)
-    q = tracks.units[rng.integers(0, n, queries)]
+    index.add(units := np.ascontiguousarray(tracks.units))
+    q = units[rng.integers(0, n, queries)]
     lists = iter([[[ids[i] for i in rng.choice(n, 10, replace=False)] for _ in range(queries)] for _ in range(rounds + 1)])
-    took = taking_turns({"musicrec": lambda: model.recommend_many(next(lists), k=20), "bare search, batched": lambda: best(q @ tracks.units.T, 20),
-                         "faiss-flat": lambda: index.search(q, 20), "numpy": lambda: by_numpy(q, tracks.units, 20)}, rounds)
+    took = taking_turns({"musicrec": lambda: model.recommend_many(next(lists), k=20), "bare search, batched": lambda: best(q @ units.T, 20),
+                         "faiss-flat": lambda: index.search(q, 20), "numpy": lambda: by_numpy(q, units, 20)}, rounds)
     rows = [row(m, f"batched among {n}, queries per second", 1000 * queries / t) for m, t in took.items()]
     return rows + [row(f"{m} / faiss-flat", "batched, ratio of rates", took["faiss-flat"] / took[m]) for m in took if m != "faiss-flat"]
 

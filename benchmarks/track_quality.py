@@ -310,7 +310,7 @@ def parts(name, seeds):
     if name == "known_ids": return titled("genre, unseen tracks, TidyTuesday, one track per id", genre_known(merged_by_id(load_tables("tidytuesday")), seeds, transfer_artists(t, teachers())))
     if name == "album": return titled("artist, unseen albums, TidyTuesday, 20+ tracks", artist_task(t, seeds, "album", 20))
     if name == "weak": return titled("artist, unseen albums, TidyTuesday, 20+ tracks, weak merging", artist_task(merged_weakly(load_tables("tidytuesday")), seeds, "album", 20))
-    if name == "union": return titled("artist, unseen tracks, all open sets, 10+ tracks", artist_task(union_of_open_sets(), min(seeds, 3), "track", 10))
+    if name == "union": return titled("artist, unseen tracks, all open sets, 10+ tracks", artist_task(union_of_open_sets(), seeds, "track", 10))
     if name == "cross": return (("genre, other set, " + title, *run) for title, *run in cross({n: opened(n) for n in ("tidytuesday", "music_genre_50k")}, seeds))
     return titled(f"genre, unseen artists, {name}", genre_unseen(opened(name), seeds))
 

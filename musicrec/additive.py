@@ -126,7 +126,8 @@ class LikeRates:
         return closeness @ self.told
 
 # %% ../nbs/base/additive.ipynb #4e0a77d1
-HANDS, TREES = 10, 20 # Shares of the groups, and trees of a forest grown without each
+HANDS = 10 # Shares of the groups
+TREES = {'extra trees': 20, 'random forest': 10} # Of a forest grown without each hand, by kind
 
 def deal(
     groups:np.ndarray, # What a tree is to know all of or nothing, by number
@@ -142,35 +143,38 @@ def _without_each(grow, y, weight, hand):
     return {h: grow(h, u) if len(set(y[u])) > 1 else int(y[u][0]) for h, u in used.items() if u.any()}
 
 # %% ../nbs/base/additive.ipynb #9e5bf1c1
-def _voted(hands, x):
+def _voted(hands, trees, x):
     if not len(x): return np.zeros(0)
     chance = lambda m: np.full(len(x), m) if isinstance(m, int) else m.predict_proba(x)[:, 1]
-    return logit((TREES * sum((chance(m) for m in hands), np.zeros(len(x))) + .5) / (TREES * len(hands) + 1))
+    return logit((trees * sum((chance(m) for m in hands), np.zeros(len(x))) + .5) / (trees * len(hands) + 1))
 
 # %% ../nbs/base/additive.ipynb #06d1aa2d
 @dataclass(eq=False)
 class Forest:
-    "Extremely random trees, each grown without a share of the groups, so that of every row some know nothing."
+    "Trees grown side by side, each without a share of the groups, so that of every row some know nothing."
     hands:dict # One ensemble per hand
+    trees:int # Of each
 
     @classmethod
     def grow(cls,
         x:np.ndarray, # Rows learned from × inputs
         y:np.ndarray, weight:np.ndarray, # Their labels and weights
-        hand:np.ndarray # Their hands
+        hand:np.ndarray, # Their hands
+        kind:str='extra trees' # One of `TREES`: cut at random places, or where likes and dislikes part best, each tree on its own draw of rows
     )->Forest:
         "Grow trees on all hands but one, for each."
-        from sklearn.ensemble import ExtraTreesClassifier
-        trees, x = lambda h: ExtraTreesClassifier(TREES, min_samples_leaf=2, random_state=h), x.astype('float32')
-        return cls(_without_each(lambda h, u: trees(h).fit(x[u], y[u], sample_weight=weight[u]), y, weight, hand))
+        from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
+        make, x = {'extra trees': ExtraTreesClassifier, 'random forest': RandomForestClassifier}[kind], x.astype('float32')
+        trees = lambda h: make(TREES[kind], min_samples_leaf=2, random_state=h)
+        return cls(_without_each(lambda h, u: trees(h).fit(x[u], y[u], sample_weight=weight[u]), y, weight, hand), TREES[kind])
 
     def __call__(self, x:np.ndarray)->np.ndarray: # Logit of like of each row
-        return _voted(self.hands.values(), x.astype('float32'))
+        return _voted(self.hands.values(), self.trees, x.astype('float32'))
 
     # The same, by trees that saw nothing of each row's hand
     def without(self, x:np.ndarray, hand:np.ndarray)->np.ndarray:
         out = np.zeros(len(x))
-        for h, model in self.hands.items(): out[hand == h] = _voted([model], x[hand == h].astype('float32'))
+        for h, model in self.hands.items(): out[hand == h] = _voted([model], self.trees, x[hand == h].astype('float32'))
         return out
 
 # %% ../nbs/base/additive.ipynb #c4f6e299

@@ -16,8 +16,8 @@ from .analysis import COLOURS
 from .artist2vec import Artist2Vec, Embeddings, corpora, infer_artists, sounds
 from .blend import FACTS, TWELVE, Blend, track_facts
 from .matching import by_name, recordings
-from .metrics import (METRICS, RANKING, accuracy, auc, balanced_accuracy, brier, ece, interval, log_loss, macro_f1,
-                              mrr, paper_loss, rank_scores, ranks, top_k)
+from .metrics import (METRICS, PER_CASE, RANKING, accuracy, auc, balanced_accuracy, brier, ece, interval, log_loss, macro_f1,
+                              mrr, paired, paper_loss, rank_scores, ranks, top_k)
 from .preprocess import Standardize, audio_matrix, folds, main_genre, merge_duplicates, track_groups
 from .ranking import RANKERS, core, hold_out, inner, ranking_rows
 from .recommender import Recommender
@@ -28,13 +28,13 @@ from .tables import InputError, NotFoundError, Tables, fold, fold_title, input_e
 from .track_embeddings import TrackEncoder, guess_majority, main_classes, targets
 
 # %% auto #0
-__all__ = ['PAPER', 'TASKS', 'ENTRANTS', 'METHODS', 'IMPLICIT', 'CELLS', 'ITEMS', 'TOLD', 'COLUMNS', 'NAMES', 'constant_loss',
-           'listener_of', 'check_task', 'predictions', 'rows_of', 'read_pairs', 'taste_pairs', 'rank_lists', 'evaluate',
-           'transfer_artists', 'transfer_facts', 'unlabelled', 'roc_bands', 'plot_roc', 'paper_rows', 'beside_paper',
-           'real_columns']
+__all__ = ['PAPER', 'TASKS', 'ENTRANTS', 'METHODS', 'PAIRED', 'IMPLICIT', 'CELLS', 'ITEMS', 'TOLD', 'COLUMNS', 'NAMES',
+           'constant_loss', 'listener_of', 'check_task', 'predictions', 'rows_of', 'differences', 'read_pairs',
+           'taste_pairs', 'rank_lists', 'compare', 'evaluate', 'transfer_artists', 'transfer_facts', 'unlabelled',
+           'roc_bands', 'plot_roc', 'paper_rows', 'beside_paper', 'real_columns']
 
 # %% ../nbs/06_evaluation.ipynb #96293298
-__all__ = ['METRICS', 'METHODS', 'PAPER', 'TASKS', 'accuracy', 'auc', 'balanced_accuracy', 'beside_paper', 'brier', 'check_task', 'ece',
+__all__ = ['METRICS', 'METHODS', 'PAPER', 'TASKS', 'accuracy', 'auc', 'balanced_accuracy', 'beside_paper', 'brier', 'check_task', 'compare', 'differences', 'ece',
            'evaluate', 'interval', 'listener_of', 'log_loss', 'macro_f1', 'mrr', 'paper_loss', 'paper_rows', 'plot_roc',
            'predictions', 'rank_lists', 'ranks', 'read_pairs', 'roc_bands', 'rows_of', 'taste_pairs', 'top_k', 'transfer_artists', 'transfer_facts',
            'unlabelled']
@@ -264,6 +264,31 @@ def rows_of(
     found = [(m, name, *interval(score[name], r, groups), len(r)) for m, r in runs.items() for name in metrics]
     return pd.DataFrame(found, columns=['method', 'metric', 'value', 'low', 'high', 'seeds'])
 
+# %% ../nbs/06_evaluation.ipynb #fe2d4fc5
+PAIRED = {'likes': ('accuracy', 'auc', 'log_loss'), 'genres': ('accuracy', 'log_loss'), 'artists': ('top10', 'log_loss'), 'ranking': ('ndcg@10', 'recall@10')}
+
+def differences(
+    runs:dict[str,list], # From `predictions` or `rank_lists`
+    metrics:Iterable[str], # As in `rows_of`, or ranking metrics
+    groups=None, # Group of each row, for the intervals
+    of:str='default' # The method that others are taken from: above zero is better, of losses below
+)->pd.DataFrame: # `method, metric, value, low, high, seeds`; methods are called `default − forest`
+    "Paired differences to every other method with their 95 % intervals over seeds and groups; of as many seeds as both have."
+    found, metrics = [], list(metrics)
+    for m, r in runs.items():
+        both = list(zip(runs[of], r))
+        if not all(isinstance(a, dict) or np.array_equal(a[0], b[0]) for a, b in both):
+            raise InputError(f'{of} and {m} were tried on other rows. Give both the same seeds and folds.')
+        if m != of: found += [(f'{of} − {m}', name, *_difference(name, both, groups), len(both)) for name in metrics]
+    return pd.DataFrame(found, columns=['method', 'metric', 'value', 'low', 'high', 'seeds'])
+
+def _difference(name, both, groups):
+    "Mean and interval: by case where each case has its score, else of both methods on the same redraws."
+    if isinstance(both[0][0], dict): return paired(*([r[i][name] for r in both] for i in (0, 1)))
+    if name in PER_CASE: return paired(*([PER_CASE[name](*r[i]) for r in both] for i in (0, 1)), groups)
+    score = METRICS[name]
+    return interval(lambda y, p: np.subtract(*(score(y, x) for x in np.hsplit(p, 2))), [(y, np.hstack([p, q])) for (y, p), (_, q) in both], groups)
+
 # %% ../nbs/06_evaluation.ipynb #949f7d42
 _PAIR = {'listener_id': 'listenerid listener userid users user username usersha1', 'id': 'artistid itemid artistmbid',
          'name': 'artistname artname artist artists item itemname name',
@@ -428,20 +453,28 @@ def rank_lists(
     return runs, len(cut.listeners)
 
 # %% ../nbs/06_evaluation.ipynb #7b20a99a
-def evaluate(
+def compare(
     task:str, # `likes`, `genres`, `artists` or `ranking`
     t:Tables,
     by:str='track', k:int=5, seeds:int=5, # As in `predictions`
     methods:Iterable[str]|None=None, # All of the task by default
     artists=None, say=lambda line: None # As in `predictions`
-)->pd.DataFrame: # `method, metric, value, low, high, seeds`
-    "Compare the default, the paper's recipe and the baselines on one task, with leak-free folds."
+)->tuple[pd.DataFrame,pd.DataFrame]: # What `evaluate` gives, and from `differences` what the default is ahead by
+    "Scores of all methods on one task, and the default against each of the others."
     methods = _asked(task, methods) if methods is not None or task not in METHODS else None
     if task == 'ranking':
-        runs, _ = rank_lists(t, by, k, seeds, methods, say)
-        return ranking_rows(runs, ('ndcg@10', 'ndcg@20', 'recall@10', 'recall@20', 'coverage@20'))
-    runs, groups = predictions(task, t, by, k, seeds, _asked(task, methods), artists, say)
-    return rows_of(runs, TASKS[task][2], groups)
+        (runs, _), groups = rank_lists(t, by, k, seeds, methods, say), None
+        rows = ranking_rows(runs, ('ndcg@10', 'ndcg@20', 'recall@10', 'recall@20', 'coverage@20'))
+    else:
+        runs, groups = predictions(task, t, by, k, seeds, _asked(task, methods), artists, say)
+        rows = rows_of(runs, TASKS[task][2], groups)
+    return rows, differences(runs, PAIRED[task], groups) if 'default' in runs else differences({}, ())
+
+def evaluate(
+    task:str, t:Tables, by:str='track', k:int=5, seeds:int=5, methods:Iterable[str]|None=None, artists=None, say=lambda line: None # As in `compare`
+)->pd.DataFrame: # `method, metric, value, low, high, seeds`
+    "Compare the default, the paper's recipe and the baselines on one task, with leak-free folds."
+    return compare(task, t, by, k, seeds, methods, artists, say)[0]
 
 # %% ../nbs/06_evaluation.ipynb #6a4a0567
 def transfer_artists(

@@ -20,7 +20,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 from torch import nn
-from .additive import (Boosting, Forest, Kernel, LikeRates, Ranks, Spread, deal, doubt, fit_logistic, halves,
+from .additive import (TREES, Boosting, Forest, Kernel, LikeRates, Ranks, Spread, deal, doubt, fit_logistic, halves,
                                learn_scales, totals, variance, weigh, without_group)
 from .artist2vec import Embeddings, GenreAxes, artist_genres, infer_artists, load_arrays, save_arrays, sounds, unit
 from .blend import track_facts
@@ -423,21 +423,21 @@ def _known(seen): return seen['artist'][:, -3] > 0 # whether any label of the ar
 
 # %% ../nbs/05_recommender.ipynb #da298fb2
 class _Trees:
-    "All voices of trees, two for each part that trees can see."
+    "All voices of trees, three for each part that trees can see."
     def __init__(self, seen, y, weight, hand):
         self.parts = [p for p, x in seen.items() if x.any()] or list(seen)
-        self.forests = [Forest.grow(seen[p], y, weight, hand) for p in self.parts]
+        self.forests = [(p, Forest.grow(seen[p], y, weight, hand, kind)) for kind in TREES for p in self.parts]
         self.boosting, self.hand = Boosting.grow([seen[p] for p in self.parts], y, weight, hand), hand
-        self.voices = [f'{p}, {kind}' for kind in ('forest', 'boosting') for p in self.parts]
+        self.voices = [f'{p}, {kind}' for kind in (*TREES, 'boosting') for p in self.parts]
 
     def __call__(self, seen):
         "Voices × rows: what trees say of any track."
-        alone = [forest(seen[p]) for p, forest in zip(self.parts, self.forests)]
+        alone = [forest(seen[p]) for p, forest in self.forests]
         return np.stack([*alone, *self.boosting([seen[p] for p in self.parts])])
 
     def without(self, seen):
         "What trees say of the rows that they learned from, without the labels of each row's hand."
-        alone = [forest.without(seen[p], self.hand) for p, forest in zip(self.parts, self.forests)]
+        alone = [forest.without(seen[p], self.hand) for p, forest in self.forests]
         return np.stack([*alone, *self.boosting.without([seen[p] for p in self.parts], self.hand)])
 
 # %% ../nbs/05_recommender.ipynb #46f12fef

@@ -9,7 +9,7 @@ import pytest
 from musicrec.app.cli import main
 from musicrec.artist2vec import Artist2Vec, sentences
 from musicrec.collect import AUDIO, MusicrecError, load_tables
-from musicrec.evaluation import ENTRANTS, METHODS, METRICS, PAPER, TASKS, beside_paper, check_task, constant_loss, evaluate, listener_of, paper_rows, predictions, rank_lists, read_pairs, taste_pairs, transfer_artists, transfer_facts, unlabelled
+from musicrec.evaluation import ENTRANTS, METHODS, METRICS, PAIRED, PAPER, TASKS, beside_paper, check_task, compare, constant_loss, differences, evaluate, listener_of, paper_rows, predictions, rank_lists, read_pairs, taste_pairs, transfer_artists, transfer_facts, unlabelled
 from musicrec.tables import Tables
 
 NAMED = {"accuracy", "balanced_accuracy", "macro_f1", "auc", "log_loss", "brier", "ece", "top10", "mrr", "ndcg@10", "ndcg@20", "recall@10", "recall@20", "coverage@20"}
@@ -33,8 +33,8 @@ def with_playlists(t):
 
 def check_rows(rows, task, methods, seeds):
     assert list(rows) == ["method", "metric", "value", "low", "high", "seeds"]
-    assert len(rows) == len(methods) * len(TASKS[task][2]) and set(rows.method) == set(methods) and set(rows.metric) == set(TASKS[task][2]) <= NAMED
     assert rows[["value", "low", "high"]].notna().all(axis=None) and (rows.low <= rows.high).all() and set(rows.seeds) == {seeds}
+    assert len(rows) == len(methods) * len(TASKS[task][2]) and set(rows.method) == set(methods) and set(rows.metric) == set(TASKS[task][2]) <= NAMED
     shares = rows[~rows.metric.isin(["log_loss"])]
     assert shares.value.between(0, 1).all()
 
@@ -178,8 +178,11 @@ def test_command_writes_rows_as_promised(labelled, capsys):
     assert {k: said[k] for k in ("schema", "task", "by", "data", "n", "vectors_from")} == {"schema": 1, "task": "likes", "by": "track", "data": "songs.csv", "n": 60, "vectors_from": []}
     assert {r["method"] for r in said["rows"]} == set(METHODS["likes"]) > set(ENTRANTS) == {"default", "paper", "majority", "forest"} and {r["metric"] for r in said["rows"]} <= NAMED
     assert all(set(r) == {"method", "metric", "value", "low", "high", "seeds"} and r["low"] <= r["high"] for r in said["rows"])
+    score = {(r["method"], r["metric"]): r["value"] for r in said["rows"]}
+    assert {(r["method"], r["metric"]) for r in said["differences"]} == {(f"default − {m}", n) for m in METHODS["likes"] if m != "default" for n in PAIRED["likes"]}
+    assert all(np.isclose(r["value"], score["default", r["metric"]] - score[r["method"].removeprefix("default − "), r["metric"]]) for r in said["differences"])
     out, err = capsys.readouterr()
-    assert "balanced_accuracy" in out and "column 'liked'" in err
+    assert "balanced_accuracy" in out and "default −" not in out and "column 'liked'" in err and "default − forest" in err
 
 
 def test_command_refuses_to_split_by_artists_that_are_not_there(labelled, capsys):
@@ -230,6 +233,24 @@ def test_ranking_finds_the_scene_and_popularity_does_not(tmp_path):
     rows = evaluate("ranking", t, k=4, seeds=2, methods=["popularity", "item_knn", "ease"]).set_index(["method", "metric"])
     assert rows.value["item_knn", "recall@10"] == rows.value["ease", "recall@10"] == 1 > rows.value["popularity", "recall@10"]
     assert set(rows.index.get_level_values(1)) == {"ndcg@10", "ndcg@20", "recall@10", "recall@20", "coverage@20"} and (rows.seeds == 2).all()
+
+
+def test_rankings_say_what_the_default_is_ahead_by(tmp_path):
+    scenes().to_csv(tmp_path / "pairs.csv", index=False)
+    rows, ahead = (d.set_index(["method", "metric"]).value for d in compare("ranking", read_pairs(tmp_path / "pairs.csv"), k=4, seeds=2, methods=["default", "popularity"]))
+    for name in PAIRED["ranking"]: assert np.isclose(ahead["default − popularity", name], rows["default", name] - rows["popularity", name])
+
+
+def test_a_difference_has_the_interval_of_its_groups():
+    rng = np.random.default_rng(3)
+    group = np.repeat(np.arange(40), 5)
+    y, p, q = rng.integers(0, 2, 200), rng.random(200), rng.random(200)
+    sure = lambda x: np.stack([1 - x, x], 1)
+    runs = {"default": [(y, sure(p))] * 2, "forest": [(y, sure(q))] * 2, "lately": [(y, sure(q))]}
+    d = differences(runs, ["accuracy", "auc"], group).set_index(["method", "metric"])
+    assert np.isclose(d.value["default − forest", "auc"], METRICS["auc"](y, sure(p)) - METRICS["auc"](y, sure(q)))
+    assert d.seeds.tolist() == [2, 2, 1, 1] and (d.low < d.value).all() and (d.value < d.high).all()
+    assert (differences({"default": runs["forest"], "forest": runs["forest"]}, ["accuracy", "auc"], group)[["value", "low", "high"]] == 0).all(axis=None)
 
 
 def test_als_and_bpr_find_the_scene_where_implicit_is_installed(tmp_path):

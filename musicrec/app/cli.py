@@ -127,12 +127,16 @@ def _likes_of(t, who, say):
     return t.replace(preferences=t.preferences[(t.preferences.listener_id == who).to_numpy()])
 
 # %% ../../nbs/app/cli.ipynb #1abf6e7f
-def _write_rows(file, rows, **about):
-    "Write scores as JSON, whole or not at all."
+def _write_rows(file, rows, ahead, **about):
+    "Write scores and paired differences as JSON, whole or not at all."
     from musicrec.tables import atomic_path
-    plain = [{k: None if v != v else v for k, v in r.items()} for r in rows.to_dict('records')]
+    plain = lambda d: [{k: None if v != v else v for k, v in r.items()} for r in d.to_dict('records')]
     with atomic_path(file) as new:
-        new.write_text(json.dumps({'schema': 1} | about | {'rows': plain}, indent=1), encoding='utf-8')
+        new.write_text(json.dumps({'schema': 1} | about | {'rows': plain(rows), 'differences': plain(ahead)}, indent=1),
+                       encoding='utf-8')
+
+def _in_short(rows):
+    return rows.assign(**{c: rows[c].round(4) for c in ('value', 'low', 'high')}).to_string(index=False)
 
 # %% ../../nbs/app/cli.ipynb #525d654d
 @app.command('evaluate')
@@ -155,7 +159,7 @@ def evaluate_command(
     quiet:Annotated[bool, typer.Option('--quiet', help='Print the rows alone.')]=False,
 ):
     "Compare our default, the paper's recipe and baselines on a file, with splits that cannot leak."
-    from musicrec.evaluation import check_task, evaluate, listener_of, METHODS, transfer_facts
+    from musicrec.evaluation import check_task, compare, listener_of, METHODS, transfer_facts
     from musicrec.tables import InputError
     say = (lambda line: None) if quiet else lambda line: typer.echo(line, err=True)
     if json_file and json_file.is_dir():
@@ -171,11 +175,12 @@ def evaluate_command(
     others = _others(vectors_from, path, task, say, t, who) if taught else {}
     artists = _artists(t, task, others, names, say) if taught else None
     if others: t = transfer_facts(t, others.values())
-    rows = evaluate(task, t, by, folds, seeds, names, artists=artists, say=say)
+    rows, ahead = compare(task, t, by, folds, seeds, names, artists=artists, say=say)
     if json_file:
-        _write_rows(json_file, rows, task=task, by=by, data=path, n=len(t.tracks) or len(t.listener_artists),
-                    vectors_from=list(others))
-    typer.echo(rows.assign(**{c: rows[c].round(4) for c in ('value', 'low', 'high')}).to_string(index=False))
+        _write_rows(json_file, rows, ahead, task=task, by=by, data=path,
+                    n=len(t.tracks) or len(t.listener_artists), vectors_from=list(others))
+    typer.echo(_in_short(rows))
+    if len(ahead): say(f'\nthe default minus others on the same rows (of losses, below zero is better):\n{_in_short(ahead)}')
 
 # %% ../../nbs/app/cli.ipynb #a2935c9e
 HomeOption = Annotated[Optional[Path], typer.Option(
