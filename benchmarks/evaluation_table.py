@@ -10,6 +10,7 @@ tests on one fifth (`likes`, `ablation`: on five fifths in turn; `transfer`: on 
 import argparse
 import json
 import os
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ import pandas as pd
 
 from musicrec.artist2vec import infer_artists
 from musicrec.collect import load_tables
-from musicrec.evaluation import PAIRED, _Classes, _forest, _Likes, differences, roc_bands, rows_of, transfer_artists, transfer_facts, unlabelled
+from musicrec.evaluation import PAIRED, _Classes, _forest, _Likes, _one_seed, differences, roc_bands, rows_of, transfer_artists, transfer_facts, unlabelled
 from musicrec.metrics import auc
 from musicrec.preprocess import Split, audio_matrix, folds, main_genre, merge_duplicates, track_groups
 from musicrec.recommender import MEASURES
@@ -48,14 +49,8 @@ def runs_of(maker, t, target, artists, protocol, methods, seeds, tested, say):
     for seed in range(seeds):
         entrant = maker(t, target, seed, artists)
         cuts = rows_at_random(entrant.ids, 5, seed) if protocol == "as it stands" else folds(t, {"merged": "track"}.get(protocol, protocol), 5, seed, among=entrant.ids)
-        parts = {m: [] for m in methods}
-        for i, s in zip(range(tested), cuts):
-            for m in methods:
-                say(f"{protocol}: seed {seed + 1}, part {i + 1}, {m}")
-                parts[m].append(pd.DataFrame(getattr(entrant, m)(s), index=s.test))
-        for m, p in parts.items():
-            p = pd.concat(p).sort_index()
-            runs[m].append((entrant.y[p.index].to_numpy(), p.to_numpy(), group.reindex(p.index).to_numpy()))
+        parts = _one_seed(entrant, methods, islice(cuts, tested), protocol, lambda: say(f"{protocol}: seed {seed + 1} of {seeds}"))
+        for m, p in parts.items(): runs[m].append((entrant.y[p.index].to_numpy(), p.to_numpy(), group.reindex(p.index).to_numpy()))
     return runs
 
 
@@ -160,10 +155,8 @@ def transfer(likes, genres, artists, seeds, methods=("default", "paper", "forest
         for seed in range(seeds):
             entrant, seen = Carried(t, None, seed, artists), np.random.default_rng([seed, 9]).permutation(apart)
             cuts = folds(t, "track", 5, seed, among=sorted(both)) if "merged" in by else [Split(seen[len(seen) // 10:], seen[:len(seen) // 10], both, "track", seed)]
-            parts = {m: [] for m in methods}
-            for s in cuts:
-                for m in methods: parts[m].append(pd.DataFrame(getattr(entrant, m)(s), s.test))
-            for m, p in parts.items(): runs[m].append((y[both].to_numpy(), pd.concat(p).loc[both].to_numpy(), groups.to_numpy()))
+            parts = _one_seed(entrant, methods, cuts, by, lambda: None)
+            for m, p in parts.items(): runs[m].append((y[both].to_numpy(), p.loc[both].to_numpy(), groups.to_numpy()))
             print(by, seed, {m: round(auc(*r[-1][:2]), 4) for m, r in runs.items()}, flush=True)
         add_scores(part, runs, "likes", by=by)
     return part
