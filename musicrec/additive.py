@@ -12,9 +12,9 @@ from scipy.sparse import csr_array
 from scipy.special import expit, logit, ndtri
 
 # %% auto #0
-__all__ = ['NEARNESS', 'HANDS', 'TREES', 'ROUNDS', 'QUANTILES', 'Ranks', 'Kernel', 'halves', 'totals', 'LikeRates', 'deal',
-           'Forest', 'Boosting', 'mode', 'evidence', 'learn_scales', 'fit_logistic', 'Spread', 'variance', 'doubt',
-           'without_group', 'weigh']
+__all__ = ['NEARNESS', 'HANDS', 'MANY', 'TREES', 'ROUNDS', 'QUANTILES', 'Ranks', 'Kernel', 'halves', 'totals', 'LikeRates',
+           'deal', 'Forest', 'Boosting', 'mode', 'evidence', 'learn_scales', 'fit_logistic', 'Spread', 'variance',
+           'doubt', 'without_group', 'weigh']
 
 # %% ../nbs/base/additive.ipynb #52af71f5
 @dataclass(eq=False)
@@ -127,6 +127,7 @@ class LikeRates:
 
 # %% ../nbs/base/additive.ipynb #4e0a77d1
 HANDS = 10 # Shares of the groups
+MANY = 2000 # Rows from which on trees grow on all cores
 TREES = {'extra trees': 20, 'random forest': 10} # Of a forest grown without each hand, by kind
 
 def deal(
@@ -165,8 +166,10 @@ class Forest:
         "Grow trees on all hands but one, for each."
         from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
         make, x = {'extra trees': ExtraTreesClassifier, 'random forest': RandomForestClassifier}[kind], x.astype('float32')
-        trees = lambda h: make(TREES[kind], min_samples_leaf=2, random_state=h)
-        return cls(_without_each(lambda h, u: trees(h).fit(x[u], y[u], sample_weight=weight[u]), y, weight, hand), TREES[kind])
+        def fit(h, u):
+            trees = make(TREES[kind], min_samples_leaf=2, random_state=h, n_jobs=-1 if u.sum() >= MANY else 1)
+            return trees.fit(x[u], y[u], sample_weight=weight[u]).set_params(n_jobs=1) # one core answers: sums in one order
+        return cls(_without_each(fit, y, weight, hand), TREES[kind])
 
     def __call__(self, x:np.ndarray)->np.ndarray: # Logit of like of each row
         return _voted(self.hands.values(), self.trees, x.astype('float32'))

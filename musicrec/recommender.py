@@ -616,7 +616,7 @@ def _strongest(self, x, own, part, sure, which, own_rows, n=5):
         if which == 'artist': k += (single @ sparse.T).toarray()
         k *= pull.astype('float32') * sure[some].astype('float32')[:, None]
         k[np.arange(a, a + len(k))[:, None] == own_rows] = 0 # a track is no reason for itself
-        top = np.sort(np.argpartition(-k, min(n, k.shape[1]) - 1, axis=1)[:, :n], axis=1)
+        top = np.sort(np.argpartition(k, max(k.shape[1] - n, 0), axis=1)[:, -n:], axis=1)
         top = np.take_along_axis(top, np.argsort(-np.take_along_axis(k, top, 1), axis=1, kind='stable'), 1)
         top = np.pad(top, [(0, 0), (0, n - top.shape[1])], mode='edge')
         who.append(top), much.append(np.take_along_axis(k, top, 1))

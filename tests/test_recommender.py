@@ -724,3 +724,16 @@ def test_further_tracks_are_judged_by_genres_and_years_that_are_known():
     assert len(m.catalogue_) == 360 and roc_auc_score(y, m.predict_proba(y.index)) > .85
     bare = new.replace(preferences=None, artists=t.artists.assign(genres=None), tracks=new.tracks.assign(release_date=None))
     assert np.isfinite(Recommender(None, None).fit(old.replace(artists=t.artists[:150])).add(bare).predict_proba(y.index)).all()
+
+
+@pytest.mark.parametrize("kind", ["extra trees", "random forest"])
+def test_trees_are_the_same_however_many_cores_grow_them(kind, monkeypatch):
+    rng = np.random.default_rng(4)
+    x, hand = rng.normal(size=(300, 4)), deal(np.arange(300))
+    y = (x[:, 0] + rng.normal(size=300) > 0).astype(int)
+    grown = []
+    for many in (301, 1):
+        monkeypatch.setattr("musicrec.additive.MANY", many)
+        grown.append(Forest.grow(x, y, np.ones(300), hand, kind))
+    one, all_cores = grown
+    assert (one(x) == all_cores(x)).all() and (one.without(x, hand) == all_cores.without(x, hand)).all()
