@@ -232,9 +232,13 @@ def hits(
     return np.take_along_axis(relevant, np.maximum(top, 0), 1) & (top >= 0), relevant.sum(1)
 
 # %% ../nbs/base/metrics.ipynb #35874767
+def _of_each(f, hit, n, k):
+    "`f` of the first `k` places of each list; NaN for listeners with nothing to find."
+    return np.where(n > 0, f(np.asarray(hit)[:, :k], np.maximum(n, 1), k), np.nan)
+
 def _per_listener(f):
     "Give NaN to listeners with nothing to find."
-    def metric(hit, n, k): return np.where(n > 0, f(np.asarray(hit)[:, :k], np.maximum(n, 1), k), np.nan)
+    def metric(hit, n, k): return _of_each(f, hit, n, k)
     metric.__name__, metric.__doc__ = f.__name__, f.__doc__
     return metric
 

@@ -119,7 +119,15 @@ def test_best_of_long_rows_is_that_of_sorting(k):
     assert best(scores, k).tolist() == np.where(np.take_along_axis(left, order, 1) > -np.inf, order, -1).tolist()
 
 
-def test_best_of_no_items_is_empty(): assert best(np.zeros((2, 0)), 5).shape == (2, 0)
+def test_best_of_no_items_is_empty(): assert best(np.zeros((2, 0)), 5).shape == (2, 0) and best(np.zeros((2, 0)), 5).dtype == "int64"
+
+
+def test_lists_are_twenty_long_if_nothing_is_said(): assert best(np.zeros((1, 30))).tolist() == [list(range(20))]
+
+
+def test_scores_that_differ_by_little_are_no_ties():
+    scores, relevant = 1 + 1e-12 * np.arange(30)[None], np.eye(30, dtype=bool)[[29]]
+    assert rank_scores(scores, csr_array(relevant), None)["mrr@20"].tolist() == [1.]
 
 
 @pytest.mark.parametrize("scores, k, said", [([1., 2.], 1, "shape (2,)"), ([[1.]], 0, "k is 0")], ids=["no matrix", "no items"])
@@ -211,8 +219,14 @@ def test_paired_difference_by_hand():
     assert (value, low, high) == (1, 1, 1)
     value, low, high = paired([[1, 0, 1, 1] * 30] * 2, np.zeros((2, 120)))
     assert value == .75 and .75 - low == pytest.approx(1.96 * math.sqrt(.75 * .25 / 120), abs=.02) and high - .75 == pytest.approx(.75 - low, abs=.02)
-    assert paired([1., 0], [0., 0]) == paired([1., 0], [0., 0])
-    with pytest.raises(InputError): paired([], [])
+    assert paired([True, False], [False, False]) == paired([1., 0], [0., 0])
+    with pytest.raises(InputError, match="^there is nothing to compare. Give the scores of two methods on the same cases.$"): paired([], [])
+
+
+def test_paired_differences_are_drawn_from_their_seed_alone():
+    a, b = np.random.default_rng(1).normal(size=(2, 50))
+    assert paired(a, b) == paired(a, b, n=1000, seed=0) != paired(a, b, seed=1)
+    assert paired(a, b, n=200) != paired(a, b)
 
 
 def test_paired_difference_over_groups_is_wider():
@@ -224,6 +238,13 @@ def test_paired_difference_over_groups_is_wider():
 def test_paired_differences_vary_with_the_seed_they_come_from():
     a = np.stack([np.zeros(50), np.ones(50)])
     assert paired(a, np.zeros((2, 50))) == (.5, 0, 1)
+
+
+def test_intervals_are_drawn_from_their_seed_alone_and_say_what_they_miss():
+    run = case(0, 2)
+    assert interval(accuracy, [run]) == interval(accuracy, [run], seed=0) != interval(accuracy, [run], seed=1)
+    with pytest.raises(InputError, match="^the runs have different numbers of rows. Give every seed the same rows.$"): interval(accuracy, [run, case(1, 2)])
+    with pytest.raises(InputError, match=f"^1 groups for {len(run[0])} rows. Give every row its group.$"): interval(accuracy, [run], ["a"])
 
 
 def test_interval_redraws_runs_and_whole_groups():
@@ -333,6 +354,17 @@ def test_classification_scores_equal_scikit_learn():
         assert accuracy(y, p) == pytest.approx(sk.accuracy_score(y, guess), **CLOSE)
         assert balanced_accuracy(y, p) == pytest.approx(sk.balanced_accuracy_score(y, guess), **CLOSE)
         assert macro_f1(y, p) == pytest.approx(sk.f1_score(y, guess, average="macro"), **CLOSE)
+
+
+def test_classes_that_do_not_occur_count_nothing():
+    y, guess = [0, 0, 3], [0, 2, 3]  # 1 and 4 do not occur, 2 is guessed once, 3 occurs once
+    p = np.eye(5)[guess]
+    assert macro_f1(y, p) == pytest.approx(sk.f1_score(y, guess, average="macro"), **CLOSE)
+    assert balanced_accuracy(y, p) == .75
+    assert confusion(y, p).tolist() == sk.confusion_matrix(y, guess, labels=range(5)).tolist()
+
+
+def test_auc_of_a_single_like_is_the_share_of_dislikes_below_it(): assert auc([0, 1, 0, 0], [[1 - s, s] for s in (.2, .5, .7, .1)]) == pytest.approx(2 / 3, **CLOSE)
 
 
 def test_log_loss_equals_scikit_learn():
