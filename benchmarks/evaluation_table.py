@@ -69,7 +69,7 @@ class Inputs(_Likes):
 
     def __init__(self, t, target, seed, artists):
         self.t, self.seed, self.artists = t, seed, artists
-        mine = t.preferences.set_index("track_id").label
+        mine = t.preferences.dropna(subset="label").set_index("track_id").label
         self.y = mine[mine.index.isin(t.audio().index)].sort_index().astype(int)
         self.ids, self.classes = self.y.index.tolist(), pd.Index([0, 1])
         audio = t.audio()
@@ -140,7 +140,7 @@ def with_measures_of(a, b, twins):
 def transfer(likes, genres, artists, seeds, methods=("default", "paper", "forest")):
     """Learn likes on tracks that only the one set has, test on those that the other has too, with the other's measures; learn and test on common tracks, with and without the other's genre."""
     a, b = merge_duplicates(likes), merge_duplicates(genres)
-    y = a.preferences.set_index("track_id").label.astype(int).sort_index()
+    y = a.preferences.dropna(subset="label").set_index("track_id").label.astype(int).sort_index()
     ours, theirs = key_of(a)[y.index], key_of(b).drop_duplicates()
     twins = ours.map(pd.Series(theirs.index, index=theirs.to_numpy())).dropna()
     both, apart = twins.index.to_numpy(object), y.index.difference(twins.index).to_numpy(object)

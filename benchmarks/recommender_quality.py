@@ -65,7 +65,7 @@ class Likes:
         self.bare = self.untold.replace(track_artists=None, artists=None)
         eight = t.audio_features.drop(columns=[c for c in MEASURES if c in t.audio_features and c not in AUDIO])
         self.of_eight, self.unheard = ({"audio_features": f} for f in (eight, eight.assign(**{c: np.nan for c in AUDIO})))
-        self.y = t.preferences[t.preferences.listener_id == self.who].set_index("track_id").label.astype(int)
+        self.y = t.preferences[t.preferences.listener_id == self.who].dropna(subset="label").set_index("track_id").label.astype(int)
         self.main = main_artists(t)
         m = measures(t, self.y.index.tolist())
         self.x = pd.DataFrame(np.nan_to_num(m, nan=np.nanmean(m)), self.y.index).join(track_facts(t).fillna(-1))
@@ -225,7 +225,7 @@ def listeners_of_playlists(seeds, cache=None, n=6):
 def first_likes(seeds, cache=None, given=None):
     """Five likes, and five dislikes beside them: AUC over the listener's other labels, paired over random draws."""
     t, e = given or others_teach(merge_duplicates(load_tables(DATA / "geomack_song_attributes")))
-    y = t.preferences[t.preferences.listener_id == listener_of(t)].set_index("track_id").label.astype(int).sort_index()
+    y = t.preferences[t.preferences.listener_id == listener_of(t)].dropna(subset="label").set_index("track_id").label.astype(int).sort_index()
     model = Recommender(e, None).fit(t.replace(preferences=None), listener=None)
     scores = []
     for seed in range(seeds):

@@ -88,7 +88,7 @@ def listener_of(
     listener:str|None=None # Who; by default `me`, else `you`, else whoever labelled most
 )->str:
     "The listener whose likes are meant."
-    n = t.preferences.listener_id.value_counts()
+    n = t.preferences.dropna(subset='label').listener_id.value_counts()
     if n.empty:
         raise NotFoundError('these tables have no likes or dislikes. Give a file with a column `liked`, or name the column with --label.')
     listener = listener or next((l for l in ('me', 'you') if l in n), n.index[0])

@@ -90,7 +90,7 @@ def merge_duplicates(
                 .drop_duplicates([*key]))
     votes = t.preferences.assign(track_id=t.preferences.track_id.map(best)).dropna(subset='track_id')
     share = votes.groupby(['listener_id', 'track_id']).label.transform('mean')
-    votes = votes.assign(label=(share > .5).astype('Int64'))[(share != .5).to_numpy()]
+    votes = votes.assign(label=(share > .5).astype('Int64').mask((share == .5).fillna(True).astype(bool)))
     kept = lambda frame: frame[frame.track_id.map(best) == frame.track_id]
     return t.replace(
         tracks=kept(t.tracks[t.tracks.track_id.isin(best)]),

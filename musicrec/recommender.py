@@ -188,9 +188,11 @@ def _check(self):
         raise InputError(f'negatives is {self.negatives}. Give 0 or more tracks per like.')
 
 # %% ../nbs/05_recommender.ipynb #fb7aa93b
+def _told(t, listener): return t.preferences if (t.preferences.listener_id == listener).any() else labels(t)
+
 def _labels(self, t, listener):
     "Likes and dislikes of tracks with features, by track id: those given, else what plays say."
-    told = t.preferences if (t.preferences.listener_id == listener).any() else labels(t)
+    told = _told(t, listener)
     mine = told[told.listener_id == listener].drop_duplicates('track_id').set_index('track_id')
     if mine.empty:
         there = ', '.join(t.preferences.listener_id.unique()[:5]) or 'none'
@@ -216,12 +218,14 @@ def _one_kind(self, listener, n):
     return f'{both}, or let dislikes be drawn with negatives=1.'
 
 # %% ../nbs/05_recommender.ipynb #1f647877
-def _heard(t, listener): return set(t.listens.track_id[(t.listens.listener_id == listener).to_numpy()])
+def _met(t, listener):
+    "Tracks that a listener judged, both ways too, or played."
+    return {i for frame in (_told(t, listener), t.listens) for i in frame.track_id[(frame.listener_id == listener).to_numpy()]}
 
 def _training(self, t, listener, cut):
     "Labels to learn from, and those among them for early stopping (the paper's net alone stops early)."
     mine = _labels(self, t, listener)
-    known = set(mine.index) | _heard(t, listener)
+    known = _met(t, listener)
     if cut is not None: mine = mine[mine.index.isin([*cut.train, *cut.valid])]
     hidden = [] if cut is None else cut.test
     met = known | set(hidden)
@@ -905,8 +909,7 @@ def _further_ids(self, t, heard):
 def _now_known(self, t):
     "With what `t` says that the listener has judged or played."
     if self.listener_ is None: return self
-    told = t.preferences.track_id[(t.preferences.listener_id == self.listener_).to_numpy() & t.preferences.label.notna().to_numpy()]
-    met = self.catalogue_.track_id.isin({self.same_.get(i, i) for i in set(told) | _heard(t, self.listener_)}).to_numpy()
+    met = self.catalogue_.track_id.isin({self.same_.get(i, i) for i in _met(t, self.listener_)}).to_numpy()
     self.open_ = self.open_ & ~(met & ~self.known_)
     self.known_ = self.known_ | met
     return self

@@ -430,7 +430,7 @@ def test_each_listener_in_a_column_likes_for_herself(write, column):
 def test_contradictions_count_for_the_listener_who_made_them(write):
     frame = pd.concat([songs(3, user="ann", liked=1), songs(1, user="ann", liked=0), songs(3, user="bob", liked=0)])
     t = load_tables(write(frame))
-    assert t.preferences.groupby("listener_id").size().to_dict() == {"ann": 2, "bob": 3} and "1 tracks with both labels" in t.notes[0]
+    assert t.preferences.groupby("listener_id").label.count().to_dict() == {"ann": 2, "bob": 3} and "1 tracks with both labels" in t.notes[0]
 
 
 def test_unknown_label_column_lists_those_there(write):
@@ -447,7 +447,7 @@ def test_label_column_without_a_label_gives_no_preferences(write):
 
 def test_track_with_both_labels_has_none(write):
     t = load_tables(write(pd.concat([songs(liked=1), songs(2, liked=0)])))
-    assert len(t.preferences) == 28 and any("2 tracks with both labels" in n for n in t.notes)
+    assert t.preferences.label.count() == 28 and len(t.preferences) == 30 and any("2 tracks with both labels" in n for n in t.notes)
 
 
 def test_genres_are_spelled_in_one_way_and_gaps_are_none(write):

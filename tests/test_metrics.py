@@ -11,7 +11,7 @@ import sklearn.metrics as sk
 from golden_metrics import CASES, KEPT, class_case, ranked, ranking_case, weighted_sum
 from scipy.sparse import csr_array
 
-from musicrec.metrics import METRICS, PER_CASE, RANKING, accuracy, auc, balanced_accuracy, best, brier, candidates, check, confusion, diversity, ece, hits, interval, log_loss, macro_f1, map_at, mrr, ndcg_at, novelty
+from musicrec.metrics import CHUNK, METRICS, PER_CASE, RANKING, accuracy, auc, balanced_accuracy, best, brier, candidates, check, confusion, diversity, ece, hits, interval, log_loss, macro_f1, map_at, mrr, ndcg_at, novelty
 from musicrec.metrics import coverage as covered
 from musicrec.metrics import paired, paper_loss, precision_at, rank_scores, ranks, reduced, top_k
 from musicrec.tables import InputError, MusicrecError
@@ -488,3 +488,10 @@ def test_of_a_long_row_only_what_may_be_among_the_best_is_looked_at():
     s[[3, 300, 600, 1000]] = 4, 3, 2, 1
     assert candidates(s, 2).tolist() == [3, 300] and candidates(s, 2, 1.).tolist() == candidates(s, 3).tolist() == [3, 300, 600]
     assert len(candidates(s, 4)) == 1024 and len(candidates(s[:1023], 3)) == 1023
+
+
+@pytest.mark.parametrize("k", [3, 20])
+def test_a_long_row_hides_none_of_its_best(k):
+    for seed in range(20):
+        s = np.random.default_rng([seed, k]).normal(size=300 * CHUNK + seed)
+        assert set(np.argsort(-s)[:k]) <= set(candidates(s, k).tolist())

@@ -216,8 +216,8 @@ def test_merged_tables_are_valid_and_move_every_reference():
 def test_contrary_labels_of_one_recording_cancel():
     t = world(5)
     like = t.tracks.track_id[7]
-    merged = merge_duplicates(copied(t, np.random.default_rng(2), "other id", like).replace(preferences=pd.DataFrame({"listener_id": "me", "track_id": ["copy", like], "label": [1, 0]})))
-    assert merged.preferences.empty
+    merged = merge_duplicates(copied(t, np.random.default_rng(2), "other id", like).replace(preferences=pd.DataFrame({"listener_id": "me", "track_id": ["copy", like], "label": [1, 0]}))).validate()
+    assert len(merged.preferences) == 1 and merged.preferences.label.isna().all()  # known, and neither liked nor disliked
 
 
 def test_tracks_without_title_and_artist_are_not_merged():

@@ -737,3 +737,14 @@ def test_trees_are_the_same_however_many_cores_grow_them(kind, monkeypatch):
         grown.append(Forest.grow(x, y, np.ones(300), hand, kind))
     one, all_cores = grown
     assert (one(x) == all_cores(x)).all() and (one.without(x, hand) == all_cores.without(x, hand)).all()
+
+
+def test_what_was_judged_both_ways_teaches_nothing_and_stays_known(world, artists):
+    mine = world.preferences[world.preferences.listener_id == "you"]
+    liked = mine.track_id[(mine.label == 1).to_numpy()].iloc[0]
+    both = world.replace(preferences=world.preferences.assign(label=world.preferences.label.mask((world.preferences.track_id == liked).to_numpy())))
+    copied = {k: pd.concat([f, f[f.track_id == liked].assign(track_id="copy")]) for k, f in world.frames().items() if k in ("tracks", "audio_features", "track_artists")}
+    contrary = pd.DataFrame({"listener_id": "you", "track_id": "copy", "label": [0], "weight": 1., "rule": "said"})
+    for t in (both, world.replace(**copied, preferences=pd.concat([world.preferences, contrary]))):
+        model = Recommender(artists, None).fit(t)
+        assert not {liked, "copy"} & set(model.recommend(10_000).track_id) and liked not in set(model.catalogue_.track_id.iloc[model.liked_])

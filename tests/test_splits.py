@@ -268,3 +268,61 @@ def test_a_date_is_all_its_days_and_a_recording_as_old_as_its_oldest():
     days = lambda best: _dates(t, best).astype("str").fillna("NaT").values.tolist()
     assert days(own) == [["2004-01-01", "2004-12-31"], ["2004-02-01", "2004-02-29"], ["2004-02-03"] * 2, ["2004-02-03"] * 2, ["NaT", "NaT"], ["NaT", "NaT"], ["2003-12-01", "2003-12-31"]]
     assert days(own.replace({"g": "a"}))[0] == ["2003-12-01", "2003-12-31"]
+
+
+# What they say, word for word, since it is what a user reads
+
+
+def said(f, *args, **options):
+    with pytest.raises(InputError) as e: f(*args, **options)
+    return str(e.value)
+
+
+def test_what_cannot_be_split_is_said_word_for_word():
+    assert said(split, T, by="mood") == "by='mood' is no way to split. Choose track, artist, album, playlist or time."
+    assert said(split, T, valid=.5, test=.5) == "valid=0.5 and test=0.5 leave no room for training. Give shares that sum to less than 1."
+    assert said(split, T, by="time") == "these tables have no time to split by. Give a file with release dates, or split by track."
+    assert said(split, T, among=["t00", "t01", "t02", "x"]) == "'x' is not among the tracks. Give ids of these tables."
+    assert said(leaks, T, ["x"], ["y"], []) == "'x' is not among the tracks. Give ids of these tables."
+    assert said(split, T.replace(track_artists=None), by="artist") == "these tables have no artist to split by. Split by track, or give a file with a column for it."
+    assert said(lambda: list(folds(T, "time"))) == "folds by='time' would train on what came later. Take `split(by='time')`."
+    two = toy(6, per_artist=3)
+    assert said(lambda: list(folds(two, "artist", 3))).endswith("6 recordings in 2 groups cannot be cut into 3 folds. Give 2 to 2.")
+
+
+def test_a_side_that_stays_empty_is_warned_of_word_for_word():
+    with pytest.warns(UserWarning) as found: split(toy(6, per_artist=3), by="artist", valid=.2, test=.2)
+    assert [str(w.message) for w in found] == ["nothing is left for test: too few groups by artist (2). Take other shares, another seed or another by."] and found[0].filename == __file__
+    with pytest.warns(UserWarning) as found: split(toy(6, per_artist=2), by="artist", valid=.05, test=.3)
+    assert str(found[0].message).startswith("nothing is left for validation: too few groups by artist (3)")
+    chained = toy(shared=[(i, (7 * i + 5) % 24) for i in range(0, 24, 2)])
+    with pytest.warns(UserWarning) as found: s = split(chained, "artist", seed=0, valid=.25, test=.25)
+    assert s.dropped and str(found[0].message) == f"nothing is left for training: {s.dropped} tracks share a group with a later side and gave way. Take other shares, another seed or another by."
+
+
+def dated(*days): return T.replace(tracks=T.tracks.assign(release_date=[*days, *[None] * (24 - len(days))]))
+
+
+def test_leaks_of_time_come_beside_those_of_recordings_and_name_every_side():
+    t = toy(copies=(1,)).replace(tracks=toy(copies=(1,)).tracks.assign(release_date=["2001-01-01", "2001-01-01", "2003-01-01", "2002-01-01", "2002-06-01", *[None] * 19]))
+    found = leaks(t, ["t00", "t02"], ["t03"], ["t01", "t05", "t04"], "time")
+    assert list(found.itertuples(index=False, name=None)) == [
+        ("recording", "t00", "test and train"), ("time", "t05", "test, without a date"), ("time", "t03", "valid, though an earlier side may be newer"),
+        ("time", "t01", "test, though an earlier side may be newer"), ("time", "t04", "test, though an earlier side may be newer")]
+
+
+def test_the_newest_are_the_test_and_the_next_validation_also_where_one_of_both_is_not_wanted():
+    t = dated(*(f"20{i:02}-01-01" for i in range(20)))
+    assert [sorted(x) for x in sides(split(t, by="time", valid=.2, test=0))] == [[f"t{i:02}" for i in range(16)], [f"t{i:02}" for i in range(16, 20)], []]
+    assert [sorted(x) for x in sides(split(t, by="time", valid=.2, test=.2))] == [[f"t{i:02}" for i in range(12)], [f"t{i:02}" for i in range(12, 16)], [f"t{i:02}" for i in range(16, 20)]]
+    assert split(t, by="time", seed=7).seed == 7
+
+
+def test_dates_that_leave_a_side_nothing_name_it():
+    assert said(split, dated(*["2001"] * 10), by="time", valid=.1, test=.1) == "the release dates leave nothing for train. Give other shares, or split by track."
+
+
+def test_folds_cut_only_those_asked_for():
+    among = T.tracks.track_id[:10].tolist()
+    cut = list(folds(T, "track", 5, among=among))
+    assert sorted(i for s in cut for i in s.test) == among and all(set().union(*sides(s)) <= set(among) for s in cut)

@@ -112,7 +112,7 @@ def _plain(frame):
 def _best(t, who):
     "The best possible AUC for a simulated listener."
     truth = t.truth_likes[['listener_id', 'track_id', 'probability']]
-    mine = t.preferences[t.preferences.listener_id == who].merge(truth, on=['listener_id', 'track_id'])
+    mine = t.preferences[t.preferences.listener_id == who].dropna(subset='label').merge(truth, on=['listener_id', 'track_id'])
     return round(best_auc(mine.probability), 4)
 
 # %% ../../nbs/app/reproduce.ipynb #5db20cf0

@@ -105,11 +105,12 @@ def preference_rows(
     labels:pd.Series, # 1, 0 or missing
     who:pd.Series|str='me' # Whose they are
 )->tuple[pd.DataFrame,int]: # Rows of `preferences`, and how many contradicted each other
-    "Likes and dislikes, each once."
+    "Likes and dislikes, each once; a track judged both ways is known and has no label."
     rows = pd.DataFrame({'listener_id': who, 'track_id': track_id, 'label': labels}).dropna()
     rows = rows.drop_duplicates().astype({'listener_id': 'str'})
     both = rows.duplicated(['listener_id', 'track_id'], keep=False)
-    return rows[~both].assign(weight=1., source='file'), int(both.sum()) // 2
+    rows = rows.assign(label=rows.label.mask(both), weight=1., source='file').drop_duplicates(['listener_id', 'track_id'])
+    return rows, int(both.sum()) // 2
 
 # %% ../../nbs/sources/labels.ipynb #8d40184e
 def preferences(
@@ -128,6 +129,6 @@ def preferences(
     said += [' turned round'] * (squeeze(column) in UPSIDE_DOWN)
     said += [] if who is None else [f', of {rows.listener_id.nunique():,} listeners in column {who.name!r}']
     said += [f' ({int(rows.label.sum())} likes, {int((rows.label == 0).sum())} dislikes)']
-    said += [f'; {both} tracks with both labels left out'] * bool(both)
+    said += [f'; {both} tracks with both labels teach nothing'] * bool(both)
     said += [f'; {lost} labels of nobody left out'] * bool(lost)
     return rows.assign(rule=f'column {column}'), ''.join(said)
