@@ -83,6 +83,15 @@ def _near_pairs(features, same):
     sizes = np.unique(points[:, 0], return_counts=True)[1].astype(float)
     return rows[first][(_close if (sizes**2).sum() < CROWD else _joins)(points)].T
 
+# %% ../nbs/base/matching.ipynb #e49fc7d6
+def _nameless_pairs(sound, nameless):
+    "Pairs of rows with equal `sound`, of which one at least is nameless, as two arrays of row numbers."
+    among = _pairs(sound.where(nameless))
+    named = sound.reset_index(drop=True)[~nameless.to_numpy()].dropna().drop_duplicates()
+    rows = pd.Series(named.index, named.to_numpy())
+    alone = np.flatnonzero(nameless & sound.isin(rows.index))
+    return tuple(np.concatenate(side) for side in zip(among, (alone, rows.reindex(sound.iloc[alone]).to_numpy(int))))
+
 # %% ../nbs/base/matching.ipynb #4241b2ff
 def _recordings(t):
     "Link equal keys, and let the most popular id of every connected group stand for it."
@@ -94,6 +103,8 @@ def _recordings(t):
     pairs = [_pairs(tracks.isrc), _pairs(_joined(artist, title))]
     pairs += [p for same in (artist, title)
               for p in (_pairs(_joined(*(features[c] for c in AUDIO), same)), _near_pairs(features, same))]
+    sound = _joined(*(features[c] for c in AUDIO), tracks.duration_ms.fillna(-1))
+    pairs.append(_nameless_pairs(sound, artist.isna() & title.isna()))
     left, right = (np.concatenate(side) for side in zip(*pairs))
     group = _groups(np.column_stack([left, right]), len(tracks))
     best = pd.DataFrame({'group': group, 'popularity': -tracks.popularity.fillna(-1).to_numpy(),

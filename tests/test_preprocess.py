@@ -220,9 +220,10 @@ def test_contrary_labels_of_one_recording_cancel():
     assert len(merged.preferences) == 1 and merged.preferences.label.isna().all()  # known, and neither liked nor disliked
 
 
-def test_tracks_without_title_and_artist_are_not_merged():
-    t = Tables(tracks=pd.DataFrame({"track_id": list("abc")}), audio_features=pd.DataFrame({"track_id": list("abc"), "source": "file"} | dict.fromkeys(AUDIO, .5)))
-    assert len(merge_duplicates(t).tracks) == 3
+def test_tracks_without_title_and_artist_are_merged_if_they_sound_and_last_the_same():
+    t = Tables(tracks=pd.DataFrame({"track_id": list("abcde"), "title": [None, None, None, "Song", "Other"], "duration_ms": [1, 1, 2, 1, 1]}), audio_features=pd.DataFrame({"track_id": list("abcde"), "source": "file"} | dict.fromkeys(AUDIO, .5)))
+    assert recordings(t).tolist() == ["a", "a", "c", "a", "e"]  # of two named ones, the first alone
+    assert len(merge_duplicates(t.replace(audio_features=t.audio_features.assign(energy=[.1, .1001, .1, .2, .3]))).tracks) == 5  # near is not enough
 
 
 # Scaling and labels

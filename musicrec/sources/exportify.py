@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 import pandas as pd
-from .features import check_values
+from .features import check_values, genre_rows
 from .files import Blob, read_frame
-from .rows import Tally, find_columns, name_track_ids, namespaced, split_artists, squeeze
+from .rows import Tally, find_columns, name_track_ids, names_beside, namespaced, split_artists, split_ids, squeeze
 from .rows import texts, times, tolerate, track_tables
 from ..tables import Tables, fold
 
@@ -36,21 +36,17 @@ def _old_list(cell):
 # %% ../../nbs/sources/exportify.ipynb #3c1bfd02
 def _names(cells, ids):
     "Artists of each row, as lists."
-    if ids is not None:
-        parts = cells.astype('str').str.split(r'\s*[,;]\s*', regex=True)
-        same = parts.str.len() == ids.map(lambda i: len(i) if isinstance(i, list) else -1)
-        return parts.where(same, cells.map(split_artists)).map(lambda v: v if isinstance(v, list) else [])
+    if ids is not None: return pd.Series(list(map(names_beside, cells, ids)), cells.index)
     return cells.map(split_artists) if cells.str.contains(';').any() else cells.map(_old_list)
 
 # %% ../../nbs/sources/exportify.ipynb #160d94ed
 def _artists(frame, columns):
     "Lists of names and lists of ids, or None, of each row."
-    ids = (frame[columns['artist_id']].astype('str').str.split(r'\s*[,;]\s*', regex=True)
-           if 'artist_id' in columns else None)
+    ids = frame[columns['artist_id']].astype('str').map(split_ids) if 'artist_id' in columns else None
     names = (_names(frame[columns['artist']].astype('str').mask(lambda s: texts(s).isna().to_numpy()), ids)
              if 'artist' in columns else pd.Series([[]] * len(frame)))
-    known = lambda v: namespaced(pd.Series(v), 'artist').where(lambda s: s.str.startswith('spotify:')).tolist()
-    return names, None if ids is None else ids.map(lambda v: known(v) if isinstance(v, list) else None)
+    known = lambda v: namespaced(pd.Series(v, dtype='str'), 'artist').where(lambda s: s.str.startswith('spotify:')).tolist()
+    return names, None if ids is None else ids.map(known)
 
 # %% ../../nbs/sources/exportify.ipynb #3fc0d298
 def _kinds(uri):
@@ -110,6 +106,7 @@ def _tables(frame, track_id, columns, name, listener, strict):
     heard = values.drop(columns=['key', 'mode', 'time_signature'], errors='ignore').notna().any(axis=1)
     features = values.assign(track_id=track_id, source='exportify', scale='spotify', matched_by='id',
                              duration_ms=rows.duration_ms)[heard]
+    genres, said = genre_rows(track_id, frame[columns['genre']], 'exportify', name) if 'genre' in columns else (None, [])
     added = times(text('added_at').astype('object').where(lambda s: s.notna(), None))
-    yield Tables(notes, **track_tables(rows, 'exportify'), **_playlist(name, listener, track_id, added),
-                 audio_features=features.drop_duplicates('track_id'))
+    yield Tables(notes + said, **track_tables(rows, 'exportify'), **_playlist(name, listener, track_id, added),
+                 audio_features=features.drop_duplicates('track_id'), track_genres=genres)

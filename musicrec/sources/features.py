@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 from .labels import find_labels, find_listeners, preferences
 from .rows import MISSING, TOLERATED, credit_tables, digest, find_columns, in_seconds, listed
-from .rows import namespaced, modes_in, numbers, release_dates
-from .rows import split_artists, squeeze
+from .rows import modes_in, names_beside, namespaced, numbers, release_dates
+from .rows import split_artists, split_ids, squeeze
 from ..tables import AUDIO, RANGES, InputError, Tables, fold, input_error, out_of_range
 
 # %% auto #0
-__all__ = ['EXTRAS', 'check_values', 'check_rows', 'features_part', 'known_source', 'one_spelling', 'missing_features',
-           'feature_tables']
+__all__ = ['EXTRAS', 'check_values', 'check_rows', 'features_part', 'known_source', 'one_spelling', 'genre_rows',
+           'missing_features', 'feature_tables']
 
 # %% ../../nbs/sources/features.ipynb #bc247406
 EXTRAS = 'key', 'mode', 'time_signature', 'popularity', 'duration_ms' # Columns whose bad cells cost no row
@@ -129,7 +129,12 @@ def one_spelling(
     return names.map(fold).map(best)
 
 # %% ../../nbs/sources/features.ipynb #6b1c6c8e
-def _genres(track_id, cells, source, where):
+def genre_rows(
+    track_id:pd.Series,
+    cells:pd.Series, # Of a column of genres
+    source:str,
+    where:str # The file's name
+)->tuple[pd.DataFrame,list[str]]:
     "`track_genres` of a column, and a note on spellings that were joined."
     several = squeeze(cells.name).endswith('genres')
     rows = pd.DataFrame({'track_id': track_id, 'genre': [_listed_genres(c, several) for c in cells]})
@@ -193,18 +198,18 @@ def _track_ids(frame, columns, values, where):
 def _credits(frame, columns, track_id, source, where):
     "`artists` and `track_artists`, where a file names artists."
     if 'artist' not in columns: return {}
-    given = None
-    if 'artist_id' in columns:
-        given = namespaced(frame[columns['artist_id']], 'artist', where=where).astype('object')
-        given = given.map(lambda i: [i], na_action='ignore')
-    return credit_tables(track_id, frame[columns['artist']].map(split_artists), given, source)
+    names = frame[columns['artist']]
+    if 'artist_id' not in columns: return credit_tables(track_id, names.map(split_artists), None, source)
+    ids = frame[columns['artist_id']].astype('str').map(split_ids)
+    given = namespaced(ids.explode(), 'artist', where=where).astype('object').groupby(level=0).agg(list)
+    return credit_tables(track_id, pd.Series(list(map(names_beside, names, ids)), names.index), given, source)
 
 # %% ../../nbs/sources/features.ipynb #763a16c0
-def _unnamed(frame, columns, where):
+def _unnamed(frame, used, where):
     "A note for a file in which no column is known to name artists."
-    rest = [str(c) for c in frame if c not in columns.values() and not str(c).startswith('Unnamed')]
+    rest = [str(c) for c in frame if c not in used and not str(c).startswith('Unnamed')]
     left = f' (columns not used: {", ".join(rest)[:200]})' * bool(rest)
-    return [f'{where}: no column is known to name artists{left}'] * ('artist' not in columns)
+    return [f'{where}: no column is known to name artists{left}']
 
 # %% ../../nbs/sources/features.ipynb #c6d895dc
 def feature_tables(
@@ -220,20 +225,21 @@ def feature_tables(
     if lacking := missing_features(frame, where): raise lacking
     source = source or known_source(frame)
     values, keep, notes = check_rows(frame, columns, where, strict)
-    notes += _unnamed(frame, columns, where)
     labels, said = find_labels(frame, label, where, strict)
+    who = find_listeners(frame)
+    if 'artist' not in columns: notes += _unnamed(frame, [*columns.values(), *(s.name for s in (labels, who) if s is not None)], where)
     notes += said
     frame, values = frame[keep].reset_index(drop=True), values[keep].reset_index(drop=True)
     track_id = _track_ids(frame, columns, values, where)
     tracks, features = _tracks(frame, columns, values, track_id, source, where)
     out = dict(tracks=tracks, audio_features=features) | _credits(frame, columns, track_id, source, where)
     if 'genre' in columns:
-        out['track_genres'], said = _genres(track_id, frame[columns['genre']], source, where)
+        out['track_genres'], said = genre_rows(track_id, frame[columns['genre']], source, where)
         notes += said
     if 'playlist_id' in columns:
         out['playlists'], out['playlist_tracks'] = _playlists(track_id, frame, columns, source, where)
     if labels is not None:
-        labels = labels[keep].reset_index(drop=True)
-        out['preferences'], note = preferences(track_id, labels, find_listeners(frame), where, listener)
+        labels, who = (s if s is None else s[keep].reset_index(drop=True) for s in (labels, who))
+        out['preferences'], note = preferences(track_id, labels, who, where, listener)
         notes.append(note)
     return Tables(notes, **out)

@@ -16,8 +16,8 @@ from ..tables import InputError, input_error
 
 # %% auto #0
 __all__ = ['MAX_WHOLE', 'MAX_RATIO', 'FREE', 'MAX_CELLS', 'CHUNK', 'MAX_ROW', 'MAX_DOCUMENT', 'Blob', 'reading', 'unpacked',
-           'blob_of', 'blobs', 'decode', 'unhinted', 'first_text', 'separator', 'read_csv', 'read_parquet',
-           'read_frame', 'json_rows', 'json_document']
+           'blob_of', 'blobs', 'decode', 'odd_encoding', 'unhinted', 'first_text', 'separator', 'read_csv',
+           'read_parquet', 'read_frame', 'json_rows', 'json_document']
 
 # %% ../../nbs/sources/files.ipynb #634f794d
 MAX_WHOLE = 1 << 30 # Bytes we are willing to hold of one file
@@ -156,6 +156,18 @@ def decode(
         try: return data.decode(encoding)
         except UnicodeDecodeError: pass
     return data.decode('latin-1') # which no byte can spoil
+
+# %% ../../nbs/sources/files.ipynb #78125666
+def odd_encoding(
+    blob:Blob # A text file
+)->list[str]: # One line, or none
+    "A note for a text that is not UTF-8."
+    data = blob.whole()
+    if data[:2] in (b'\xff\xfe', b'\xfe\xff') or data[:4] == b'PAR1': return []
+    try: data.decode()
+    except UnicodeDecodeError:
+        return [f'{blob.name}: is not UTF-8 and was read as Western European; if names look wrong, save it as UTF-8']
+    return []
 
 # %% ../../nbs/sources/files.ipynb #402520f1
 _HINT = re.compile(r'\s*"?sep=.?"?[ \t]*(?:\r\n?|\n)', re.I)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from .exportify import exportify, exportify_part
 from .features import feature_tables, features_part, missing_features
-from .files import Blob, blobs, first_text, read_frame, separator
+from .files import Blob, blobs, first_text, odd_encoding, read_frame, separator
 from .hetrec import hetrec, hetrec_part
 from .listenbrainz_export import FEEDBACK_KEYS, LISTEN_KEYS, listenbrainz_export
 from .mpd import MPD_KEYS, mpd
@@ -22,8 +22,8 @@ from .rows import find_columns
 from ..tables import AUDIO, Tables, input_error
 
 # %% auto #0
-__all__ = ['JSON_KINDS', 'TABLE_KINDS', 'XML_KINDS', 'READERS', 'JOINED', 'KNOWN', 'header_of', 'kind_of', 'Unit', 'unit_of',
-           'units', 'read_unit']
+__all__ = ['JSON_KINDS', 'TABLE_KINDS', 'XML_KINDS', 'READERS', 'JOINED', 'TEXTS', 'KNOWN', 'header_of', 'kind_of', 'Unit',
+           'unit_of', 'units', 'read_unit']
 
 # %% ../../nbs/sources/readers.ipynb #b441a851
 JSON_KINDS = {'extended_history': {'ts', 'ms_played', 'master_metadata_track_name'},
@@ -97,6 +97,7 @@ READERS = {'extended_history': extended_history, 'account_history': account_hist
            'listenbrainz': listenbrainz_export, 'listenbrainz feedback': listenbrainz_export,
            'jspf': jspf_playlist, 'xspf': xspf_playlist, 'm3u': m3u_playlist, 'playlist': csv_playlist}
 JOINED = {'hetrec': hetrec} # Formats whose files make sense only together
+TEXTS = 'exportify', 'features', 'related', 'm3u', 'playlist' # Formats that may be of any encoding
 
 # %% ../../nbs/sources/readers.ipynb #96a765c4
 @dataclass(frozen=True)
@@ -179,6 +180,7 @@ def read_unit(
         more = dict(label=label, source=source) if kind == 'features' else {}
         if format in JOINED: joined.setdefault(format, {}).setdefault(part, []).append(blob)
         else: yield from READERS[kind](blob, listener, strict, **more)
+        if kind in TEXTS and (said := odd_encoding(blob)): yield Tables(said)
     for format, parts in joined.items(): yield from JOINED[format](parts, listener, strict)
     if unit.left:
         some = ', '.join(Path(n).name for n in unit.left[:3]) + ', …' * (len(unit.left) > 3)

@@ -15,8 +15,8 @@ from ..tables import AUDIO, NOT_FOUND, InputError, Tables, fold, input_error, ma
 # %% auto #0
 __all__ = ['squeeze', 'COLUMNS', 'MISSING', 'MAX_NAME', 'BATCH', 'TOLERATED', 'find_columns', 'modes_in', 'numbers', 'in_seconds',
            'text_of', 'texts', 'times', 'release_dates', 'stem', 'namespaced', 'digest', 'listed', 'split_artists',
-           'name_id', 'name_track_id', 'name_track_ids', 'credit_tables', 'track_tables', 'listen_tables', 'batches',
-           'Tally', 'tolerate']
+           'split_ids', 'names_beside', 'name_id', 'name_track_id', 'name_track_ids', 'credit_tables', 'track_tables',
+           'listen_tables', 'batches', 'Tally', 'tolerate']
 
 # %% ../../nbs/sources/rows.ipynb #ee4a6001
 _SPELLINGS = """
@@ -51,11 +51,12 @@ def find_columns(
     "Which column of a file is which of ours."
     there = {}
     for c in header: there.setdefault(squeeze(c), c)
+    if {'track', 'channel'} <= there.keys(): there.pop('title', None) # which is that of a video
     return {ours: next(there[squeeze(s)] for s in spellings if squeeze(s) in there)
             for ours, spellings in COLUMNS.items() if any(squeeze(s) in there for s in spellings)}
 
 # %% ../../nbs/sources/rows.ipynb #777d2b40
-MISSING = frozenset({'', '?', 'na', 'n/a', 'nan', 'null', 'none', 'undefined', 'empty_field', '-'}) # What stands in empty cells
+MISSING = frozenset({'', '?', 'na', 'n/a', 'nan', 'null', 'none', 'undefined', 'empty_field', 'set()', '-'}) # What stands in empty cells
 _KEYS = {k: i for i, ks in enumerate('C,B# C#,DB D D#,EB E,FB F,E# F#,GB G G#,AB A A#,BB B,CB'.split())
          for k in ks.split(',')}
 _WORDS = {'mode': {'MAJOR': 1, 'MAJ': 1, 'MINOR': 0, 'MIN': 0}, 'key': _KEYS, 'time_signature': {f'{i}/4': i for i in range(8)}}
@@ -209,7 +210,7 @@ def listed(
     return [n for n in (' '.join(n.split()) for n in found) if n.lower() not in MISSING]
 
 # %% ../../nbs/sources/rows.ipynb #44e2badc
-_JOIN = re.compile(r' ?; ?| (?:featuring|feat\.|ft\.) ', re.I)
+_JOIN = re.compile(r' ?; ?| (?:featuring|feat\.?|ft\.?) | [(\[](?:featuring|feat\.?|ft\.?) ([^()\[\]]+)[)\]]', re.I)
 
 def split_artists(
     cell # Names in one cell
@@ -219,6 +220,26 @@ def split_artists(
     if (names := listed(cell)) is not None: return list(dict.fromkeys(names))
     names = [n.strip() for n in _JOIN.split(' '.join(cell.split())) if n and n.strip().lower() not in MISSING]
     return list(dict.fromkeys(names))
+
+# %% ../../nbs/sources/rows.ipynb #5197f095
+def split_ids(
+    cell # Ids in one cell
+)->list[str]: # In order; blank where one is missing
+    "The ids that one cell holds."
+    if not isinstance(cell, str): return []
+    if (ids := listed(cell)) is not None: return ids
+    parts = [i.strip() for i in re.split('[,;]', cell)]
+    return parts if ';' in cell or all(_SPOTIFY.fullmatch(i) or _LINK.match(i) for i in parts) else [cell.strip()]
+
+def names_beside(
+    cell, # Names in one cell
+    ids:list[str] # Of the same artists
+)->list[str]:
+    "The artists that one cell names, as many as there are ids if commas part them so."
+    names = split_artists(cell)
+    if len(names) == len(ids) or not isinstance(cell, str) or listed(cell) is not None: return names
+    parts = [n.strip() for n in re.split('[,;]', cell)]
+    return parts if len(parts) == len(ids) and all(parts) else names
 
 # %% ../../nbs/sources/rows.ipynb #2865409e
 def name_id(
