@@ -162,6 +162,17 @@ def test_what_cannot_be_evaluated_is_told_before_anything_is_learned(world, monk
     with pytest.raises(MusicrecError, match="one kind"): check_task("likes", world.replace(preferences=world.preferences[(world.preferences.label == 1).to_numpy()]))
     with pytest.raises(MusicrecError, match="0 classes of genre"): check_task("genres", world.replace(track_genres=None))
     with pytest.raises(MusicrecError, match="cannot be cut into 99 folds"): check_task("likes", world, "artist", 99)
+    liked = world.preferences.track_id[(world.preferences.label == 1).to_numpy()]
+    few = world.replace(audio_features=world.audio_features[world.audio_features.track_id.isin(liked[:3]).to_numpy()])
+    with pytest.raises(MusicrecError, match="3 of one kind on tracks with audio features. Import"): check_task("likes", few)
+
+
+def test_a_history_without_audio_features_is_told_what_it_lacks(tmp_path, capsys):
+    play = lambda song, ms: {"endTime": "2024-01-02 10:00", "artistName": f"Band {song % 3}", "trackName": f"Song {song}", "msPlayed": ms}
+    rows = [play(song, 200_000 if song < 4 else 1_000) | {"endTime": f"2024-01-0{day} 10:{song:02d}"} for song in range(10) for day in (1, 2)]
+    (tmp_path / "StreamingHistory_music_0.json").write_text(json.dumps(rows))
+    assert run("evaluate", "likes", tmp_path / "StreamingHistory_music_0.json") == 2
+    assert "'me' has 10 labels (4 likes, 6 dislikes), none on a track with audio features. Import a table of features" in capsys.readouterr().err
 
 
 @pytest.fixture
