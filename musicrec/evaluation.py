@@ -437,6 +437,22 @@ def _installed(methods, say):
     say('als and bpr are left out: the package implicit is not installed')
     return [m for m in wanted if m not in IMPLICIT]
 
+# %% ../nbs/06_evaluation.ipynb #e89d447c
+def _instead(t, what):
+    "The way to rank that is left where there are too few of `what`."
+    for by in ('artist', 'playlist'):
+        try: pairs, other = taste_pairs(t, by)
+        except NotFoundError: continue
+        if other != what and len(core(pairs)): return f'Choose --by {by}, which ranks {other}'
+    return 'Give more lists that overlap'
+
+def _refuse_thin(pairs, t, what, n):
+    "Raise if no pairs are left."
+    ranked, whom = what.split(' for ')
+    if pairs.empty:
+        raise InputError(f'no {what} are left to rank: every {whom[:-1]} needs {n} {ranked}, and every {ranked[:-1]} {n} {whom}. '
+                         f'{_instead(t, what)}.')
+
 # %% ../nbs/06_evaluation.ipynb #3a1c92a3
 def rank_lists(
     t:Tables,
@@ -452,6 +468,7 @@ def rank_lists(
     runs = {m: [] for m in _installed(methods, say)}
     pairs, what = taste_pairs(t, by)
     pairs, n = _dense_enough(pairs)
+    _refuse_thin(pairs, t, what, n)
     for seed in range(seeds):
         cut = hold_out(pairs, 1 / k, seed)
         if not seed: say(f'ranking {len(cut.items):,} {what}: {len(cut.listeners):,} with at least {n} each, 1 in {k} hidden')

@@ -329,7 +329,30 @@ def test_ranking_that_cannot_be_is_refused(world, arguments):
 
 def test_lists_that_do_not_overlap_are_refused():
     pairs = pd.DataFrame({"listener_id": list("abc"), "artist_id": list("xyz"), "weight": 1., "source": "toy"})
-    with pytest.raises(MusicrecError, match="needs five"): evaluate("ranking", Tables(listener_artists=pairs), seeds=1)
+    with pytest.raises(MusicrecError, match="every listener needs 5 artists, and every artist 5 listeners. Give more"): evaluate("ranking", Tables(listener_artists=pairs), seeds=1)
+
+
+def test_playlists_too_thin_for_tracks_are_sent_to_their_artists():
+    rows = [(f"p{i}", f"t{i}_{j}", f"a{j}") for i in range(8) for j in range(6)]
+    lists, tracks, artists = zip(*rows)
+    t = Tables(playlist_tracks=pd.DataFrame({"playlist_id": lists, "position": list(range(6)) * 8, "track_id": tracks, "source": "toy"}),
+               track_artists=pd.DataFrame({"track_id": tracks, "artist_id": artists, "position": 0, "source": "toy"}))
+    for by in ("track", "playlist"):
+        with pytest.raises(MusicrecError, match="no tracks for playlists are left .* every track 5 playlists. Choose --by artist, which ranks artists for playlists"): evaluate("ranking", t, by, seeds=1)
+    assert len(evaluate("ranking", t, "artist", seeds=1, methods=["popularity"]))
+    shared = t.playlist_tracks.assign(track_id=list(artists))
+    alone = t.track_artists.assign(track_id=list(artists), artist_id=list(tracks)).drop_duplicates("track_id")
+    with pytest.raises(MusicrecError, match="no artists for listeners .* Choose --by playlist, which ranks tracks for playlists"):
+        evaluate("ranking", Tables(playlist_tracks=shared, track_artists=alone, listener_artists=pd.DataFrame({"listener_id": ["me"], "artist_id": ["a0"], "weight": 1., "source": "toy"})), seeds=1)
+
+
+@pytest.mark.parametrize("text", ["00000c2\t3bd73256\tbetty blowtorch\t2137\n00000c2\tf2fb0ff0\tdie Ärzte\t1099\n", "user_id,song_id,play_count\nb80344d,SOAKIMP,1\n"])
+def test_a_table_without_the_columns_of_a_ranking_is_told_their_names(tmp_path, capsys, text):
+    (tmp_path / "plays").write_text(text, encoding="utf-8")
+    assert run("evaluate", "ranking", tmp_path / "plays") == 2
+    assert "name its columns in the first line: listener, artist and, where they are counted, plays." in capsys.readouterr().err
+    assert run("evaluate", "likes", tmp_path / "plays") == 2
+    assert "first line: listener" not in capsys.readouterr().err
 
 
 def test_command_scores_the_listener_who_is_asked_for(labelled, capsys):

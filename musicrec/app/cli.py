@@ -115,9 +115,14 @@ def _to_evaluate(task, path, label):
     "The tables under test; for ranking also a plain table of listeners and artists."
     from musicrec.collect import load_tables
     from musicrec.evaluation import read_pairs
-    if task == 'ranking' and Path(path).expanduser().is_file() and (t := read_pairs(path, label)) is not None:
-        return t
-    return load_tables(path, label=label) if label else load_tables(path)
+    from musicrec.tables import InputError
+    table = task == 'ranking' and Path(path).expanduser().is_file()
+    if table and (t := read_pairs(path, label)) is not None: return t
+    try: return load_tables(path, label=label)
+    except InputError as e:
+        if not table: raise
+        raise InputError(f'{e} To rank what is in a table, name its columns in the first line: listener, artist and, '
+                         'where they are counted, plays.') from None
 
 # %% ../../nbs/app/cli.ipynb #bc877fad
 def _likes_of(t, who, say):
