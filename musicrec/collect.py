@@ -41,7 +41,8 @@ def _demo(seed=0, n_listeners=600):
 # %% ../nbs/00_collect.ipynb #111c9ba2
 def _read(some, **options):
     "The tables of some units, as one."
-    return Tables.union(t for u in some for t in read_unit(u, **options))
+    seen = {}
+    return Tables.union(t for u in some for t in read_unit(u, seen=seen, **options))
 
 # %% ../nbs/00_collect.ipynb #d468ed3a
 def _joined(t, kinds):

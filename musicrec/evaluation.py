@@ -18,7 +18,7 @@ from .blend import FACTS, TWELVE, Blend, track_facts
 from .matching import by_name, recordings
 from .metrics import (METRICS, PER_CASE, RANKING, accuracy, auc, balanced_accuracy, brier, ece, interval, log_loss, macro_f1,
                               mrr, paired, paper_loss, rank_scores, ranks, top_k)
-from .preprocess import Standardize, audio_matrix, folds, main_genre, merge_duplicates, track_groups
+from .preprocess import MORE_AUDIO, Standardize, audio_matrix, folds, main_genre, merge_duplicates, track_groups
 from .ranking import RANKERS, core, hold_out, inner, ranking_rows
 from .recommender import Recommender
 from .sources.files import blob_of, read_frame
@@ -146,6 +146,15 @@ def _track_vectors(t, seed):
     try: return TrackEncoder(target='genre', loss='paper', seed=seed).fit(t).embed(t)
     except InputError: return TrackEncoder(target='valence', seed=seed).fit(t).embed(t)
 
+# %% ../nbs/06_evaluation.ipynb #260204dd
+def _too_few(labels, heard):
+    "Why likes cannot be told from dislikes, of all labels and of those on tracks with audio features."
+    likes = int(labels.sum())
+    said = f'{len(labels):,} labels ({likes:,} likes, {len(labels) - likes:,} dislikes)'
+    if labels.nunique() < 2: return f'{said}, all of one kind. Give likes and dislikes.'
+    there = f'{len(heard):,} of one kind on tracks' if len(heard) else 'none on a track'
+    return f'{said}, {there} with audio features. {MORE_AUDIO}'
+
 # %% ../nbs/06_evaluation.ipynb #c29bf81b
 class _Likes(_Entrant):
     "Like or dislike."
@@ -155,8 +164,7 @@ class _Likes(_Entrant):
         mine = mine.drop_duplicates('track_id').set_index('track_id').label
         self.y = mine[mine.index.isin(t.audio().index)].sort_index().astype(int)
         self.ids, self.classes = self.y.index.tolist(), pd.Index([0, 1])
-        if self.y.nunique() < 2:
-            raise InputError(f'{self.who!r} has {len(self.y)} labels of one kind. Give likes and dislikes.')
+        if self.y.nunique() < 2: raise InputError(f'{self.who!r} has {_too_few(mine, self.y)}')
     @cached_property
     def tracks(self): return _track_vectors(self.t, self.seed)
     artist_rate = _Entrant._artist_shares
@@ -429,6 +437,22 @@ def _installed(methods, say):
     say('als and bpr are left out: the package implicit is not installed')
     return [m for m in wanted if m not in IMPLICIT]
 
+# %% ../nbs/06_evaluation.ipynb #e89d447c
+def _instead(t, what):
+    "The way to rank that is left where there are too few of `what`."
+    for by in ('artist', 'playlist'):
+        try: pairs, other = taste_pairs(t, by)
+        except NotFoundError: continue
+        if other != what and len(core(pairs)): return f'Choose --by {by}, which ranks {other}'
+    return 'Give more lists that overlap'
+
+def _refuse_thin(pairs, t, what, n):
+    "Raise if no pairs are left."
+    ranked, whom = what.split(' for ')
+    if pairs.empty:
+        raise InputError(f'no {what} are left to rank: every {whom[:-1]} needs {n} {ranked}, and every {ranked[:-1]} {n} {whom}. '
+                         f'{_instead(t, what)}.')
+
 # %% ../nbs/06_evaluation.ipynb #3a1c92a3
 def rank_lists(
     t:Tables,
@@ -444,6 +468,7 @@ def rank_lists(
     runs = {m: [] for m in _installed(methods, say)}
     pairs, what = taste_pairs(t, by)
     pairs, n = _dense_enough(pairs)
+    _refuse_thin(pairs, t, what, n)
     for seed in range(seeds):
         cut = hold_out(pairs, 1 / k, seed)
         if not seed: say(f'ranking {len(cut.items):,} {what}: {len(cut.listeners):,} with at least {n} each, 1 in {k} hidden')

@@ -18,8 +18,8 @@ from .matching import recordings
 from .tables import AUDIO, InputError, LeakError, Tables, credits_of, fold, main_artists
 
 # %% auto #0
-__all__ = ['BY', 'audio_matrix', 'Standardize', 'merge_duplicates', 'main_genre', 'label_matrix', 'Split', 'track_groups',
-           'leaks', 'check_split', 'split', 'folds']
+__all__ = ['MORE_AUDIO', 'BY', 'audio_matrix', 'Standardize', 'merge_duplicates', 'main_genre', 'label_matrix', 'Split',
+           'track_groups', 'leaks', 'check_split', 'split', 'folds']
 
 # %% ../nbs/02_preprocess.ipynb #54b8a8ef
 def _numbers(x):
@@ -33,6 +33,10 @@ def _numbers(x):
     return x
 
 # %% ../nbs/02_preprocess.ipynb #2ebd1768
+# What to do where labelled tracks have no features; for messages
+MORE_AUDIO = ('Import a table of features of these tracks as well, or ask for them with `musicrec collect '
+              'run`; then give `library` instead of the file.')
+
 def audio_matrix(
     tracks:pd.DataFrame|Tables # One row per track, or tables
 )->np.ndarray: # float32, one row per track, columns in `AUDIO` order; missing values are NaN

@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn
 from .analysis import COLOURS
 from .artist2vec import Embeddings, load_arrays, save_arrays
-from .preprocess import Split, Standardize, audio_matrix, label_matrix, main_genre, merge_duplicates, split
+from .preprocess import MORE_AUDIO, Split, Standardize, audio_matrix, label_matrix, main_genre, merge_duplicates, split
 from .tables import AUDIO, InputError, NotFoundError, Tables, input_error, main_artists
 
 # %% auto #0
@@ -324,6 +324,12 @@ def temperature(
 # %% ../nbs/04_track_embeddings.ipynb #c54e7cde
 def _one_class(t, target): return main_genre(t) if target == 'genre' else main_artists(t)
 
+def _classes(t, target, one, min_tracks):
+    "The classes to tell apart among tracks of which `one` says the class."
+    if target == 'genre': found = t.track_genres.genre[t.track_genres.track_id.isin(one.index)].unique()
+    else: found = (n := one.value_counts()).index[n >= min_tracks]
+    return np.array(sorted(found), dtype=object)
+
 # %% ../nbs/04_track_embeddings.ipynb #7d056423
 def targets(
     t:Tables, # With duplicates merged
@@ -336,14 +342,14 @@ def targets(
     if target not in ('genre', 'artist'):
         raise InputError(f"target is {target!r}. Choose 'genre', 'artist' or 'valence'.")
     one = _one_class(t, target)
-    one = one[one.index.isin(ids)]
-    if target == 'genre': found = t.track_genres.genre[t.track_genres.track_id.isin(one.index)].unique()
-    else: found = (n := one.value_counts()).index[n >= min_tracks]
-    classes = np.array(sorted(found), dtype=object)
-    if len(classes) < 2:
+    heard = one[one.index.isin(ids)]
+    if len(classes := _classes(t, target, heard, min_tracks)) < 2:
+        if len(_classes(t, target, one, min_tracks)) >= 2:
+            raise InputError(f'{len(heard):,} of {len(one):,} tracks with a known {target} have audio features, too few to '
+                             f'learn from. {MORE_AUDIO}')
         each = f', each with {min_tracks} tracks.' if target == 'artist' else ', in a column such as genre.'
         raise InputError(f'there are {len(classes)} classes of {target} to tell apart. Give tables with at least 2{each}')
-    return ids[ids.isin(one.index[one.isin(classes)])].tolist(), classes
+    return ids[ids.isin(heard.index[heard.isin(classes)])].tolist(), classes
 
 # %% ../nbs/04_track_embeddings.ipynb #22d5947d
 def main_classes(

@@ -7,12 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from musicrec.app.cli import main
 from musicrec.app.reproduce import FILES, check_folder, reproduce
-from musicrec.collect import InputError, load_tables
+from musicrec.collect import AUDIO, InputError, load_tables
 
 
 def musicrec(*words, **options):
@@ -66,6 +67,23 @@ def test_report_needs_nothing_from_outside_and_says_what_is_simulated(run):
     assert page.count("data:image/png;base64,") == 5
     assert "http://" not in page and "https://" not in page
     assert "simulated" in page.lower()
+
+
+def test_a_file_whose_tracks_are_all_labelled_leaves_nothing_to_recommend_and_says_so(tmp_path):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({c: rng.uniform(0, 1, 60) for c in AUDIO} | {"tempo": rng.uniform(80, 160, 60), "loudness": -5.})
+    frame = frame.assign(title=[f"Song {i}" for i in range(60)], artist=[f"Band {i % 20}" for i in range(60)], liked=(frame.energy > .5).astype(int))
+    frame.to_csv(tmp_path / "mine.csv", index=False)
+    lines = []
+    record = reproduce(str(tmp_path / "mine.csv"), tmp_path / "run", quick=True, say=lines.append)
+    said, page = "\n".join(lines), (tmp_path / "run" / "report.html").read_text()
+    reason = "nothing is left to recommend, since all tracks with audio features are known to the listener"
+    assert f"0 recommendations for 'me' ({reason})" in said and f"None: {reason}." in page
+    assert "artist: not run, genre: not run; figures 2, 3" in said
+    assert "First ten" not in said and "because" not in page
+    assert record["not_drawn"].keys() == {"figure_2", "figure_3"}
+    assert "Figure 2. The net for artist prediction: not run, since there are 0 classes" in page
+    assert page.count("drawn from the trained module") == 1 and "Figure 4. The paper&#x27;s recommender, drawn" in page
 
 
 def test_same_seed_same_numbers(run, world, tmp_path):

@@ -194,3 +194,73 @@ def test_two_accounts_of_one_year_count_each_play_once(tmp_path):
     t = load_tables(tmp_path / "both.zip")
     assert len(t.listens) == len(rows)
     assert t.listens.reason_end.notna().all()
+
+
+def playlist_file(file, start, stop):
+    """A playlist as Exportify writes it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    rows = [f"spotify:track:{i:022d},Song {i},Artist {i % 9},2023-01-01T00:00:00Z" for i in range(start, stop)]
+    file.write_text("\n".join(["Track URI,Track Name,Artist Name(s),Added At", *rows]) + "\n")
+
+
+def own_lists(home):
+    """Entries per playlist of a library."""
+    with Library(home) as library:
+        names = dict(library.db.execute("SELECT playlist_id, name FROM playlists"))
+        return {names[p]: len(entries) for p, entries in library.playlists().items()}
+
+
+def test_playlists_of_one_name_are_told_apart_and_a_new_export_replaces_the_old_one_aloud(tmp_path):
+    from musicrec.collect import load_tables
+    home, pl = tmp_path / "home", tmp_path / "pl"
+    playlist_file(pl / "2023" / "Winter.csv", 0, 50)
+    playlist_file(pl / "2024" / "Winter.csv", 50, 60)
+    both = {"Winter": 50, "Winter (2024)": 10}
+    first = musicrec("import", pl, "--home", home)
+    assert "this one is called 'Winter (2024)'" in first.stdout and "replaced" not in first.stdout
+    assert own_lists(home) == both
+    once = content(home)
+    for again in ([pl], [pl / "2024" / "Winter.csv"], [pl / "2024", pl / "2023"]):
+        assert "new: " not in musicrec("import", *again, "--home", home).stdout
+        assert content(home) == once
+    t = load_tables(pl)
+    assert len(t.preferences) == 60 and t.playlist_tracks.groupby("playlist_id").size().tolist() == [50, 10]
+
+    playlist_file(pl / "2023" / "Winter.csv", 0, 20)
+    assert "  Winter: replaced, 50 entries before, 20 now\n" in musicrec("import", pl, "--home", home).stdout
+    assert own_lists(home) == both | {"Winter": 20}
+    playlist_file(pl / "2022" / "Winter.csv", 70, 75)
+    assert musicrec("import", pl, "--home", home).returncode == 0
+    assert own_lists(home) == {"Winter": 5, "Winter (2023)": 20, "Winter (2024)": 10}
+
+
+def test_playlists_of_one_name_in_files_given_one_by_one_in_archives_and_in_other_formats(tmp_path):
+    from musicrec.collect import load_tables
+    playlist_file(tmp_path / "a" / "Liked_Songs.csv", 0, 5)
+    playlist_file(tmp_path / "b" / "Liked_Songs.csv", 3, 7)
+    playlist_file(tmp_path / "c" / "Liked_Songs.csv", 3, 7)
+    files = [tmp_path / f / "Liked_Songs.csv" for f in "abc"]
+    assert musicrec("import", *files, "--home", tmp_path / "home").returncode == 0
+    assert own_lists(tmp_path / "home") == {"Liked Songs": 5, "Liked Songs (b)": 4}
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as z:
+        for f in files:
+            z.write(f, f.relative_to(tmp_path))
+        z.writestr("a/Other.m3u", "#EXTM3U\n#PLAYLIST:Liked Songs (b)\n#EXTINF:1,Band - Song\nx.mp3\n")
+    t = load_tables(tmp_path / "all.zip", strict=True)
+    assert t.playlists.name.tolist() == ["Liked Songs", "Liked Songs (b)", "Liked Songs (b) (b)"]
+    assert len(t.preferences) == 8 and set(t.preferences.listener_id) == {"me"}
+
+
+def test_the_library_line_says_what_load_tables_gives(tmp_path, monkeypatch):
+    from musicrec.collect import load_tables
+    from musicrec.tables import AUDIO
+    monkeypatch.setenv("MUSICREC_HOME", str(tmp_path / "home"))
+    audio = ",".join("120" if c == "tempo" else "-5" if c == "loudness" else "0.5" for c in AUDIO)
+    for name, ids in {"one": "spotify:track:{:022d}", "two": "spotify:track:{:022d}", "three": "own{}"}.items():
+        rows = [f"{ids.format(i)},Song {i},Artist {i % 7},{audio}" for i in range(40)]
+        (tmp_path / f"{name}.csv").write_text("\n".join([f"track_id,title,artist,{','.join(AUDIO)}", *rows]) + "\n")
+    playlist_file(tmp_path / "Winter.csv", 0, 30)
+    said = musicrec("import", *(tmp_path / f"{n}.csv" for n in ("one", "two", "three", "Winter"))).stdout
+    t = load_tables("library")
+    assert len(t.tracks) < 80
+    assert f"library: {len(t.listens):,} plays, {len(t.tracks):,} tracks, {len(t.artists):,} artists; " in said

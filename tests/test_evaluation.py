@@ -162,6 +162,17 @@ def test_what_cannot_be_evaluated_is_told_before_anything_is_learned(world, monk
     with pytest.raises(MusicrecError, match="one kind"): check_task("likes", world.replace(preferences=world.preferences[(world.preferences.label == 1).to_numpy()]))
     with pytest.raises(MusicrecError, match="0 classes of genre"): check_task("genres", world.replace(track_genres=None))
     with pytest.raises(MusicrecError, match="cannot be cut into 99 folds"): check_task("likes", world, "artist", 99)
+    liked = world.preferences.track_id[(world.preferences.label == 1).to_numpy()]
+    few = world.replace(audio_features=world.audio_features[world.audio_features.track_id.isin(liked[:3]).to_numpy()])
+    with pytest.raises(MusicrecError, match="3 of one kind on tracks with audio features. Import"): check_task("likes", few)
+
+
+def test_a_history_without_audio_features_is_told_what_it_lacks(tmp_path, capsys):
+    play = lambda song, ms: {"endTime": "2024-01-02 10:00", "artistName": f"Band {song % 3}", "trackName": f"Song {song}", "msPlayed": ms}
+    rows = [play(song, 200_000 if song < 4 else 1_000) | {"endTime": f"2024-01-0{day} 10:{song:02d}"} for song in range(10) for day in (1, 2)]
+    (tmp_path / "StreamingHistory_music_0.json").write_text(json.dumps(rows))
+    assert run("evaluate", "likes", tmp_path / "StreamingHistory_music_0.json") == 2
+    assert "'me' has 10 labels (4 likes, 6 dislikes), none on a track with audio features. Import a table of features" in capsys.readouterr().err
 
 
 @pytest.fixture
@@ -318,7 +329,30 @@ def test_ranking_that_cannot_be_is_refused(world, arguments):
 
 def test_lists_that_do_not_overlap_are_refused():
     pairs = pd.DataFrame({"listener_id": list("abc"), "artist_id": list("xyz"), "weight": 1., "source": "toy"})
-    with pytest.raises(MusicrecError, match="needs five"): evaluate("ranking", Tables(listener_artists=pairs), seeds=1)
+    with pytest.raises(MusicrecError, match="every listener needs 5 artists, and every artist 5 listeners. Give more"): evaluate("ranking", Tables(listener_artists=pairs), seeds=1)
+
+
+def test_playlists_too_thin_for_tracks_are_sent_to_their_artists():
+    rows = [(f"p{i}", f"t{i}_{j}", f"a{j}") for i in range(8) for j in range(6)]
+    lists, tracks, artists = zip(*rows)
+    t = Tables(playlist_tracks=pd.DataFrame({"playlist_id": lists, "position": list(range(6)) * 8, "track_id": tracks, "source": "toy"}),
+               track_artists=pd.DataFrame({"track_id": tracks, "artist_id": artists, "position": 0, "source": "toy"}))
+    for by in ("track", "playlist"):
+        with pytest.raises(MusicrecError, match="no tracks for playlists are left .* every track 5 playlists. Choose --by artist, which ranks artists for playlists"): evaluate("ranking", t, by, seeds=1)
+    assert len(evaluate("ranking", t, "artist", seeds=1, methods=["popularity"]))
+    shared = t.playlist_tracks.assign(track_id=list(artists))
+    alone = t.track_artists.assign(track_id=list(artists), artist_id=list(tracks)).drop_duplicates("track_id")
+    with pytest.raises(MusicrecError, match="no artists for listeners .* Choose --by playlist, which ranks tracks for playlists"):
+        evaluate("ranking", Tables(playlist_tracks=shared, track_artists=alone, listener_artists=pd.DataFrame({"listener_id": ["me"], "artist_id": ["a0"], "weight": 1., "source": "toy"})), seeds=1)
+
+
+@pytest.mark.parametrize("text", ["00000c2\t3bd73256\tbetty blowtorch\t2137\n00000c2\tf2fb0ff0\tdie Ärzte\t1099\n", "user_id,song_id,play_count\nb80344d,SOAKIMP,1\n"])
+def test_a_table_without_the_columns_of_a_ranking_is_told_their_names(tmp_path, capsys, text):
+    (tmp_path / "plays").write_text(text, encoding="utf-8")
+    assert run("evaluate", "ranking", tmp_path / "plays") == 2
+    assert "name its columns in the first line: listener, artist and, where they are counted, plays." in capsys.readouterr().err
+    assert run("evaluate", "likes", tmp_path / "plays") == 2
+    assert "first line: listener" not in capsys.readouterr().err
 
 
 def test_command_scores_the_listener_who_is_asked_for(labelled, capsys):

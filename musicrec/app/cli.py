@@ -115,9 +115,14 @@ def _to_evaluate(task, path, label):
     "The tables under test; for ranking also a plain table of listeners and artists."
     from musicrec.collect import load_tables
     from musicrec.evaluation import read_pairs
-    if task == 'ranking' and Path(path).expanduser().is_file() and (t := read_pairs(path, label)) is not None:
-        return t
-    return load_tables(path, label=label) if label else load_tables(path)
+    from musicrec.tables import InputError
+    table = task == 'ranking' and Path(path).expanduser().is_file()
+    if table and (t := read_pairs(path, label)) is not None: return t
+    try: return load_tables(path, label=label)
+    except InputError as e:
+        if not table: raise
+        raise InputError(f'{e} To rank what is in a table, name its columns in the first line: listener, artist and, '
+                         'where they are counted, plays.') from None
 
 # %% ../../nbs/app/cli.ipynb #bc877fad
 def _likes_of(t, who, say):
@@ -198,16 +203,17 @@ def _gained(rows):
     return 'new: ' + ', '.join(words) if words else 'nothing new'
 
 # %% ../../nbs/app/cli.ipynb #c8d06b40
-def _pieces(unit, label, notes):
+def _pieces(unit, label, notes, seen):
     "The pieces of a unit, with progress; their notes are gathered."
     from musicrec.sources.readers import read_unit
     from tqdm import tqdm
-    for piece in tqdm(read_unit(unit, label=label), desc=unit.name, unit=' parts', disable=None, leave=False):
+    for piece in tqdm(read_unit(unit, label=label, seen=seen), desc=unit.name, unit=' parts', disable=None,
+                      leave=False):
         notes += piece.notes
         yield piece
 
 # %% ../../nbs/app/cli.ipynb #ebb27d18
-def _import(library, path, label, say):
+def _import(library, path, label, say, seen):
     "Import what is in `path`; returns what could not be."
     from musicrec.sources.readers import units
     from musicrec.tables import MusicrecError
@@ -216,7 +222,7 @@ def _import(library, path, label, say):
     wrong = []
     for unit in some:
         notes = []
-        try: gained = library.add(_pieces(unit, label, notes))
+        try: gained = library.add(_pieces(unit, label, notes, seen), notes)
         except MusicrecError as e: wrong.append(e)
         else:
             if unit.parts: say(f'{unit.name}: {_gained(gained)}')
@@ -234,13 +240,15 @@ def import_command(
     quiet:Annotated[bool, typer.Option('--quiet', help='Print nothing but errors.')]=False,
 ):
     "Read files of your own into the library; importing a file twice changes nothing."
+    from musicrec.collect import NOT_FOR_TRAINING
     from musicrec.sources.library import Library
     say = (lambda line: None) if quiet else typer.echo
     with Library(home) as library:
-        wrong = [e for path in paths for e in _import(library, path, label, say)]
+        seen = {p: (None, entries) for p, entries in library.playlists().items()}
+        wrong = [e for path in paths for e in _import(library, path, label, say, seen)]
         links = library.match()
-        rows = library.counts()
-    say(f"library: {rows['listens']:,} plays, {rows['tracks']:,} tracks, {rows['artists']:,} artists; "
+        sizes = library.sizes(links, NOT_FOR_TRAINING)
+    say(f"library: {', '.join(f'{n:,} {what}' for what, n in sizes.items())}; "
         f"{int(links.to_id.notna().sum()):,} ids matched across sources")
     for e in wrong: _fail(e, 2)
     if wrong: raise typer.Exit(2)

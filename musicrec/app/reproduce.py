@@ -23,7 +23,7 @@ from ..tables import InputError, Tables, atomic_path, input_error
 from ..track_embeddings import TrackEncoder, plot_network
 
 # %% auto #0
-__all__ = ['FILES', 'CAPTIONS', 'check_folder', 'table_beside', 'write_report', 'reproduce']
+__all__ = ['FILES', 'CAPTIONS', 'NOTHING_LEFT', 'check_folder', 'table_beside', 'write_report', 'reproduce']
 
 # %% ../../nbs/app/reproduce.ipynb #b922b4ea
 FILES = ([f'figure_{i}.{kind}' for i in range(1, 6) for kind in ('png', 'svg')]
@@ -157,17 +157,24 @@ def table_beside(
         'likes': np.where(t.simulated.astype(bool), 'simulated', '')})
 
 # %% ../../nbs/app/reproduce.ipynb #32266eed
+# What a figure shows, how it was made, and what a person would see
 CAPTIONS = {
-    1: ('Correlations of the measures over all recordings.',
+    1: ('Correlations of the measures over all recordings', '',
         'Triangular heat map of correlations between audio measures.'),
-    2: ('The net for artist prediction, drawn from the trained module.',
+    2: ('The net for artist prediction', ', drawn from the trained module',
         'A net of three layers: eight features, hidden units, artists.'),
-    3: ('The net for genre classification, drawn from the trained module.',
+    3: ('The net for genre classification', ', drawn from the trained module',
         'A net of three layers: eight features, hidden units, genres.'),
-    4: ("The paper's recommender, drawn from the trained module.",
+    4: ("The paper's recommender", ', drawn from the trained module',
         'A net of four layers: artist and track vectors, two hidden layers, one output.'),
-    5: ('ROC curves of like or dislike on unseen tracks.',
+    5: ('ROC curves of like or dislike on unseen tracks', '',
         'Curves of true against false positive rate for every method, above the diagonal of chance.')}
+
+def _caption(number, why, mark=''):
+    "Caption and alternative text of a figure, or of the words in its place that say `why` there is none."
+    shown, made, alt = CAPTIONS[number]
+    if why: return f'Figure {number}. {shown}: not run, since {why}', 'The reason in words, in place of a drawing.'
+    return f'Figure {number}. {shown}{made}.{mark}', alt
 
 # %% ../../nbs/app/reproduce.ipynb #878fd18f
 def _note(record, simulated):
@@ -184,6 +191,9 @@ def _note(record, simulated):
             f'are{made_up}.</p>')
 
 # %% ../../nbs/app/reproduce.ipynb #5f08e6c8
+# Why there may be no recommendation
+NOTHING_LEFT = 'nothing is left to recommend, since all tracks with audio features are known to the listener'
+
 def _sections(record, recommendations, folder, simulated):
     "Heading and HTML of each part of the page."
     table = table_beside(record)
@@ -192,13 +202,14 @@ def _sections(record, recommendations, folder, simulated):
     scores = pd.DataFrame(record['rows']).rename(columns={'seeds': 'runs'})
     shaded = (scores.task == 'likes').tolist() if simulated and len(scores) else ()
     mark = ' (simulated listening)' if simulated else ''
-    figures = [figure(folder/f'figure_{i}.png', f'Figure {i}. {caption}' + (mark if i == 5 else ''), alt)
-               for i, (caption, alt) in CAPTIONS.items()]
+    figures = [figure(folder/f'figure_{i}.png', *_caption(i, record['not_drawn'].get(f'figure_{i}'), mark * (i == 5)))
+               for i in CAPTIONS]
     return [("The paper's table and ours",
              html_table(table, ['task', 'metric', 'likes'], (table.likes == 'simulated').tolist())
              + '<p>Ours is the paper\'s recipe on unseen tracks, duplicates merged, with 95 % '
                'intervals; losses in nats.</p>' + missing),
             ('Ten recommendations' + mark,
+             f'<p>None: {NOTHING_LEFT}.</p>' if recommendations.empty else
              html_table(recommendations.head(10)[['rank', 'title', 'artist', 'score', 'because']],
                         ['title', 'artist', 'because'])),
             ('Figures', ''.join(figures)),
@@ -249,19 +260,22 @@ def _recommend(t, who, artists, encoders, seed, folder):
 def _tell(record, recommendations, simulated, who, say):
     "Print the table and the first recommendations."
     say('\n' + table_beside(record).to_string(index=False, na_rep='', float_format='{:.3f}'.format))
+    if recommendations.empty: return say(f'\nNo list for {who!r}: {NOTHING_LEFT}')
     say(f'\nFirst ten for {who!r}' + (' (simulated listening)' if simulated else ''))
     for r in recommendations.head(10).itertuples():
         say(f'{r.rank:>3}. {r.artist} – {r.title}  [{r.score:.3f}]\n     because {r.because}')
 
 # %% ../../nbs/app/reproduce.ipynb #79468aef
-def _evaluate(t, data, seed, quick, artists, recommendations, simulated, who, folder, done, say):
+def _evaluate(t, data, seed, quick, artists, encoders, recommendations, simulated, who, folder, done, say):
     "Score every task on unseen tracks; write figure 5, table, scores and report."
     k = 2 if quick else 5
     scored = {task: _score(task, t, k, seed, artists, lambda line: None) for task in NAMES}
     note = 'simulated listening' if simulated else ''
     _save(_not_run(scored['likes']) if isinstance(scored['likes'], str) else plot_roc(_bands(scored), note),
           folder, 5)
-    record = _record(t, 'tables' if isinstance(data, Tables) else data, seed, scored, simulated, who)
+    drawn = {'figure_2': encoders['artist'], 'figure_3': encoders['genre'], 'figure_5': scored['likes']}
+    record = (_record(t, 'tables' if isinstance(data, Tables) else data, seed, scored, simulated, who)
+              | {'not_drawn': {name: why for name, why in drawn.items() if isinstance(why, str)}})
     columns = ['task', 'metric', 'paper', 'ours', 'low', 'high', 'data', 'simulated']
     write_csv(pd.DataFrame(record['table'], columns=columns), folder/'table.csv')
     (folder/'metrics.json').write_text(json.dumps(record, indent=1), encoding='utf-8')
@@ -289,11 +303,12 @@ def _run(data, folder, seed, quick, say):
     encoders = {target: _encoder(t, target, seed, 30 if quick else 200) for target in ('artist', 'genre')}
     for number, (target, encoder) in enumerate(encoders.items(), 2):
         _save(_draw_encoder(encoder, target + 's'), folder, number)
-    done('track embeddings', ', '.join(f'{target}: {len(e.classes_)} classes'
-                                       for target, e in encoders.items() if not isinstance(e, str)) + '; figures 2, 3')
+    learned = {k: 'not run' if isinstance(e, str) else f'{len(e.classes_)} classes' for k, e in encoders.items()}
+    done('track embeddings', ', '.join(f'{k}: {what}' for k, what in learned.items()) + '; figures 2, 3')
     recommendations = _recommend(t, who, artists, encoders, seed, folder)
-    done('recommender', f'{len(recommendations)} recommendations for {who!r}; figure 4')
-    return _evaluate(t, data, seed, quick, artists, recommendations, simulated, who, folder, done, say)
+    why = f' ({NOTHING_LEFT})' * recommendations.empty
+    done('recommender', f'{len(recommendations)} recommendations for {who!r}{why}; figure 4')
+    return _evaluate(t, data, seed, quick, artists, encoders, recommendations, simulated, who, folder, done, say)
 
 # %% ../../nbs/app/reproduce.ipynb #5203df63
 def reproduce(

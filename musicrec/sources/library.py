@@ -125,11 +125,16 @@ class Library:
             raise
         self.db.commit()
 
-    def add(self, pieces:Iterable[Tables])->dict[str,int]:
+    def add(self,
+        pieces:Iterable[Tables],
+        notes:list[str]|None=None # Gets a line for each playlist that is replaced
+    )->dict[str,int]:
         "Store what one file holds, all or nothing; returns how many rows each table gained."
         with self.transaction():
             before = self.counts()
-            for t in pieces: _store(self.db, t)
+            for t in pieces:
+                if notes is not None: notes += _replaced(self.db, t)
+                _store(self.db, t)
             return {n: after - before[n] for n, after in self.counts().items() if after != before[n]}
 
     def counts(self)->dict[str,int]:
@@ -142,9 +147,17 @@ class Library:
                 for r in self.db.execute(f'SELECT source, count(*) FROM {n} GROUP BY source')]
         return {s: sum(k for r, k in rows if r == s) for s in sorted({r for r, _ in rows})}
 
-    def stored(self, without:Iterable[str]=())->Tables:
+    def playlists(self)->dict[str,list[str]]:
+        "Track ids of the listener's own playlists, by playlist."
+        rows = self.db.execute('SELECT playlist_id, track_id FROM playlist_tracks WHERE playlist_id IN (SELECT '
+                               'playlist_id FROM playlists WHERE owner_is_me) ORDER BY source, position')
+        found = {}
+        for playlist_id, track_id in rows: found.setdefault(playlist_id, []).append(track_id)
+        return found
+
+    def stored(self, without:Iterable[str]=(), names:Iterable[str]=tuple(STORED))->Tables:
         "Tables as they were stored, one row per key; `without` names sources to leave out."
-        t = _read(self.db, without := set(without))
+        t = _read(self.db, without := set(without), names)
         return connected(t) if without else t
 
     def tables(self, without:Iterable[str]=())->Tables:
@@ -161,6 +174,12 @@ class Library:
             self.db.execute("DELETE FROM id_map WHERE source = 'matching'")
             _store(self.db, Tables(id_map=links.assign(checked_at=now())))
         return links
+
+    def sizes(self, links:pd.DataFrame, without:Iterable[str]=())->dict[str,int]:
+        "How many plays, tracks and artists `tables` has, given what `match` found."
+        t = self.stored(without, ('artists', 'tracks', 'listens'))
+        one = unify(Tables(artists=t.artists, tracks=t.tracks), links)
+        return {'plays': len(once(t).listens), 'tracks': len(one.tracks), 'artists': len(one.artists)}
 
     def forget(self, source:str)->int:
         "Delete every row of one source, and overwrite where it lay; returns how many there were."
@@ -196,6 +215,19 @@ def _open(file):
     if new: file.chmod(0o600)
     return db
 
+# %% ../../nbs/sources/library.ipynb #f6fc0027
+def _replaced(db, t):
+    "What the playlists of one's own in `t` replace, in words."
+    own = t.playlists[t.playlists.owner_is_me.fillna(False).astype(bool)]
+    listed = t.playlist_tracks[t.playlist_tracks.playlist_id.isin(own.playlist_id)].sort_values('position')
+    now_there = listed.groupby(['playlist_id', 'source']).track_id.agg(list)
+    for (playlist_id, source), new in now_there.items():
+        old = [r[0] for r in db.execute('SELECT track_id FROM playlist_tracks WHERE playlist_id = ? AND '
+                                        'source = ? ORDER BY position', (playlist_id, source))]
+        if old and old != new:
+            name = own.name[own.playlist_id == playlist_id].iloc[0]
+            yield f'{name}: replaced, {len(old):,} entries before, {len(new):,} now'
+
 # %% ../../nbs/sources/library.ipynb #9b157dde
 def _store(db, t):
     "Add the rows of `t`; a playlist that became shorter loses its old end."
@@ -220,7 +252,7 @@ ORDER = ('spotify_export', 'exportify', 'listenbrainz', 'lastfm', 'file', 'deeze
          'local_audio', 'spotify_api')
 
 # %% ../../nbs/sources/library.ipynb #abffcd79
-def _read(db, without, names=tuple(STORED)):
+def _read(db, without, names):
     "Tables of the file, one row per key."
     rank = {s: i for i, s in enumerate(ORDER)}
     frames = {}
