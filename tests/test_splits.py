@@ -300,6 +300,12 @@ def test_a_side_that_stays_empty_is_warned_of_word_for_word():
     assert s.dropped and str(found[0].message) == f"nothing is left for training: {s.dropped} tracks share a group with a later side and gave way. Take other shares, another seed or another by."
 
 
+def test_both_sides_that_stay_empty_are_named():
+    friends = toy(4, per_artist=1, shared=[(a, b) for a in range(4) for b in range(a)])
+    with pytest.warns(UserWarning, match="^nothing is left for training and validation: 3 tracks share"): split(friends, "artist", valid=.25, test=.25)
+    assert sorted(i for s in folds(friends, "artist", 2) for i in s.test) == friends.tracks.track_id.tolist()  # though nothing is left to draw from
+
+
 def dated(*days): return T.replace(tracks=T.tracks.assign(release_date=[*days, *[None] * (24 - len(days))]))
 
 
@@ -326,3 +332,20 @@ def test_folds_cut_only_those_asked_for():
     among = T.tracks.track_id[:10].tolist()
     cut = list(folds(T, "track", 5, among=among))
     assert sorted(i for s in cut for i in s.test) == among and all(set().union(*sides(s)) <= set(among) for s in cut)
+
+
+def test_groups_of_every_id_of_a_recording_count():
+    t = toy(copies=(7,))
+    t = t.replace(tracks=t.tracks.assign(popularity=[9.] + [1.] * 23))  # track 0 stands for its copy, whose album has tracks of its own
+    copy, own = (t.tracks.album_id.iloc[i] for i in (7, 0))
+    assert copy != own
+    for seed in range(12):
+        s = split(t, by="album", seed=seed, valid=.25, test=.25)
+        where = next(side for side in sides(s) if "t00" in side) if any("t00" in side for side in sides(s)) else set()
+        assert not where or all(i in where for side in sides(s) for i in side if i in set(t.tracks.track_id[t.tracks.album_id == copy]))
+
+
+def test_a_split_by_time_cuts_only_those_asked_for():
+    t = dated(*(f"20{i:02}-01-01" for i in range(20)))
+    among = [f"t{i:02}" for i in range(0, 20, 2)]
+    assert [sorted(x) for x in sides(split(t, by="time", valid=.2, test=.2, among=among))] == [among[:6], among[6:8], among[8:]]
