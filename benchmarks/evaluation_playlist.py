@@ -27,7 +27,7 @@ def main():
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     t = merge_duplicates(load_tables(args.data))
-    y = t.preferences[t.preferences.listener_id == "you"].set_index("track_id").label.astype(int)
+    y = t.preferences[t.preferences.listener_id == "you"].dropna(subset="label").set_index("track_id").label.astype(int)
     truth = t.truth_likes[t.truth_likes.listener_id == "you"].set_index("track_id").probability
     vectors = Artist2Vec().fit(sentences(t, leave_out=["you"])).embeddings_
     x = pd.DataFrame(audio_matrix(t.audio()), t.audio().index)

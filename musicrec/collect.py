@@ -10,7 +10,7 @@ from pathlib import Path
 import musicrec
 from .matching import unify
 from .sources.fetch import OPEN_SETS, open_sets
-from .sources.library import Library
+from .sources.library import Library, own_playlists
 from .sources.listening import once, with_listening
 from .sources.readers import read_unit, units
 from .sources.simulate import Simulation, Synthetic, simulate, synthetic
@@ -39,10 +39,22 @@ def _demo(seed=0, n_listeners=600):
     return simulate(t, Simulation(n_listeners=n_listeners, seed=seed)) if n_listeners else t
 
 # %% ../nbs/00_collect.ipynb #111c9ba2
+def _first_lists(pieces):
+    "The pieces; of playlists of one name the first, with a note where another differs."
+    known = {}
+    for t in pieces:
+        others = {p for p, entries in own_playlists(t).items() if known.setdefault(p, entries) != entries}
+        if others:
+            rows = t.playlist_tracks
+            t = t.replace(playlist_tracks=rows[[p not in others for p in zip(rows.playlist_id, rows.source)]])
+            names = t.playlists.set_index('playlist_id').name
+            yield Tables([f'{names[p]}: another file holds another playlist of this name, which is left out; rename it to have both'
+                          for p, _ in sorted(others)])
+        yield t
+
 def _read(some, **options):
     "The tables of some units, as one."
-    seen = {}
-    return Tables.union(t for u in some for t in read_unit(u, seen=seen, **options))
+    return Tables.union(_first_lists(t for u in some for t in read_unit(u, **options)))
 
 # %% ../nbs/00_collect.ipynb #d468ed3a
 def _joined(t, kinds):

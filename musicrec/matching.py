@@ -97,14 +97,15 @@ def _recordings(t):
     "Link equal keys, and let the most popular id of every connected group stand for it."
     tracks = t.tracks.set_index('track_id')
     name = _folded(t.artists.set_index('artist_id').name)
-    artist = tracks.index.map(main_artists(t).map(name)).to_series(index=tracks.index)
+    main = tracks.index.map(main_artists(t)).to_series(index=tracks.index)
+    artist = main.map(name)
     title = _folded(tracks.title, fold_title)
     features = t.audio().reindex(tracks.index)
     pairs = [_pairs(tracks.isrc), _pairs(_joined(artist, title))]
     pairs += [p for same in (artist, title)
               for p in (_pairs(_joined(*(features[c] for c in AUDIO), same)), _near_pairs(features, same))]
     sound = _joined(*(features[c] for c in AUDIO), tracks.duration_ms.fillna(-1))
-    pairs.append(_nameless_pairs(sound, artist.isna() & title.isna()))
+    pairs.append(_nameless_pairs(sound, main.isna() & title.isna() & tracks.isrc.isna()))
     left, right = (np.concatenate(side) for side in zip(*pairs))
     group = _groups(np.column_stack([left, right]), len(tracks))
     best = pd.DataFrame({'group': group, 'popularity': -tracks.popularity.fillna(-1).to_numpy(),

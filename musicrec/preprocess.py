@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from sklearn.utils.validation import check_is_fitted
 from .matching import recordings
-from .tables import AUDIO, InputError, LeakError, Tables, credits_of, fold, main_artists
+from .tables import AUDIO, BOTH_WAYS, InputError, LeakError, Tables, credits_of, fold, main_artists
 
 # %% auto #0
 __all__ = ['MORE_AUDIO', 'BY', 'audio_matrix', 'Standardize', 'merge_duplicates', 'main_genre', 'label_matrix', 'Split',
@@ -94,7 +94,8 @@ def merge_duplicates(
                 .drop_duplicates([*key]))
     votes = t.preferences.assign(track_id=t.preferences.track_id.map(best)).dropna(subset='track_id')
     share = votes.groupby(['listener_id', 'track_id']).label.transform('mean')
-    votes = votes.assign(label=(share > .5).astype('Int64').mask((share == .5).fillna(True).astype(bool)))
+    tie = (share == .5).fillna(False).astype(bool)
+    votes = votes.assign(label=(share > .5).astype('Int64').mask(tie), rule=votes.rule.mask(tie, BOTH_WAYS))
     kept = lambda frame: frame[frame.track_id.map(best) == frame.track_id]
     return t.replace(
         tracks=kept(t.tracks[t.tracks.track_id.isin(best)]),

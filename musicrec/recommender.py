@@ -28,7 +28,7 @@ from .matching import recordings
 from .metrics import CHUNK
 from .preprocess import AUDIO, Split, merge_duplicates, split
 from .sources.listening import labels
-from .tables import InputError, NotFoundError, Tables, credits_of, input_error, track_names
+from .tables import BOTH_WAYS, InputError, NotFoundError, Tables, credits_of, input_error, track_names
 from .track_embeddings import TrackEncoder, Training, train_net
 
 # %% auto #0
@@ -220,7 +220,9 @@ def _one_kind(self, listener, n):
 # %% ../nbs/05_recommender.ipynb #1f647877
 def _met(t, listener):
     "Tracks that a listener judged, both ways too, or played."
-    return {i for frame in (_told(t, listener), t.listens) for i in frame.track_id[(frame.listener_id == listener).to_numpy()]}
+    told = _told(t, listener)
+    told = told[(told.label.notna() | told.rule.eq(BOTH_WAYS).fillna(False)).to_numpy(bool)]
+    return {i for frame in (told, t.listens) for i in frame.track_id[(frame.listener_id == listener).to_numpy()]}
 
 def _training(self, t, listener, cut):
     "Labels to learn from, and those among them for early stopping (the paper's net alone stops early)."

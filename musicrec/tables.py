@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 
 # %% auto #0
-__all__ = ['AUDIO', 'TABLES', 'RANGES', 'NOT_FOUND', 'FORMAT', 'MusicrecError', 'InputError', 'NotFoundError', 'LeakError',
-           'ServiceError', 'input_error', 'fold', 'fold_title', 'make_id', 'Table', 'conform', 'out_of_range',
-           'atomic_path', 'check_table', 'Tables', 'connected', 'save_tables', 'read_tables', 'plain_text',
-           'credits_of', 'main_artists', 'track_names', 'find_artist', 'find_ids', 'audio_rows']
+__all__ = ['AUDIO', 'BOTH_WAYS', 'TABLES', 'RANGES', 'NOT_FOUND', 'FORMAT', 'MusicrecError', 'InputError', 'NotFoundError',
+           'LeakError', 'ServiceError', 'input_error', 'fold', 'fold_title', 'make_id', 'Table', 'conform',
+           'out_of_range', 'atomic_path', 'check_table', 'Tables', 'connected', 'save_tables', 'read_tables',
+           'plain_text', 'credits_of', 'main_artists', 'track_names', 'find_artist', 'find_ids', 'audio_rows']
 
 # %% ../nbs/base/tables.ipynb #492fef1a
 class MusicrecError(Exception):
@@ -138,6 +138,7 @@ id_map             from_id* to_ns* to_id method confidence:float checked_at ambi
 truth_likes        listener_id* track_id* probability:float
 truth_artists      artist_id* component:int* weight:float {' '.join(f'mean_{c}:float sd_{c}:float' for c in AUDIO)}
 """
+BOTH_WAYS = 'both ways' # The `rule` of a preference without a label: known, and neither liked nor disliked
 
 # %% ../nbs/base/tables.ipynb #60fcdd91
 @dataclass(frozen=True)

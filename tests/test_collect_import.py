@@ -203,52 +203,21 @@ def playlist_file(file, start, stop):
     file.write_text("\n".join(["Track URI,Track Name,Artist Name(s),Added At", *rows]) + "\n")
 
 
-def own_lists(home):
-    """Entries per playlist of a library."""
-    with Library(home) as library:
-        names = dict(library.db.execute("SELECT playlist_id, name FROM playlists"))
-        return {names[p]: len(entries) for p, entries in library.playlists().items()}
-
-
-def test_playlists_of_one_name_are_told_apart_and_a_new_export_replaces_the_old_one_aloud(tmp_path):
+def test_a_playlist_that_takes_the_place_of_another_is_said(tmp_path):
     from musicrec.collect import load_tables
     home, pl = tmp_path / "home", tmp_path / "pl"
     playlist_file(pl / "2023" / "Winter.csv", 0, 50)
     playlist_file(pl / "2024" / "Winter.csv", 50, 60)
-    both = {"Winter": 50, "Winter (2024)": 10}
-    first = musicrec("import", pl, "--home", home)
-    assert "this one is called 'Winter (2024)'" in first.stdout and "replaced" not in first.stdout
-    assert own_lists(home) == both
-    once = content(home)
-    for again in ([pl], [pl / "2024" / "Winter.csv"], [pl / "2024", pl / "2023"]):
-        assert "new: " not in musicrec("import", *again, "--home", home).stdout
-        assert content(home) == once
+    said = musicrec("import", pl, "--home", home).stdout
+    assert "  Winter: replaced, 50 entries before, 10 now; " in said and "rename the file" in said
+    assert "replaced" not in musicrec("import", pl / "2024", "--home", home).stdout
     t = load_tables(pl)
-    assert len(t.preferences) == 60 and t.playlist_tracks.groupby("playlist_id").size().tolist() == [50, 10]
-
-    playlist_file(pl / "2023" / "Winter.csv", 0, 20)
-    assert "  Winter: replaced, 50 entries before, 20 now\n" in musicrec("import", pl, "--home", home).stdout
-    assert own_lists(home) == both | {"Winter": 20}
-    playlist_file(pl / "2022" / "Winter.csv", 70, 75)
-    assert musicrec("import", pl, "--home", home).returncode == 0
-    assert own_lists(home) == {"Winter": 5, "Winter (2023)": 20, "Winter (2024)": 10}
-
-
-def test_playlists_of_one_name_in_files_given_one_by_one_in_archives_and_in_other_formats(tmp_path):
-    from musicrec.collect import load_tables
-    playlist_file(tmp_path / "a" / "Liked_Songs.csv", 0, 5)
-    playlist_file(tmp_path / "b" / "Liked_Songs.csv", 3, 7)
-    playlist_file(tmp_path / "c" / "Liked_Songs.csv", 3, 7)
-    files = [tmp_path / f / "Liked_Songs.csv" for f in "abc"]
-    assert musicrec("import", *files, "--home", tmp_path / "home").returncode == 0
-    assert own_lists(tmp_path / "home") == {"Liked Songs": 5, "Liked Songs (b)": 4}
-    with zipfile.ZipFile(tmp_path / "all.zip", "w") as z:
-        for f in files:
-            z.write(f, f.relative_to(tmp_path))
-        z.writestr("a/Other.m3u", "#EXTM3U\n#PLAYLIST:Liked Songs (b)\n#EXTINF:1,Band - Song\nx.mp3\n")
-    t = load_tables(tmp_path / "all.zip", strict=True)
-    assert t.playlists.name.tolist() == ["Liked Songs", "Liked Songs (b)", "Liked Songs (b) (b)"]
-    assert len(t.preferences) == 8 and set(t.preferences.listener_id) == {"me"}
+    assert len(t.playlist_tracks) == len(t.preferences) == 50 and set(t.playlist_tracks.track_id) == {f"spotify:track:{i:022d}" for i in range(50)}
+    assert [n for n in t.notes if "left out" in n] == ["Winter: another file holds another playlist of this name, which is left out; rename it to have both"]
+    playlist_file(pl / "copy" / "Winter.csv", 0, 50)
+    (pl / "2024" / "Winter.csv").rename(pl / "2024" / "Winter 2024.csv")
+    t = load_tables(pl)
+    assert set(t.playlists.name) == {"Winter 2024", "Winter"} and len(t.preferences) == 60 and not any("left out" in n for n in t.notes)
 
 
 def test_the_library_line_says_what_load_tables_gives(tmp_path, monkeypatch):

@@ -217,7 +217,7 @@ def test_contrary_labels_of_one_recording_cancel():
     t = world(5)
     like = t.tracks.track_id[7]
     merged = merge_duplicates(copied(t, np.random.default_rng(2), "other id", like).replace(preferences=pd.DataFrame({"listener_id": "me", "track_id": ["copy", like], "label": [1, 0]}))).validate()
-    assert len(merged.preferences) == 1 and merged.preferences.label.isna().all()  # known, and neither liked nor disliked
+    assert len(merged.preferences) == 1 and merged.preferences.label.isna().all() and merged.preferences.rule.tolist() == ["both ways"]  # known, and neither liked nor disliked
 
 
 def test_tracks_without_title_and_artist_are_merged_if_they_sound_and_last_the_same():

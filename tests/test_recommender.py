@@ -17,7 +17,7 @@ from musicrec.collect import AUDIO, MusicrecError, NotFoundError, load_tables
 from musicrec.metrics import CHUNK
 from musicrec.preprocess import folds, merge_duplicates
 from musicrec.recommender import Recommender, _near_best, artist_vectors
-from musicrec.tables import Tables
+from musicrec.tables import BOTH_WAYS, Tables
 
 PARTS = ["base", "artist", "audio", "popularity"]
 
@@ -740,11 +740,15 @@ def test_trees_are_the_same_however_many_cores_grow_them(kind, monkeypatch):
 
 
 def test_what_was_judged_both_ways_teaches_nothing_and_stays_known(world, artists):
+    world = world.replace(listens=None)
     mine = world.preferences[world.preferences.listener_id == "you"]
     liked = mine.track_id[(mine.label == 1).to_numpy()].iloc[0]
-    both = world.replace(preferences=world.preferences.assign(label=world.preferences.label.mask((world.preferences.track_id == liked).to_numpy())))
+    hers = (world.preferences.track_id == liked).to_numpy()
+    unjudged = world.replace(preferences=world.preferences.assign(label=world.preferences.label.mask(hers)))
+    both = world.replace(preferences=unjudged.preferences.assign(rule=world.preferences.rule.mask(hers, BOTH_WAYS)))
     copied = {k: pd.concat([f, f[f.track_id == liked].assign(track_id="copy")]) for k, f in world.frames().items() if k in ("tracks", "audio_features", "track_artists")}
     contrary = pd.DataFrame({"listener_id": "you", "track_id": "copy", "label": [0], "weight": 1., "rule": "said"})
     for t in (both, world.replace(**copied, preferences=pd.concat([world.preferences, contrary]))):
         model = Recommender(artists, None).fit(t)
         assert not {liked, "copy"} & set(model.recommend(10_000).track_id) and liked not in set(model.catalogue_.track_id.iloc[model.liked_])
+    assert liked in set(Recommender(artists, None).fit(unjudged).recommend(10_000).track_id)  # no label and no rule: never judged

@@ -203,17 +203,16 @@ def _gained(rows):
     return 'new: ' + ', '.join(words) if words else 'nothing new'
 
 # %% ../../nbs/app/cli.ipynb #c8d06b40
-def _pieces(unit, label, notes, seen):
+def _pieces(unit, label, notes):
     "The pieces of a unit, with progress; their notes are gathered."
     from musicrec.sources.readers import read_unit
     from tqdm import tqdm
-    for piece in tqdm(read_unit(unit, label=label, seen=seen), desc=unit.name, unit=' parts', disable=None,
-                      leave=False):
+    for piece in tqdm(read_unit(unit, label=label), desc=unit.name, unit=' parts', disable=None, leave=False):
         notes += piece.notes
         yield piece
 
 # %% ../../nbs/app/cli.ipynb #ebb27d18
-def _import(library, path, label, say, seen):
+def _import(library, path, label, say):
     "Import what is in `path`; returns what could not be."
     from musicrec.sources.readers import units
     from musicrec.tables import MusicrecError
@@ -222,7 +221,7 @@ def _import(library, path, label, say, seen):
     wrong = []
     for unit in some:
         notes = []
-        try: gained = library.add(_pieces(unit, label, notes, seen), notes)
+        try: gained = library.add(_pieces(unit, label, notes), notes)
         except MusicrecError as e: wrong.append(e)
         else:
             if unit.parts: say(f'{unit.name}: {_gained(gained)}')
@@ -244,8 +243,7 @@ def import_command(
     from musicrec.sources.library import Library
     say = (lambda line: None) if quiet else typer.echo
     with Library(home) as library:
-        seen = {p: (None, entries) for p, entries in library.playlists().items()}
-        wrong = [e for path in paths for e in _import(library, path, label, say, seen)]
+        wrong = [e for path in paths for e in _import(library, path, label, say)]
         links = library.match()
         sizes = library.sizes(links, NOT_FOR_TRAINING)
     say(f"library: {', '.join(f'{n:,} {what}' for what, n in sizes.items())}; "

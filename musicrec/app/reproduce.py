@@ -57,7 +57,7 @@ def _collect(data, seed):
     "Merged tables with likes, and whether the listening is simulated."
     if isinstance(data, Tables): t = merge_duplicates(data)
     else: t = merge_duplicates(load_tables(data, **({'seed': seed} if data in ('demo', 'synthetic') else {})))
-    if not len(t.preferences): t = simulate(t, Simulation(seed=seed))
+    if not t.preferences.label.notna().any(): t = simulate(t, Simulation(seed=seed))
     return t, bool((t.preferences.source == 'simulated').any())
 
 # %% ../../nbs/app/reproduce.ipynb #64729619

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 import pandas as pd
 from .features import check_values, genre_rows
 from .files import Blob, read_frame
-from .rows import Tally, find_columns, name_track_ids, names_beside, namespaced, split_artists, split_ids, squeeze
+from .rows import Tally, find_columns, name_track_ids, namespaced, paired_artists, split_artists, split_ids, squeeze
 from .rows import texts, times, tolerate, track_tables
 from ..tables import Tables, fold
 
@@ -34,19 +34,19 @@ def _old_list(cell):
             if isinstance(cell, str) else [])
 
 # %% ../../nbs/sources/exportify.ipynb #3c1bfd02
-def _names(cells, ids):
+def _names(cells):
     "Artists of each row, as lists."
-    if ids is not None: return pd.Series(list(map(names_beside, cells, ids)), cells.index)
     return cells.map(split_artists) if cells.str.contains(';').any() else cells.map(_old_list)
 
 # %% ../../nbs/sources/exportify.ipynb #160d94ed
 def _artists(frame, columns):
     "Lists of names and lists of ids, or None, of each row."
-    ids = frame[columns['artist_id']].astype('str').map(split_ids) if 'artist_id' in columns else None
-    names = (_names(frame[columns['artist']].astype('str').mask(lambda s: texts(s).isna().to_numpy()), ids)
-             if 'artist' in columns else pd.Series([[]] * len(frame)))
+    if 'artist' not in columns: return pd.Series([[]] * len(frame)), None
+    cells = frame[columns['artist']].astype('str').mask(lambda s: texts(s).isna().to_numpy())
+    if 'artist_id' not in columns: return _names(cells), None
+    names, ids = paired_artists(cells, frame[columns['artist_id']].astype('str').map(split_ids))
     known = lambda v: namespaced(pd.Series(v, dtype='str'), 'artist').where(lambda s: s.str.startswith('spotify:')).tolist()
-    return names, None if ids is None else ids.map(known)
+    return names, ids.map(known)
 
 # %% ../../nbs/sources/exportify.ipynb #3fc0d298
 def _kinds(uri):

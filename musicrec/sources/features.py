@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from .labels import find_labels, find_listeners, preferences
 from .rows import MISSING, TOLERATED, credit_tables, digest, find_columns, in_seconds, listed
-from .rows import modes_in, names_beside, namespaced, numbers, release_dates
+from .rows import modes_in, namespaced, numbers, paired_artists, release_dates
 from .rows import split_artists, split_ids, squeeze
 from ..tables import AUDIO, RANGES, InputError, Tables, fold, input_error, out_of_range
 
@@ -200,9 +200,9 @@ def _credits(frame, columns, track_id, source, where):
     if 'artist' not in columns: return {}
     names = frame[columns['artist']]
     if 'artist_id' not in columns: return credit_tables(track_id, names.map(split_artists), None, source)
-    ids = frame[columns['artist_id']].astype('str').map(split_ids)
+    names, ids = paired_artists(names, frame[columns['artist_id']].astype('str').map(split_ids))
     given = namespaced(ids.explode(), 'artist', where=where).astype('object').groupby(level=0).agg(list)
-    return credit_tables(track_id, pd.Series(list(map(names_beside, names, ids)), names.index), given, source)
+    return credit_tables(track_id, names, given, source)
 
 # %% ../../nbs/sources/features.ipynb #763a16c0
 def _unnamed(frame, used, where):

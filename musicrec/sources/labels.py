@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from .rows import MISSING, TOLERATED, squeeze
-from ..tables import InputError, input_error
+from ..tables import BOTH_WAYS, InputError, input_error
 
 # %% auto #0
 __all__ = ['SURE', 'GUESSED', 'UPSIDE_DOWN', 'LISTENERS', 'label_column', 'read_labels', 'find_labels', 'find_listeners',
@@ -131,4 +131,4 @@ def preferences(
     said += [f' ({int(rows.label.sum())} likes, {int((rows.label == 0).sum())} dislikes)']
     said += [f'; {both} tracks with both labels teach nothing'] * bool(both)
     said += [f'; {lost} labels of nobody left out'] * bool(lost)
-    return rows.assign(rule=f'column {column}'), ''.join(said)
+    return rows.assign(rule=np.where(rows.label.isna(), BOTH_WAYS, f'column {column}')), ''.join(said)

@@ -16,7 +16,8 @@ from .listening import once, with_listening
 from ..tables import TABLES, InputError, NotFoundError, Tables, conform, connected, input_error
 
 # %% auto #0
-__all__ = ['MARK', 'FORMAT', 'STORED', 'GENERATED', 'ORDER', 'Home', 'home_of', 'claim', 'now', 'Library', 'forget_all']
+__all__ = ['MARK', 'FORMAT', 'STORED', 'GENERATED', 'ORDER', 'Home', 'home_of', 'claim', 'now', 'Library', 'own_playlists',
+           'forget_all']
 
 # %% ../../nbs/sources/library.ipynb #5a31b034
 @dataclass(frozen=True)
@@ -147,14 +148,6 @@ class Library:
                 for r in self.db.execute(f'SELECT source, count(*) FROM {n} GROUP BY source')]
         return {s: sum(k for r, k in rows if r == s) for s in sorted({r for r, _ in rows})}
 
-    def playlists(self)->dict[str,list[str]]:
-        "Track ids of the listener's own playlists, by playlist."
-        rows = self.db.execute('SELECT playlist_id, track_id FROM playlist_tracks WHERE playlist_id IN (SELECT '
-                               'playlist_id FROM playlists WHERE owner_is_me) ORDER BY source, position')
-        found = {}
-        for playlist_id, track_id in rows: found.setdefault(playlist_id, []).append(track_id)
-        return found
-
     def stored(self, without:Iterable[str]=(), names:Iterable[str]=tuple(STORED))->Tables:
         "Tables as they were stored, one row per key; `without` names sources to leave out."
         t = _read(self.db, without := set(without), names)
@@ -220,17 +213,23 @@ def _open(file):
     return db
 
 # %% ../../nbs/sources/library.ipynb #f6fc0027
+def own_playlists(
+    t:Tables
+)->dict[tuple[str,str],list[str]]: # Track ids in order, by id and source
+    "The playlists of the listener's own."
+    own = t.playlists.playlist_id[t.playlists.owner_is_me.fillna(False).astype(bool)]
+    listed = t.playlist_tracks[t.playlist_tracks.playlist_id.isin(own)].sort_values('position')
+    return listed.groupby(['playlist_id', 'source']).track_id.agg(list).to_dict()
+
 def _replaced(db, t):
     "What the playlists of one's own in `t` replace, in words."
-    own = t.playlists[t.playlists.owner_is_me.fillna(False).astype(bool)]
-    listed = t.playlist_tracks[t.playlist_tracks.playlist_id.isin(own.playlist_id)].sort_values('position')
-    now_there = listed.groupby(['playlist_id', 'source']).track_id.agg(list)
-    for (playlist_id, source), new in now_there.items():
+    for (playlist_id, source), new in own_playlists(t).items():
         old = [r[0] for r in db.execute('SELECT track_id FROM playlist_tracks WHERE playlist_id = ? AND '
                                         'source = ? ORDER BY position', (playlist_id, source))]
         if old and old != new:
-            name = own.name[own.playlist_id == playlist_id].iloc[0]
-            yield f'{name}: replaced, {len(old):,} entries before, {len(new):,} now'
+            name = t.playlists.name[t.playlists.playlist_id == playlist_id].iloc[0]
+            yield (f'{name}: replaced, {len(old):,} entries before, {len(new):,} now; a playlist is known by its name, '
+                   'so rename the file if it is another one')
 
 # %% ../../nbs/sources/library.ipynb #9b157dde
 def _store(db, t):

@@ -23,7 +23,7 @@ from ..tables import AUDIO, Tables, input_error
 
 # %% auto #0
 __all__ = ['JSON_KINDS', 'TABLE_KINDS', 'XML_KINDS', 'READERS', 'JOINED', 'TEXTS', 'KNOWN', 'header_of', 'kind_of', 'Unit',
-           'unit_of', 'units', 'told_apart', 'read_unit']
+           'unit_of', 'units', 'read_unit']
 
 # %% ../../nbs/sources/readers.ipynb #b441a851
 JSON_KINDS = {'extended_history': {'ts', 'ms_played', 'master_metadata_track_name'},
@@ -165,74 +165,21 @@ def units(
     return ([Unit(name, tuple(parts), (), path/name) for name, parts in files.items()]
             + [Unit(path.name, (), unit.left, path)] * bool(unit.left))
 
-# %% ../../nbs/sources/readers.ipynb #8a4eeab1
-def _place(unit, blob):
-    "Where a file lies, in an archive too."
-    return f'{unit.path.resolve()}{blob.name.removeprefix(unit.name)}' if unit.path else blob.name
-
-def _apart(place, other):
-    "The first part of a path where it leaves that of another file."
-    return next(a for a, b in zip(Path(place).parts, Path(other).parts) if a != b)
-
-# %% ../../nbs/sources/readers.ipynb #9aa6e42c
-def _free_name(name, playlist_id, entries, place, seen, listener):
-    "`name`, with as many parts of `place` as tell the list from others of that name."
-    start = f'{listener}:playlist:'
-    if seen.get(playlist_id, (place, entries))[1] != entries: # a list told apart before stays where it is
-        for known, (_, others) in seen.items():
-            if others == entries and known.startswith(f'{start}{name} ('):
-                seen[known] = place, entries
-                return known.removeprefix(start)
-    while True:
-        there, others = seen.get(playlist_id, (None, []))
-        if there in (None, place) or others == entries:
-            seen[playlist_id] = place, entries
-            return name
-        name = f'{name} ({_apart(place, there)})'
-        playlist_id = start + name
-
-# %% ../../nbs/sources/readers.ipynb #c44bb691
-def told_apart(
-    t:Tables, # A piece of a file
-    place:str, # Where the file lies
-    seen:dict, # File (None: the library) and entries of known playlists, by id; those of `t` are added
-    listener:str='me'
-)->Tables:
-    "`t`; playlists that another file has under the same name, with other entries, get names of their own."
-    start, ids, names, notes = f'{listener}:playlist:', {}, {}, []
-    for old, title in zip(t.playlists.playlist_id, t.playlists.name):
-        if not old.startswith((start, f'{listener}:saved')): continue
-        name = old.removeprefix(start) if old.startswith(start) else title
-        entries = t.playlist_tracks.track_id[t.playlist_tracks.playlist_id == old].tolist()
-        if (new := _free_name(name, old, entries, place, seen, listener)) != name:
-            ids[old], names[old] = start + new, new
-            notes.append(f'{name}: another playlist has this name, so this one is called {new!r}')
-    if not ids: return t
-    moved = lambda frame, to, column: frame.playlist_id.map(to).fillna(frame[column])
-    return Tables([*t.notes, *notes], **t.frames() | {
-        'playlists': t.playlists.assign(playlist_id=moved(t.playlists, ids, 'playlist_id'),
-                                        name=moved(t.playlists, names, 'name')),
-        'playlist_tracks': t.playlist_tracks.assign(
-            playlist_id=moved(t.playlist_tracks, ids, 'playlist_id'))})
-
 # %% ../../nbs/sources/readers.ipynb #edfeb7bd
 def read_unit(
     unit:Unit,
     listener:str='me', # Whose plays, playlists and labels these are
     strict:bool=False, # Refuse any bad row?
     label:str|None=None, # Column with likes and dislikes, for a table of features
-    source:str|None=None, # What `source` columns say, for a table of features
-    seen:dict|None=None # Playlists known before, as in `told_apart`
+    source:str|None=None # What `source` columns say, for a table of features
 )->Iterator[Tables]: # Pieces
     "The tables of a unit, piece by piece."
-    joined, seen = {}, {} if seen is None else seen
+    joined = {}
     for kind, blob in unit.parts:
         format, _, part = kind.partition(':')
         more = dict(label=label, source=source) if kind == 'features' else {}
         if format in JOINED: joined.setdefault(format, {}).setdefault(part, []).append(blob)
-        else:
-            for t in READERS[kind](blob, listener, strict, **more):
-                yield told_apart(t, _place(unit, blob), seen, listener)
+        else: yield from READERS[kind](blob, listener, strict, **more)
         if kind in TEXTS and (said := odd_encoding(blob)): yield Tables(said)
     for format, parts in joined.items(): yield from JOINED[format](parts, listener, strict)
     if unit.left:

@@ -15,7 +15,7 @@ from ..tables import AUDIO, NOT_FOUND, InputError, Tables, fold, input_error, ma
 # %% auto #0
 __all__ = ['squeeze', 'COLUMNS', 'MISSING', 'MAX_NAME', 'BATCH', 'TOLERATED', 'find_columns', 'modes_in', 'numbers', 'in_seconds',
            'text_of', 'texts', 'times', 'release_dates', 'stem', 'namespaced', 'digest', 'listed', 'split_artists',
-           'split_ids', 'names_beside', 'name_id', 'name_track_id', 'name_track_ids', 'credit_tables', 'track_tables',
+           'split_ids', 'paired_artists', 'name_id', 'name_track_id', 'name_track_ids', 'credit_tables', 'track_tables',
            'listen_tables', 'batches', 'Tally', 'tolerate']
 
 # %% ../../nbs/sources/rows.ipynb #ee4a6001
@@ -198,19 +198,23 @@ def digest(
 # %% ../../nbs/sources/rows.ipynb #58ca2a0f
 _ADJACENT = re.compile(r"""['"]\s+['"]""") # Python would glue such texts together
 
-def listed(
-    cell # Any cell
-)->list[str]|None: # None if it holds no list of texts
-    "The texts of a list in a cell, as Python and JSON write it."
+def _texts_in(cell):
+    "The texts of a list in a cell, blank ones too; None if it holds no list of texts."
     if not isinstance(cell, str) or not (cell := cell.strip()).startswith('['): return None
     if not cell.endswith(']') or _ADJACENT.search(cell): return None
     try: found = ast.literal_eval(cell.replace('\\/', '/'))
     except (ValueError, SyntaxError, MemoryError, RecursionError): return None
     if not isinstance(found, list) or not all(isinstance(n, str) for n in found): return None
-    return [n for n in (' '.join(n.split()) for n in found) if n.lower() not in MISSING]
+    return [' '.join(n.split()) for n in found]
+
+def listed(
+    cell # Any cell
+)->list[str]|None: # None if it holds no list of texts
+    "The texts of a list in a cell, as Python and JSON write it."
+    return None if (found := _texts_in(cell)) is None else [n for n in found if n.lower() not in MISSING]
 
 # %% ../../nbs/sources/rows.ipynb #44e2badc
-_JOIN = re.compile(r' ?; ?| (?:featuring|feat\.?|ft\.?) | [(\[](?:featuring|feat\.?|ft\.?) ([^()\[\]]+)[)\]]', re.I)
+_JOIN = re.compile(r' ?; ?| (?:featuring|feat\.|ft\.) ', re.I)
 
 def split_artists(
     cell # Names in one cell
@@ -227,19 +231,34 @@ def split_ids(
 )->list[str]: # In order; blank where one is missing
     "The ids that one cell holds."
     if not isinstance(cell, str): return []
-    if (ids := listed(cell)) is not None: return ids
+    if (ids := _texts_in(cell)) is not None: return ids
     parts = [i.strip() for i in re.split('[,;]', cell)]
     return parts if ';' in cell or all(_SPOTIFY.fullmatch(i) or _LINK.match(i) for i in parts) else [cell.strip()]
 
-def names_beside(
-    cell, # Names in one cell
-    ids:list[str] # Of the same artists
-)->list[str]:
-    "The artists that one cell names, as many as there are ids if commas part them so."
-    names = split_artists(cell)
-    if len(names) == len(ids) or not isinstance(cell, str) or listed(cell) is not None: return names
-    parts = [n.strip() for n in re.split('[,;]', cell)]
-    return parts if len(parts) == len(ids) and all(parts) else names
+def _beside(cell, n):
+    "The `n` names in a cell, blank ones too; None if they are not so many."
+    if not isinstance(cell, str): return None
+    if (names := _texts_in(cell)) is not None: return names if len(names) == n else None
+    names = _JOIN.split(' '.join(cell.split()))
+    if len(names) < 2 <= n: names = names[0].split(',')
+    return [i.strip() for i in names] if len(names) == n else None
+
+def paired_artists(
+    cells:pd.Series, # Names of artists
+    ids:pd.Series # Lists of their ids, of the same rows
+)->tuple[pd.Series,pd.Series]: # Lists of names and of ids, side by side
+    "Names and ids of the artists of each row; an id that is missing is blank."
+    beside = [_beside(c, len(i)) for c, i in zip(cells, ids)]
+    known = {i: n for names, own in zip(beside, ids) if names for n, i in zip(names, own) if i and n.lower() not in MISSING}
+    rows = []
+    for cell, names, own in zip(cells, beside, ids):
+        if names is None:
+            names = split_artists(cell)
+            if len(own) > len(names) and all(i in known for i in own): names = [known[i] for i in own]
+            elif len(own) > len(names): own = [';'.join(own)]
+            own = [*own, *[''] * (len(names) - len(own))]
+        rows.append([(n, i) for n, i in zip(names, own) if n and n.lower() not in MISSING])
+    return tuple(pd.Series([[p[k] for p in pairs] for pairs in rows], cells.index, dtype='object') for k in range(2))
 
 # %% ../../nbs/sources/rows.ipynb #2865409e
 def name_id(
