@@ -175,6 +175,7 @@ def conform(
         except (ValueError, TypeError) as e:
             raise input_error(f'table {name}', f'cannot be read as {dtype} ({e})',
                               'Give numbers, or leave the cell empty.', column=c) from None
+    if name == 'preferences': columns['label'] = columns['label'].mask(columns['rule'].eq(BOTH_WAYS).fillna(False).astype(bool))
     return pd.DataFrame(columns | {c: frame[c] for c in frame if c not in columns})
 
 @lru_cache(maxsize=None)

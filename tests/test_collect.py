@@ -22,6 +22,7 @@ import musicrec.collect as collect
 from musicrec.collect import InputError, MusicrecError, NotFoundError, Tables, load_tables
 from musicrec.matching import recordings
 from musicrec.preprocess import split
+from musicrec.sources.library import Library
 from musicrec.sources.simulate import best_auc
 from musicrec.tables import AUDIO, RANGES, TABLES, atomic_path, fold, track_names
 
@@ -847,3 +848,11 @@ def test_what_a_set_drops_is_said(requires_data):
 def test_open_set_is_found_by_its_content(requires_data):
     assert collect.open_sets(requires_data("tidytuesday_spotify_songs"))["tidytuesday"].path.name == "spotify_songs.zip"
     assert list(collect.open_sets(requires_data("hetrec2011_lastfm_2k"))) == ["hetrec"] and len(load_tables("hetrec").listener_artists) == 92_834
+
+
+def test_a_track_judged_both_ways_later_has_no_label_in_the_library_either(write, tmp_path):
+    first, later = songs(liked=[1, 0] * 15), pd.concat([songs(liked=[1, 0] * 15), songs(1, liked=0)])
+    with Library(tmp_path / "home") as library:
+        for frame in (first, later): library.add([load_tables(write(frame))])
+        kept = library.tables().preferences
+    assert len(kept) == 30 and kept.label.isna().sum() == 1 and kept.rule[kept.label.isna().to_numpy()].tolist() == ["both ways"]
