@@ -822,7 +822,7 @@ def test_readers_leave_the_file_as_it_was(write):
 
 
 @pytest.mark.parametrize("name, tracks, table, rows", [
-    ("geomack_song_attributes/data.csv", 2009, "preferences", 2006), ("tidytuesday_spotify_songs/spotify_songs.zip", 28_356, "playlists", 471),
+    ("geomack_song_attributes/data.csv", 2009, "preferences", 2009), ("tidytuesday_spotify_songs/spotify_songs.zip", 28_356, "playlists", 471),
     ("spotify_hit_predictor/dataset-of-60s.csv", 8625, "preferences", 0), ("spotify_music_genre_50k/music_genre.csv.zip", 48_520, "track_genres", 50_000),
     ("spotify_related_graph_taylor_swift/songs_old.csv", 12_094, "artists", 1323)], ids=["geomack", "tidytuesday", "hit predictor", "music genre", "songs_old"])
 def test_open_sets_have_their_counts(requires_data, name, tracks, table, rows):
