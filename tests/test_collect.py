@@ -359,6 +359,18 @@ def test_lists_in_cells_are_artists_and_a_split_by_artist_keeps_them_on_one_side
     assert not set().union(*who[list(side.train)]) & set().union(*who[list(side.test)])
 
 
+@pytest.mark.parametrize("written", [lambda ids: str([f"id{i}" for i in ids]), lambda ids: ";".join(f"id{i}" for i in ids), lambda ids: ",".join(f"spotify:artist:{i:022}" for i in ids)], ids=["list", "semicolons", "Spotify's with commas"])
+def test_ids_of_several_artists_in_a_cell_are_those_of_the_artists_beside_them(write, written):
+    both = [(i % 30, 30 + i % 7) if i % 3 else (30 + i % 7,) for i in range(60)]
+    t = load_tables(write(songs(60, artist=[str([f"Band {i}" for i in ids]) for ids in both], artist_id=[written(ids) for ids in both]))).validate()
+    named = t.artists.set_index("artist_id").name
+    assert len(named) == len({i for ids in both for i in ids}) and all(int(i[-2:].lstrip("d")) == int(n.split()[1]) for i, n in named.items())
+    assert len(t.track_artists) == sum(map(len, both))
+    side = split(t, by="artist", seed=0, valid=0)
+    who = t.track_artists.groupby("track_id").artist_id.agg(set)
+    assert len(side.train) and not set().union(*who[list(side.train)]) & set().union(*who[list(side.test)])
+
+
 def test_files_that_number_their_rows_stay_apart(tmp_path):
     for name in "ab":
         numbered = {f"{kind}_id": range(6) for kind in ("track", "artist", "album", "playlist")}
