@@ -255,7 +255,7 @@ def paired_artists(
         if names is None:
             names = split_artists(cell)
             if len(own) > len(names) and all(i in known for i in own): names = [known[i] for i in own]
-            elif len(own) > len(names): own = [';'.join(own)]
+            elif len(own) > len(names): own = [] # of a name that stands for several, none is the id
             own = [*own, *[''] * (len(names) - len(own))]
         rows.append([(n, i) for n, i in zip(names, own) if n and n.lower() not in MISSING])
     return tuple(pd.Series([[p[k] for p in pairs] for pairs in rows], cells.index, dtype='object') for k in range(2))
