@@ -173,7 +173,7 @@ class Library:
         one = unify(self.stored(without, ('artists', 'tracks')), links)
         kinds = [k for k in self.db.execute("SELECT source, reason_end IS NULL AND track_id NOT LIKE 'spotify:%', count(*) "
                                             'FROM listens GROUP BY 1, 2') if k[0] not in without]
-        # only files of several kinds hold a play twice; so many plays are not read for nothing
+        # only files of several kinds, as `once` has them, hold a play twice; so many plays are not read for nothing
         plays = (sum(n for *_, n in kinds) if len(kinds) < 2
                  else len(once(self.stored(without, ('artists', 'tracks', 'listens'))).listens))
         return {'plays': plays, 'tracks': len(one.tracks), 'artists': len(one.artists)}
