@@ -5,6 +5,7 @@
 Every method learns from the training side, chooses by the validation side and is scored once on the test side. A track has one label, its most frequent genre
 (ties by name). Intervals are bootstrapped over seeds and artists. Artist vectors are learned from HetRec-2011 and graphs of related artists, never from playlists,
 and for artists in none of them inferred from audio and artists' genres of other sets, never from TidyTuesday's. `genres told elsewhere` also hears what these sets file artists and their tracks under.
+In `once` and `album_once` five parts are tested in turn, so that every artist, or album, is guessed once by each seed: how far probabilities hold shows better the more of them there are.
 `weak` keeps re-releases that differ in more than the case of the title, to show what they are worth to everybody.
 """
 import argparse
@@ -25,7 +26,7 @@ from musicrec.evaluation import transfer_artists, transfer_facts
 from musicrec.gaussian import FeatureScale, GaussianEncoder
 from musicrec.matching import by_name
 from musicrec.metrics import METRICS, ece, paired, reduced
-from musicrec.preprocess import Split, audio_matrix, label_matrix, main_genre, merge_duplicates, split
+from musicrec.preprocess import Split, audio_matrix, folds, label_matrix, main_genre, merge_duplicates, split
 from musicrec.tables import fold, main_artists
 from musicrec.track_embeddings import TrackEncoder, guess_majority, main_classes, targets, temperature, tempered
 
@@ -149,8 +150,21 @@ def artist_task(t, seeds, by, min_tracks, test=.2):
         yield seed, task, s, artist_methods(task, s, seed)
 
 
+def every_once(t, target, by, seeds, min_tracks=10):
+    """Five parts in turn, so that every artist (or album) is tested once by each seed."""
+    task = Task(t, target, min_tracks)
+    for seed in range(seeds):
+        cuts = list(folds(t, by, 5, seed, among=task.ids, classes=None if target == "genre" else main_artists(t).reindex(task.ids)))
+        in_turn = lambda say, cuts=cuts, seed=seed, **how: lambda: np.concatenate([say(s, seed, **how) for s in cuts])
+        whole = Split(*(np.array([], object),) * 2, np.concatenate([s.test for s in cuts]), by, seed)
+        yield seed, task, whole, {"default": in_turn(task.blend, nets=nets_of(task)), "default, 12 features": in_turn(task.blend, nets=nets_of(task), features=TWELVE), "forest": in_turn(task.forest, features=TWELVE[:8])}
+
+
+def nets_of(task): return 5 if task.target == "artist" and len(task.classes) < 300 else 2
+
+
 def artist_methods(task, s, seed):
-    nets = 5 if len(task.classes) < 300 else 2
+    nets = nets_of(task)
     gaussian = lambda: task.full(GaussianEncoder(target="artist", min_tracks=task.min_tracks, seed=seed).fit(task.t, s).predict_proba(task.t, s.test))
     found = {"forest": lambda: task.forest(s, seed, TWELVE[:8]), "default": lambda: task.blend(s, seed, nets=nets), "paper": lambda: task.net(s, seed, "paper"), "majority": lambda: task.majority(s), "gaussian": gaussian}
     found |= {"default, 12 features": lambda: task.blend(s, seed, nets=nets, features=TWELVE), "forest, 12 features": lambda: task.forest(s, seed, TWELVE)}
@@ -310,11 +324,13 @@ def parts(name, seeds):
     if name == "album": return titled("artist, unseen albums, TidyTuesday, 20+ tracks", artist_task(t, seeds, "album", 20))
     if name == "weak": return titled("artist, unseen albums, TidyTuesday, 20+ tracks, weak merging", artist_task(merged_weakly(load_tables("tidytuesday")), seeds, "album", 20))
     if name == "union": return titled("artist, unseen tracks, all open sets, 10+ tracks", artist_task(union_of_open_sets(), seeds, "track", 10))
+    if name == "once": return (run for data, title in (("tidytuesday", "TidyTuesday"), ("demo", "demo")) for run in titled(f"genre, every artist once, {title}", every_once(opened(data), "genre", "artist", seeds)))
+    if name == "album_once": return titled("artist, every album once, TidyTuesday, 20+ tracks", every_once(opened("tidytuesday"), "artist", "album", seeds, 20))
     if name == "cross": return (("genre, other set, " + title, *run) for title, *run in cross({n: opened(n) for n in ("tidytuesday", "music_genre_50k")}, seeds))
     return titled(f"genre, unseen artists, {name}", genre_unseen(opened(name), seeds))
 
 
-PARTS = ["tidytuesday", "demo", "album", "weak", "known", "known_ids", "cross", "union", "music_genre_50k"]
+PARTS = ["tidytuesday", "demo", "album", "weak", "known", "known_ids", "cross", "union", "music_genre_50k", "once", "album_once"]
 
 
 def main():
@@ -327,7 +343,7 @@ def main():
     torch.set_num_threads(1)
     for name in args.only:
         start, ledger = time.time(), Ledger(args.cache)
-        metrics, k = (ARTIST, 10) if name in ("album", "weak", "union") else (GENRE, 1)
+        metrics, k = (ARTIST, 10) if name in ("album", "album_once", "weak", "union") else (GENRE, 1)
         for title, *run in parts(name, args.seeds): ledger.add(title, metrics, *run)
         ledger.close(metrics)
         differences = ledger.differences(k)

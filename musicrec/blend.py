@@ -19,14 +19,14 @@ from torch import nn
 from .artist2vec import Embeddings, GenreAxes, artist_genres, unit
 from .gaussian import FeatureScale, Gaussian
 from .matching import recordings
-from .preprocess import Split, label_matrix
+from .preprocess import Split, folds, label_matrix
 from .tables import AUDIO, InputError, Tables, credits_of, fold, main_artists
 from .track_embeddings import (Training, features_of, learning_sides, main_classes, temperature, tempered,
                                        train_net)
 
 # %% auto #0
-__all__ = ['TWELVE', 'FACTS', 'FEW', 'MANY', 'MEMBERS', 'guess_usual', 'guess_nearest', 'company', 'track_facts', 'TitleWords',
-           'known_for', 'neighbours_known_for', 'forest_tuned', 'pool_weights', 'Blend']
+__all__ = ['TWELVE', 'FACTS', 'FEW', 'MANY', 'MEMBERS', 'FOLDS', 'ENOUGH', 'guess_usual', 'guess_nearest', 'company',
+           'track_facts', 'TitleWords', 'known_for', 'neighbours_known_for', 'forest_tuned', 'pool_weights', 'Blend']
 
 # %% ../nbs/04b_blend.ipynb #2fb49f9d
 def guess_usual(
@@ -455,9 +455,11 @@ def _choose_inputs(self, t):
 def _learn(self, s, names):
     "Members, their weights, and the temperature of the whole."
     self.models_ = {m: MEMBERS[m](self, s, None) for m in names}
-    scores = np.stack([m(s.xv) for m in self.models_.values()])
-    self.weights_ = pool_weights(scores, s.yv)
-    self.temperature_ = temperature(np.tensordot(self.weights_, scores, 1), s.yv)
+    _weigh_members(self, np.stack([m(s.xv) for m in self.models_.values()]), s.yv)
+
+def _weigh_members(self, scores, y):
+    self.weights_ = pool_weights(scores, y)
+    self.temperature_ = temperature(np.tensordot(self.weights_, scores, 1), y)
 
 def _tell(self, t, ids, y, train=True):
     "What inputs take from labels: those of these tracks, which may be rows to train on."
@@ -467,10 +469,34 @@ def _tell(self, t, ids, y, train=True):
 
 def _learn_again(self, t, s, ids, y):
     "In the end, inputs tell of the labels of both sides, and members learn again if there are not too many rows."
-    _tell(self, t, ids, y, train=len(s.y) <= self.refit)
-    if len(s.y) > self.refit: return
-    s = s._replace(x=_inputs(self, t, ids, train=True), y=y)
-    self.models_ = {m: MEMBERS[m](self, s, f.chosen) for m, f in self.models_.items()}
+    again = len(s.y) <= self.refit
+    if again:
+        scores, yo = _held_out(self, t, s, pd.Index(ids), y)
+        if len(yo) > len(s.yv): _weigh_members(self, scores, yo)
+    _tell(self, t, ids, y, train=again)
+    if again: self.models_ = _all_again(self, s._replace(x=_inputs(self, t, ids, train=True), y=y))
+
+def _all_again(self, s): return {m: MEMBERS[m](self, s, f.chosen) for m, f in self.models_.items()}
+
+# %% ../nbs/04b_blend.ipynb #eaac2800
+FOLDS, ENOUGH = 5, 4000 # Parts that rows are held out in, one after the other, until so many rows weigh and calibrate
+
+def _held_out(self, t, s, ids, y):
+    "What members that learned from the others say of each row that counts, members × rows × classes, and the classes; nothing by time or of too few groups."
+    scores, classes, total = [np.zeros((len(self.models_), 0, s.k))], y[:0], np.bincount(y, minlength=s.k)
+    try: cuts = list(folds(t, self.split_.by, FOLDS, self.seed, 0, ids, pd.Series(y, ids)))
+    except InputError: cuts = []
+    for cut in cuts:
+        if len(classes) >= ENOUGH: break
+        rest, out = ids.get_indexer(cut.train), ids.get_indexer(cut.test)
+        left = np.bincount(y[rest], minlength=s.k)
+        out = out[(2 * left >= total)[y[out]]]
+        if np.count_nonzero(left) < 2 or not len(out): continue
+        _tell(self, t, ids[rest], y[rest])
+        models = _all_again(self, s._replace(x=_inputs(self, t, ids[rest], train=True), y=y[rest]))
+        x, classes = _inputs(self, t, ids[out]), np.append(classes, y[out])
+        scores.append(np.stack([m(x) for m in models.values()]))
+    return np.concatenate(scores, 1), classes
 
 # %% ../nbs/04b_blend.ipynb #822b96bf
 def _fit_blend(self, t, cut):

@@ -12,10 +12,11 @@ from track_quality import Confidence, Ledger
 
 from musicrec.artist2vec import Embeddings
 from musicrec.blend import FACTS, Blend, TitleWords, company, forest_tuned, guess_nearest, guess_usual, known_for, neighbours_known_for, pool_weights, track_facts
+from musicrec.blend import _held_out, _Sides
 from musicrec.collect import AUDIO, MusicrecError, Tables, load_tables
 from musicrec.gaussian import FeatureScale, Gaussian, GaussianEncoder, Law, Rows, moments, two_parts
 from musicrec.metrics import accuracy, ece, log_loss, macro_f1, paper_loss
-from musicrec.preprocess import Split, main_genre, merge_duplicates, split
+from musicrec.preprocess import Split, folds, main_genre, merge_duplicates, split
 from musicrec.tables import main_artists
 from musicrec.track_embeddings import (LOSSES, Sampling, TrackEncoder, TrackNet, Training, cross_entropy, guess_majority, main_classes, paper_bce, sampled_loss, targets, temperature, tempered, train_net,
                                        train_sampled)
@@ -629,6 +630,44 @@ def test_blend_refuses_a_training_side_of_one_class_or_without_features(world):
     with pytest.raises(MusicrecError, match="at least 2 classes"): Blend(nets=1).fit(world, Split(one, cut.valid, cut.test, "track", 0))
     empty = world.replace(audio_features=world.audio_features.assign(**dict.fromkeys(AUDIO, np.nan)))
     with pytest.raises(MusicrecError, match="no track of the training side has any"): Blend(nets=1).fit(empty, cut)
+
+
+@pytest.fixture(scope="module")
+def wider(): return merge_duplicates(load_tables("synthetic", n_artists=60, tracks_per_artist=10, n_listeners=0))
+
+
+def held_out(t, model, ids, y): return _held_out(model, t, _Sides(None, None, None, None, len(model.classes_), len(model.features)), pd.Index(ids), y)
+
+
+def test_what_is_said_of_a_row_held_out_is_not_taught_by_its_own_label(wider, monkeypatch):
+    model = Blend(members=("forest",), words=True).fit(wider, split(wider, seed=0))
+    ids, classes = targets(wider, "genre")
+    ids, rng = np.array(ids, object), np.random.default_rng(0)
+    y = main_classes(wider, ids, "genre", model.classes_)
+    cuts = list(folds(wider, "track", 5, 0, 0, ids, pd.Series(y, ids)))
+    monkeypatch.setattr("musicrec.blend.folds", lambda *args: iter(cuts))
+    mine, other = np.isin(ids, cuts[0].test), y.copy()
+    other[mine] = rng.permutation(y[mine])
+    told = wider.replace(track_genres=wider.track_genres.assign(genre=wider.track_genres.track_id.map(pd.Series(model.classes_[other], ids))))
+    (scores, seen), (changed, _) = held_out(wider, model, ids, y), held_out(told, model, ids, other)
+    n = mine.sum()  # the first part, then the others
+    assert len(seen) == len(y) and (changed[:, :n] == scores[:, :n]).all() and not (changed[:, n:] == scores[:, n:]).all()
+
+
+def test_a_class_counts_where_half_of_it_is_left_to_learn_from(wider):
+    main = main_artists(wider)
+    alone = main.index[main == main.iloc[0]]
+    t = wider.replace(track_genres=wider.track_genres.assign(genre=wider.track_genres.genre.mask(wider.track_genres.track_id.isin(alone), "of one artist alone")))
+    model = Blend(members=("forest",)).fit(t, split(t, seed=0))
+    ids, classes = targets(t, "genre")
+    y, solo = main_classes(t, ids, "genre", model.classes_), list(model.classes_).index("of one artist alone")
+    assert np.bincount(held_out(t, model, ids, y)[1])[solo] == len(alone)  # by track its others are left
+    empty = np.array([], object)
+    model.split_ = Split(empty, empty, empty, "artist", 0)
+    scores, seen = held_out(t, model, ids, y)
+    assert solo not in seen and len(seen) > 100 and scores.shape == (1, len(seen), len(classes))
+    model.split_ = Split(empty, empty, empty, "time", 0)
+    assert held_out(t, model, ids, y)[0].shape == (1, 0, len(classes))
 
 
 def test_weights_of_the_pool_are_equal_without_rows_to_judge_by():
