@@ -316,11 +316,11 @@ class Blend(BaseEstimator):
     nets:int=2 # Nets to average
     width:int=128 # Their hidden units; at least 256 for `artist`
     min_tracks:int=10 # For `artist`: classes are main artists with at least so many recordings
-    refit:int=10_000 # Up to so many training rows, members learn again from both sides in the end
+    refit:int=10_000 # Up to so many training rows, guesses held out weigh and calibrate, and members learn again from both sides in the end
     seed:int=0
 
     def fit(self, t:Tables, split:Split|None=None)->Blend:
-        "Learn from the training side of `split` (by track, if none); the validation side stops, weighs and calibrates."
+        "Learn from the training side of `split` (by track, if none); the validation side stops the members, and weighs and calibrates if there are many rows."
         return _fit_blend(self, t, split)
 
     def predict_proba(self, t:Tables, ids=None)->pd.DataFrame:
