@@ -2,7 +2,7 @@
 
     [MUSICREC_DATA=…] python benchmarks/artist_ceiling.py [--artists 70000] [--tracks 100] [--only shared own two gap gap_of_all real] [--json results/artist_ceiling.json]
 
-Each world runs in a process of its own, whose peak memory is reported. `gap` splits what is missing: what too few
+Each world of `shared`, `own` and `two` runs in a process of its own, whose peak memory is reported. `gap` splits what is missing: what too few
 tracks cost anybody, what a learned covariance costs, and what a net loses on its way, for 2,000 artists; `gap_of_all` does so for all of them, one seed, in half an hour. `real` needs MUSICREC_DATA: the spread within and between artists of real tracks.
 """
 import argparse

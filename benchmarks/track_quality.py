@@ -2,7 +2,7 @@
 
     MUSICREC_DATA=… python benchmarks/track_quality.py [--seeds 5] [--only tidytuesday …] [--cache FOLDER] [--json results/track_quality.json]
 
-Every method learns from the training side, chooses by the validation side and is scored once on the test side. A track has one label, its most frequent genre
+Every method learns from the training side, chooses by the validation side and is scored once on the test side. The blend of few rows weighs by guesses held out, and learns again from both sides in the end. A track has one label, its most frequent genre
 (ties by name). Intervals are bootstrapped over seeds and artists. Artist vectors are learned from HetRec-2011 and graphs of related artists, never from playlists,
 and for artists in none of them inferred from audio and artists' genres of other sets, never from TidyTuesday's. `genres told elsewhere` also hears what these sets file artists and their tracks under.
 In `once` and `album_once` five parts are tested in turn, so that every artist, or album, is guessed once by each seed: how far probabilities hold shows better the more of them there are.

@@ -193,8 +193,8 @@ def _training(blend, n_rows, i, chosen):
 def _net_member(blend, s, chosen):
     "Mean log-probabilities of nets of two hidden layers."
     scale, width = FeatureScale().fit(s.x), max(0 if blend.target == 'genre' else 256, blend.width)
-    rows = [torch.from_numpy(a) for a in (scale.transform(s.x), s.y, scale.transform(s.xv), s.yv)]
-    if chosen: rows[2:] = rows[:2] # There is no other side to look at
+    tensors = lambda x, y: [torch.from_numpy(scale.transform(x)), torch.from_numpy(y)]
+    rows = tensors(s.x, s.y) + (tensors(s.x, s.y) if chosen else tensors(s.xv, s.yv)) # once chosen, there is no other side to look at
     make = lambda: _two_layers(s.x.shape[1], [width, 64 if s.k > MANY else width], s.k)
     trained = [train_net(make, F.cross_entropy, *rows, _training(blend, len(s.x), i, chosen)) for i in range(blend.nets)]
     @torch.no_grad()
@@ -290,7 +290,7 @@ def pool_weights(
     y:np.ndarray, # Class numbers of the rows
     trust_from:int=1500 # So many rows take the weights half-way from equal ones to the best
 )->np.ndarray: # float64, one per member, none negative
-    "Weights for a logarithmic pool, from validation rows."
+    "Weights for a logarithmic pool, from rows that were not learned from."
     m, rows = len(scores), np.arange(len(y))
     def loss(w):
         p = tempered(np.tensordot(w, scores, 1))
@@ -320,7 +320,7 @@ class Blend(BaseEstimator):
     seed:int=0
 
     def fit(self, t:Tables, split:Split|None=None)->Blend:
-        "Learn from the training side of `split` (by track, if none); the validation side stops the members, and weighs and calibrates if there are many rows."
+        "Learn from the training side of `split` (by track, if none); the validation side stops the members, and weighs and calibrates where no rows can be held out for it (`refit`)."
         return _fit_blend(self, t, split)
 
     def predict_proba(self, t:Tables, ids=None)->pd.DataFrame:
@@ -366,16 +366,20 @@ def _measures(t, features):
     if odd.any(): raise InputError(f'{x.index[odd][0]!r} has an infinite feature. Correct it or leave it empty.')
     return x
 
-def _inputs(self, t, ids, train=False):
-    "Inputs of tracks: own measures, then company, words, artists' vectors and genres, known genres."
+def _sound(self, t):
+    "Own measures of all tracks, and of their company."
     x = _measures(t, self.features)
-    blocks = [x.loc[ids].to_numpy()]
-    if self.company_:
-        best = recordings(t).reindex(x.index)
-        first = pd.Series(x.index, x.index).groupby(best.to_numpy()).transform('first') # of ids with features, one per recording
-        first = first.where(~best.isin(x.index), best)
-        alone = x[x.index.isin(first)]
-        blocks.append(company(alone, main_artists(t).reindex(alone.index)).loc[first[ids].to_numpy()].to_numpy())
+    if not self.company_: return x
+    best = recordings(t).reindex(x.index)
+    first = pd.Series(x.index, x.index).groupby(best.to_numpy()).transform('first') # of ids with features, one per recording
+    first = first.where(~best.isin(x.index), best)
+    alone = x[x.index.isin(first)]
+    others = company(alone, main_artists(t).reindex(alone.index)).loc[first.to_numpy()]
+    return pd.concat([x, others.set_axis(x.index).add_prefix('company ')], axis=1)
+
+def _inputs(self, t, ids, sound, train=False):
+    "Inputs of tracks: own measures and company (their rows of `sound`), words, artists' vectors and genres, known genres."
+    blocks = [sound.loc[ids].to_numpy()]
     if self.words_: blocks.append(self.words_.fold_chances if train else self.words_(_texts(t, ids)))
     sources = [self.artists] * self.vectors_ + ([_places_of_genres(self, t)] if self.axes_ else [])
     blocks += [_credited(t, ids, e) for e in sources]
@@ -467,36 +471,47 @@ def _tell(self, t, ids, y, train=True):
     self.words_ = self.words and self.target == 'genre' and TitleWords(_texts(t, ids), y, self.classes_, self.turn_)
     if self.labels_: _remember(self, t, ids)
 
-def _learn_again(self, t, s, ids, y):
+def _learn_again(self, t, s, ids, y, sound):
     "In the end, inputs tell of the labels of both sides, and members learn again if there are not too many rows."
     again = len(s.y) <= self.refit
     if again:
-        scores, yo = _held_out(self, t, s, pd.Index(ids), y)
-        if len(yo) > len(s.yv): _weigh_members(self, scores, yo)
+        scores, classes, share = _held_out(self, t, s, pd.Index(ids), y, sound)
+        counts = _counts(s, share)
+        if counts.sum() >= max(min(len(s.yv), ENOUGH), len(share) / 2): _weigh_members(self, scores[:, counts], classes[counts])
     _tell(self, t, ids, y, train=again)
-    if again: self.models_ = _all_again(self, s._replace(x=_inputs(self, t, ids, train=True), y=y))
+    if again: self.models_ = _all_again(self, s._replace(x=_inputs(self, t, ids, sound, train=True), y=y))
 
 def _all_again(self, s): return {m: MEMBERS[m](self, s, f.chosen) for m, f in self.models_.items()}
 
 # %% ../nbs/04b_blend.ipynb #eaac2800
 FOLDS, ENOUGH = 5, 4000 # Parts that rows are held out in, one after the other, until so many rows weigh and calibrate
 
-def _held_out(self, t, s, ids, y):
-    "What members that learned from the others say of each row that counts, members × rows × classes, and the classes; nothing by time or of too few groups."
-    scores, classes, total = [np.zeros((len(self.models_), 0, s.k))], y[:0], np.bincount(y, minlength=s.k)
-    try: cuts = list(folds(t, self.split_.by, FOLDS, self.seed, 0, ids, pd.Series(y, ids)))
-    except InputError: cuts = []
-    for cut in cuts:
-        if len(classes) >= ENOUGH: break
-        rest, out = ids.get_indexer(cut.train), ids.get_indexer(cut.test)
+def _parts(self, t, ids, y):
+    "Row numbers to learn from and to guess, part by part; none by time, of too few groups, or where the split says of no group what is to be new."
+    best = recordings(t).reindex(ids)
+    classes = pd.Series(y, ids)[~ids.duplicated()]
+    try:
+        for cut in folds(t, self.split_.by, FOLDS, self.seed, 0, classes.index, classes): yield (np.flatnonzero(best.isin(side)) for side in (cut.train, cut.test))
+    except InputError: return
+
+def _held_out(self, t, s, ids, y, sound):
+    "What members that learned from the others say of rows: members × rows × classes; their classes, and how much of these was left to learn from."
+    scores, classes, share, total = [np.zeros((len(self.models_), 0, s.k))], y[:0], np.zeros(0), np.bincount(y, minlength=s.k)
+    for rest, out in _parts(self, t, ids, y):
         left = np.bincount(y[rest], minlength=s.k)
-        out = out[(2 * left >= total)[y[out]]]
-        if np.count_nonzero(left) < 2 or not len(out): continue
+        if np.count_nonzero(left) < 2 or not np.isfinite(sound.loc[ids[rest]].iloc[:, :s.own]).any(axis=None): continue
         _tell(self, t, ids[rest], y[rest])
-        models = _all_again(self, s._replace(x=_inputs(self, t, ids[rest], train=True), y=y[rest]))
-        x, classes = _inputs(self, t, ids[out]), np.append(classes, y[out])
+        models = _all_again(self, s._replace(x=_inputs(self, t, ids[rest], sound, train=True), y=y[rest]))
+        x = _inputs(self, t, ids[out], sound)
         scores.append(np.stack([m(x) for m in models.values()]))
-    return np.concatenate(scores, 1), classes
+        classes, share = np.append(classes, y[out]), np.append(share, left[y[out]] / total[y[out]])
+        if len(classes) >= ENOUGH: break
+    return np.concatenate(scores, 1), classes, share
+
+def _counts(s, share):
+    "Rows that count: half of their class was left; or nothing was, if the validation side has rows of classes never learned about as often."
+    gone = share == 0
+    return (share >= .5) | gone & (np.mean(~np.isin(s.yv, s.y)) >= gone.sum() / max(len(share), 1) / 2)
 
 # %% ../nbs/04b_blend.ipynb #822b96bf
 def _fit_blend(self, t, cut):
@@ -509,17 +524,18 @@ def _fit_blend(self, t, cut):
         warnings.simplefilter('ignore', RuntimeWarning) # a column without any value has no mean
         warnings.filterwarnings('ignore', 'The number of unique classes') # many artists with few tracks are wanted
         _tell(self, t, sides[0], y)
-        s = _Sides(_inputs(self, t, sides[0], train=True), y, _inputs(self, t, sides[1]), yv, len(self.classes_), len(self.features))
+        sound = _sound(self, t)
+        s = _Sides(_inputs(self, t, sides[0], sound, train=True), y, _inputs(self, t, sides[1], sound), yv, len(self.classes_), len(self.features))
         if not np.isfinite(s.x[:, :s.own]).any():
             raise InputError(f'no track of the training side has any of {", ".join(self.features)}. Give tables with audio features.')
         _learn(self, s, names or [m for m in MEMBERS if m != ('boosting' if s.k > FEW else 'extra')])
-        _learn_again(self, t, s, np.concatenate(sides), np.concatenate([y, yv]))
+        _learn_again(self, t, s, np.concatenate(sides), np.concatenate([y, yv]), sound)
     return self
 
 # %% ../nbs/04b_blend.ipynb #a8ee8525
 def _scores(self, t, ids):
     if not len(ids): return np.zeros((0, len(self.classes_)))
-    x = _inputs(self, t, ids)
+    x = _inputs(self, t, ids, _sound(self, t))
     return sum(w * m(x) for w, m in zip(self.weights_, self.models_.values()) if w)
 
 def _calibrated(self, t, ids):

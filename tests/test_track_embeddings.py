@@ -11,10 +11,10 @@ from torch import nn
 from track_quality import Confidence, Ledger
 
 from musicrec.artist2vec import Embeddings
-from musicrec.blend import FACTS, Blend, TitleWords, company, forest_tuned, guess_nearest, guess_usual, known_for, neighbours_known_for, pool_weights, track_facts
-from musicrec.blend import _held_out, _Sides
+from musicrec.blend import FACTS, Blend, TitleWords, company, forest_tuned, guess_nearest, guess_usual, known_for, neighbours_known_for, pool_weights, track_facts, _counts, _held_out, _Sides, _sound
 from musicrec.collect import AUDIO, MusicrecError, Tables, load_tables
 from musicrec.gaussian import FeatureScale, Gaussian, GaussianEncoder, Law, Rows, moments, two_parts
+from musicrec.matching import recordings
 from musicrec.metrics import accuracy, ece, log_loss, macro_f1, paper_loss
 from musicrec.preprocess import Split, folds, main_genre, merge_duplicates, split
 from musicrec.tables import main_artists
@@ -636,7 +636,7 @@ def test_blend_refuses_a_training_side_of_one_class_or_without_features(world):
 def wider(): return merge_duplicates(load_tables("synthetic", n_artists=60, tracks_per_artist=10, n_listeners=0))
 
 
-def held_out(t, model, ids, y): return _held_out(model, t, _Sides(None, None, None, None, len(model.classes_), len(model.features)), pd.Index(ids), y)
+def held_out(t, model, ids, y): return _held_out(model, t, _Sides(None, None, None, None, len(model.classes_), len(model.features)), pd.Index(ids), y, _sound(model, t))
 
 
 def test_what_is_said_of_a_row_held_out_is_not_taught_by_its_own_label(wider, monkeypatch):
@@ -649,7 +649,7 @@ def test_what_is_said_of_a_row_held_out_is_not_taught_by_its_own_label(wider, mo
     mine, other = np.isin(ids, cuts[0].test), y.copy()
     other[mine] = rng.permutation(y[mine])
     told = wider.replace(track_genres=wider.track_genres.assign(genre=wider.track_genres.track_id.map(pd.Series(model.classes_[other], ids))))
-    (scores, seen), (changed, _) = held_out(wider, model, ids, y), held_out(told, model, ids, other)
+    (scores, seen, _), (changed, *_) = held_out(wider, model, ids, y), held_out(told, model, ids, other)
     n = mine.sum()  # the first part, then the others
     assert len(seen) == len(y) and (changed[:, :n] == scores[:, :n]).all() and not (changed[:, n:] == scores[:, n:]).all()
 
@@ -661,13 +661,63 @@ def test_a_class_counts_where_half_of_it_is_left_to_learn_from(wider):
     model = Blend(members=("forest",)).fit(t, split(t, seed=0))
     ids, classes = targets(t, "genre")
     y, solo = main_classes(t, ids, "genre", model.classes_), list(model.classes_).index("of one artist alone")
-    assert np.bincount(held_out(t, model, ids, y)[1])[solo] == len(alone)  # by track its others are left
+    _, seen, share = held_out(t, model, ids, y)
+    assert len(seen) == len(y) and share[seen == solo].min() > .5  # by track its others are left
     empty = np.array([], object)
     model.split_ = Split(empty, empty, empty, "artist", 0)
-    scores, seen = held_out(t, model, ids, y)
-    assert solo not in seen and len(seen) > 100 and scores.shape == (1, len(seen), len(classes))
+    scores, seen, share = held_out(t, model, ids, y)
+    assert len(seen) == len(y) == scores.shape[1] and (share[seen == solo] == 0).all() and share[seen != solo].min() > 0
+    knows, met = (_Sides(None, y[y != solo], None, valid, len(classes), 8) for valid in (y[y != solo], y))
+    assert (_counts(knows, share) == (share >= .5)).all() and (_counts(met, share) == (share >= .5) | (share == 0)).all()
     model.split_ = Split(empty, empty, empty, "time", 0)
     assert held_out(t, model, ids, y)[0].shape == (1, 0, len(classes))
+
+
+def known_of_one(t, s, what):
+    """Albums, artists or popularity are known of one track alone."""
+    one = t.tracks.track_id == s.train[0]
+    if what == "artist": return t.replace(track_artists=t.track_artists[t.track_artists.track_id == s.train[0]])
+    return t.replace(tracks=t.tracks.assign(**{what: t.tracks[what].where(one)}))
+
+
+@pytest.mark.parametrize("what", ["album_id", "artist", "popularity"])
+def test_what_is_known_of_one_track_alone_is_missing_where_it_is_held_out(wider, what):
+    s = split(wider, seed=0)
+    t = known_of_one(wider, s, what)
+    options = dict(features=("popularity",), company=False, labels="no") if what == "popularity" else {}
+    p = Blend(nets=1, **options).fit(t, s).predict_proba(t, s.test)
+    np.testing.assert_allclose(p.sum(axis=1), 1)
+
+
+def test_albums_of_the_validation_side_alone_are_learned_in_the_end(wider):
+    s = split(wider, seed=0)
+    t = wider.replace(tracks=wider.tracks.assign(album_id=wider.tracks.album_id.where(wider.tracks.track_id.isin(s.valid))))
+    assert "album" in Blend(members=("nets",), nets=1).fit(t, s).known_
+
+
+@pytest.mark.parametrize("options", [{}, dict(target="artist")], ids=str)
+def test_a_track_named_twice_is_borne(wider, options):
+    s = split(wider, seed=0)
+    twice = Split(np.append(s.train, s.train[:5]), s.valid, s.test, "track", 0)
+    np.testing.assert_allclose(Blend(members=("forest",), labels="no", **options).fit(wider, twice).predict_proba(wider, s.test).sum(axis=1), 1)
+
+
+def test_rows_of_recordings_that_merge_once_more_are_learned_by_their_own_ids(wider):
+    t, ids = wider, wider.tracks.track_id.to_numpy()
+    first, same, other = ids[0], ids[1], ids[100]  # two by one artist; the third is known as the first and sounds like the second
+    measures = t.audio_features.columns.drop("track_id")
+    audio = t.audio_features.set_index("track_id")
+    audio.loc[other] = audio.loc[same]
+    tracks = t.tracks.set_index("track_id")
+    tracks = tracks.assign(isrc=tracks.isrc.astype("object"), popularity=tracks.popularity.astype("float64"))
+    tracks.loc[[first, other], "isrc"], tracks.loc[first, "popularity"], tracks.loc[other, "duration_ms"] = "USAAA0000001", 100., 123_456
+    odd = t.replace(tracks=tracks.reset_index(), audio_features=audio.drop(first).reset_index()[["track_id", *measures]],
+                    track_genres=t.track_genres[~t.track_genres.track_id.isin([first, other])],
+                    track_artists=t.track_artists[~t.track_artists.track_id.isin([first, same, other]) | (t.track_artists.position == 0)])
+    merged = merge_duplicates(odd)
+    assert recordings(merged)[same] == first  # which has no genre
+    model = Blend(members=("forest",), labels="no").fit(odd, split(odd, seed=0))
+    np.testing.assert_allclose(model.predict_proba(merged, [same]).sum(axis=1), 1)
 
 
 def test_weights_of_the_pool_are_equal_without_rows_to_judge_by():
