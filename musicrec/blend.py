@@ -194,7 +194,8 @@ def _net_member(blend, s, chosen):
     "Mean log-probabilities of nets of two hidden layers."
     scale, width = FeatureScale().fit(s.x), max(0 if blend.target == 'genre' else 256, blend.width)
     tensors = lambda x, y: [torch.from_numpy(scale.transform(x)), torch.from_numpy(y)]
-    rows = tensors(s.x, s.y) + (tensors(s.x, s.y) if chosen else tensors(s.xv, s.yv)) # once chosen, there is no other side to look at
+    rows = tensors(s.x, s.y)
+    rows += rows if chosen else tensors(s.xv, s.yv) # once chosen, there is no other side to look at
     make = lambda: _two_layers(s.x.shape[1], [width, 64 if s.k > MANY else width], s.k)
     trained = [train_net(make, F.cross_entropy, *rows, _training(blend, len(s.x), i, chosen)) for i in range(blend.nets)]
     @torch.no_grad()
