@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 import pandas as pd
@@ -285,7 +286,7 @@ def _kept(x, turn, n):
 
 
 def new_tracks(seeds, cache=None):
-    """A fifth of the recordings is new: which of those by known artists belongs into which playlist? NDCG@20 over all of them, paired over playlists."""
+    """A fifth of the recordings is new, so that nobody knows how popular they will be: which of those by known artists belongs into which playlist? NDCG@20 over all of them, paired over playlists."""
     t = merge_duplicates(load_tables(DATA / "tidytuesday_spotify_songs"))
     pairs, main, runs = t.playlist_tracks[["playlist_id", "track_id"]].drop_duplicates(), main_artists(t).dropna(), {}
     pairs = pairs[pairs.track_id.isin(main.index)]
@@ -297,18 +298,22 @@ def new_tracks(seeds, cache=None):
         liked, wanted = told.groupby("playlist_id").track_id.agg(list), pairs[pairs.track_id.isin(new)].groupby("playlist_id").track_id.agg(set)
         counts = told.assign(artist_id=main[told.track_id].to_numpy()).groupby(["playlist_id", "artist_id"]).size().unstack(fill_value=0)
         e = Artist2Vec(seed=seed).fit([c.index[c > 0].tolist() for _, c in counts.iterrows()], [c[c > 0].astype(float).tolist() for _, c in counts.iterrows()]).embeddings_
-        bare = t.replace(preferences=None)
-        ours, audio = Recommender(e, None).fit(bare, listener=None), Recommender(None, None).fit(bare.replace(track_artists=None, artists=None), listener=None)
-        says = {"default": ours, "audio only": audio}
+        bare = t.replace(preferences=None, tracks=t.tracks.assign(popularity=t.tracks.popularity.mask(t.tracks.track_id.isin(hidden))))
+        sound = bare.replace(track_artists=None, artists=None, tracks=t.tracks.assign(popularity=None, release_date=None))
+        ours, audio, untold = Recommender(e, None).fit(bare, listener=None), Recommender(None, None).fit(sound, listener=None), Recommender(e, None).fit(sound.replace(track_artists=t.track_artists, artists=t.artists), listener=None)
+        says = {"default": ours, "audio only": audio, "without popularity and year": untold}
         y = pd.DataFrame([[i in wanted.get(p, ()) for i in new] for p in liked.index], liked.index)
         scores = {m: [Newcomer(model, l, None).scores()[model.row_[new].to_numpy()] for l in liked] for m, model in says.items()}
         scores["artist mean"] = (counts / main[told.track_id.unique()].value_counts()[counts.columns])[main[new]].to_numpy()  # the share of her known tracks that are in the list
         scores["vector of the artist"] = pd.DataFrame(e.affinity([main[l].tolist() for l in liked]), columns=e.ids).reindex(columns=main[new]).fillna(-9).to_numpy()
         for m, s in scores.items(): runs.setdefault(m, []).append(pd.Series(rank_scores(np.asarray(s, "float64"), y.to_numpy(), None, ["ndcg@20"])["ndcg@20"], liked.index))
         print(seed, len(new), {m: round(r[-1].mean(), 4) for m, r in runs.items()}, flush=True)
-    runs = {m: pd.concat(r, axis=1).dropna().to_numpy().T for m, r in runs.items()}
+    runs = {m: pd.concat(r, axis=1).dropna() for m, r in runs.items()}
+    kept = np.array([crc32(i.encode()) % 2 == 1 for i in runs["default"].index])  # the strengths of a newcomer's blocks were chosen on the other lists
+    runs = {m: r.to_numpy().T for m, r in runs.items()}
     out = [row("new tracks", m, "ndcg@20", *paired(r, 0 * r), seeds) for m, r in runs.items()]
-    out += [row("new tracks", f"default − {m}", "ndcg@20", *paired(runs["default"], r), seeds, p=float(wilcoxon(runs["default"].mean(0), r.mean(0)).pvalue)) for m, r in runs.items() if m != "default"]
+    ahead = lambda m, of, **more: row("new tracks", f"default − {m}", "ndcg@20", *paired(runs["default"][:, of], runs[m][:, of]), seeds, p=float(wilcoxon(runs["default"][:, of].mean(0), runs[m][:, of].mean(0)).pvalue)) | more
+    out += [ahead(m, kept | True) for m in runs if m != "default"] + [ahead("artist mean", kept, method="default − artist mean, lists that chose nothing")]
     return out + [row("new tracks", "default / audio only", "ndcg@20, ratio", runs["default"].mean() / runs["audio only"].mean(), seeds=seeds)]
 
 

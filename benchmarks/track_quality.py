@@ -324,7 +324,7 @@ def parts(name, seeds):
     if name == "album": return titled("artist, unseen albums, TidyTuesday, 20+ tracks", artist_task(t, seeds, "album", 20))
     if name == "weak": return titled("artist, unseen albums, TidyTuesday, 20+ tracks, weak merging", artist_task(merged_weakly(load_tables("tidytuesday")), seeds, "album", 20))
     if name == "union": return titled("artist, unseen tracks, all open sets, 10+ tracks", artist_task(union_of_open_sets(), seeds, "track", 10))
-    if name == "once": return (run for data, title in (("tidytuesday", "TidyTuesday"), ("demo", "demo")) for run in titled(f"genre, every artist once, {title}", every_once(opened(data), "genre", "artist", seeds)))
+    if name == "once": return (run for data, title in (("tidytuesday", "TidyTuesday"), ("music_genre_50k", "music_genre_50k"), ("demo", "demo")) for run in titled(f"genre, every artist once, {title}", every_once(opened(data), "genre", "artist", seeds)))
     if name == "album_once": return titled("artist, every album once, TidyTuesday, 20+ tracks", every_once(opened("tidytuesday"), "artist", "album", seeds, 20))
     if name == "cross": return (("genre, other set, " + title, *run) for title, *run in cross({n: opened(n) for n in ("tidytuesday", "music_genre_50k")}, seeds))
     return titled(f"genre, unseen artists, {name}", genre_unseen(opened(name), seeds))

@@ -139,7 +139,7 @@ class Embeddings:
         return np.asfortranarray(unit(self.vectors))
 
     @cached_property
-    def _texts(self): return pd.array(self.ids, dtype='str')
+    def _texts(self): return np.array(self.ids, dtype=object)
 
     def __len__(self): return len(self.ids)
     def __contains__(self, id): return id in self._row
@@ -223,9 +223,9 @@ def nearest(
     score = np.vecdot(e.units[rows], unit) # the same however many rows there are
     order = top_rows(score, k + 1, e.order[rows])
     order = order[rows[order] != row][:k]
-    ids = e._texts[rows[order]]
+    ids = pd.array(e._texts[rows[order]], dtype='str')
     shown = ids.copy() if names is None else [names.get(i, i) for i in ids]
-    return pd.DataFrame({'id': ids, 'name': shown, 'score': score[order]}, copy=False)
+    return pd.DataFrame({'id': ids, 'name': shown, 'score': score[order]}, pd.RangeIndex(len(ids)), copy=False)
 
 # %% ../nbs/03_artist2vec.ipynb #fdf70ef3
 ALIKE = 5. # The ridge λ: the smaller, the less do artists add who are like the rest of a profile

@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 import torch.nn.functional as F
 from scipy.sparse import csr_array
-from scipy.special import expit, logit
+from scipy.special import expit, logit, ndtr
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
@@ -32,9 +32,9 @@ from .tables import BOTH_WAYS, InputError, NotFoundError, Tables, credits_of, in
 from .track_embeddings import TrackEncoder, Training, train_net
 
 # %% auto #0
-__all__ = ['MEASURES', 'LANDMARKS', 'WIDTH', 'PARTS', 'SAMPLE', 'LABELS', 'COLUMNS', 'STRENGTH', 'CORNERS', 'BATCH', 'catalogue',
-           'shares', 'artist_vectors', 'PaperNet', 'measures', 'Recommender', 'Newcomer', 'data_hash',
-           'save_recommender', 'load_recommender']
+__all__ = ['MEASURES', 'LANDMARKS', 'WIDTH', 'PARTS', 'SAMPLE', 'LABELS', 'COLUMNS', 'WORDING', 'STRENGTH', 'BLOCKS', 'CORNERS',
+           'BATCH', 'catalogue', 'shares', 'artist_vectors', 'PaperNet', 'measures', 'Recommender', 'Closeness',
+           'Newcomer', 'data_hash', 'save_recommender', 'load_recommender']
 
 # %% ../nbs/05_recommender.ipynb #fb7ccdfb
 def _in_one(keys, texts):
@@ -270,6 +270,7 @@ def _look_up(self, t, hidden=None):
     self.track_x_ = self.tracks.take(c.track_id)[0] if self.tracks is not None else np.zeros((len(c), 1), 'float32')
     x = measures(t, c.track_id.tolist())
     facts = track_facts(t).reindex(c.track_id).to_numpy()
+    self.told_ = np.isfinite(facts)
     if hidden is not None:
         seen = ~c.track_id.isin(hidden).to_numpy()
         self.ranks_, self.fact_ranks_ = Ranks.of(x[seen]), Ranks.of(facts[seen])
@@ -636,7 +637,7 @@ def _because(self, rows):
     named, found = {'artist': Counter(), 'audio': Counter()}, []
     for r in rows:
         who, like = (_cause(self, p, r, n) for p, n in named.items())
-        found.append(_sentence('' if who is None else _who(self, who, r), '' if like is None else _sound(self, like)))
+        found.append(_sentence('' if who is None else _who(self, who, r), '' if like is None else _alike(self, like)))
     return found
 
 # %% ../nbs/05_recommender.ipynb #4f3df088
@@ -652,9 +653,9 @@ def _cause(self, part, row, named):
     return near[best]
 
 # %% ../nbs/05_recommender.ipynb #599e0a1c
-def _sentence(artist, sound):
-    both = filter(None, [artist, sound])
-    return (', and ' if ', ' in artist else ' and ').join(both) or 'it suits what you like on the whole'
+def _sentence(*said):
+    both = [s for s in said if s]
+    return (', and ' if ', ' in ''.join(both[:1]) else ' and ').join(both) or 'it suits what you like on the whole'
 
 def _who(self, liked, row):
     "The liked track's artist, as a reason for another track."
@@ -665,10 +666,12 @@ def _who(self, liked, row):
     if same: return f'you like {self.names_[same[0]]}'
     return f'you like {self.names_[own[0]]}, a neighbour of {c.artist.iat[row]}' if own and c.artist.iat[row] else ''
 
-def _sound(self, liked):
-    "A liked track that a track sounds like."
+WORDING = {'audio': 'it sounds like {}', 'popularity': 'it is about as popular as {}', 'year': 'it is about as old as {}'}
+
+def _alike(self, liked, block='audio'):
+    "A liked track that a track is like."
     c = self.catalogue_
-    return f'it sounds like “{c.title.iat[liked]}”' + (f' by {c.artist.iat[liked]}' if c.artist.iat[liked] else '')
+    return WORDING[block].format(f'“{c.title.iat[liked]}”' + (f' by {c.artist.iat[liked]}' if c.artist.iat[liked] else ''))
 
 # %% ../nbs/05_recommender.ipynb #91b595f5
 def _explain(self, track_id, liked, disliked):
@@ -698,23 +701,49 @@ def _name(self, i):
     return ' – '.join(filter(None, self.catalogue_.loc[self.row_[i], ['artist', 'title']])) if i in self.row_.index else i
 
 # %% ../nbs/05_recommender.ipynb #08c65944
-STRENGTH = {'artist': 2.5, 'own': 5., 'audio': 2.} # Logits per unit of nearness, and for an artist of whom everything is liked (ours)
-CORNERS = 64 # Landmarks of the audio kernel (ours)
+STRENGTH = {'artist': 2.5, 'own': 5., 'audio': 2., 'popularity': 1., 'year': 2.} # Logits per unit of nearness, and for an artist of whom everything is liked (ours)
+BLOCKS = ['artist', 'audio', 'popularity', 'year'] # Of what a track is near by
+CORNERS = 64 # Landmarks of the audio kernel, four times as many as those of popularity and of year (ours)
+
+@dataclass(eq=False)
+class Closeness:
+    "Kernel features in which it counts less to be close to what is close to many."
+    kernel:Kernel
+    middle:np.ndarray # float, mean kernel features
+    scale:float=1.
+
+    @classmethod
+    def make(cls, x:np.ndarray, n:int, seed:int, gamma:float)->Closeness:
+        "Landmarks drawn from the rows of `x`, which on the whole are one close to themselves."
+        kernel = Kernel.make(x, n, seed, gamma)
+        found = cls(kernel, kernel(x).sum(0) / max(len(x), 1))
+        found.scale = 1 / np.sqrt(max((found(x)**2).sum() / max(len(x), 1), 1e-9))
+        return found
+
+    def __call__(self, x:np.ndarray)->np.ndarray:
+        z = self.kernel(x)
+        return z * (self.scale / np.sqrt(np.maximum(z @ self.middle, .02)))[:, None]
 
 def _newcomer_space(self, corners=None):
-    "Every track as one row, centred on the tracks that may be recommended: a newcomer's scores are a product with her query."
-    e, sure = self.artists_, self.open_ if self.open_.any() else ~self.open_
-    if e.weights is None or self.artist_from == 'predicted': c = unit(self.artist_x_)
-    else:
-        weighted = Embeddings(e.ids, e.vectors * e.weights[:, None])
-        c = artist_vectors(weighted, self.catalogue_.artist_ids, self.method == 'paper')
+    "Every track as one row, centred on the tracks that may be recommended: a newcomer's scores are a product with her query. What is not known says nothing."
+    sure, c = self.open_ if self.open_.any() else ~self.open_, _weighed_artists(self)
     length, d = np.linalg.norm(c, axis=1), self.audio_x_.shape[1]
-    usual = length[length > 0].mean() if length.any() else 1.
-    self.corners_ = corners or (Kernel.make(self.audio_x_[sure], CORNERS, self.seed, 1 / d), usual)
-    kernel, usual = self.corners_
-    space = np.hstack([c / usual * STRENGTH['artist'], kernel(self.audio_x_) * STRENGTH['audio']])
-    if corners is None: self.middle_ = space[sure].mean(0)
-    self.space_ = (space - self.middle_).astype('float32')
+    near = [(self.audio_x_, np.ones(len(c), bool), CORNERS, 1 / d)] + [(ndtr(self.facts_[:, [j]]), self.told_[:, j], CORNERS // 4, 20.) for j in (0, 1)]
+    self.corners_ = corners or ([Closeness.make(x[sure & told], n, self.seed, gamma) for x, told, n, gamma in near],
+                                length[length > 0].mean() if length.any() else 1.)
+    closeness, usual = self.corners_
+    blocks = [(c / usual, length > 0)] + [(close(x), told) for close, (x, told, *_) in zip(closeness, near)]
+    self.block_ = np.repeat(np.arange(len(BLOCKS)), [x.shape[1] for x, _ in blocks])
+    space = np.hstack([np.where(told[:, None], x * STRENGTH[b], np.nan) for b, (x, told) in zip(BLOCKS, blocks)])
+    if corners is None: self.middle_ = np.nansum(space[sure], 0) / np.maximum(np.isfinite(space[sure]).sum(0), 1)
+    self.space_ = np.nan_to_num(space - self.middle_).astype('float32')
+
+def _weighed_artists(self):
+    "The vector of each track's artists; an artist everybody listens to says less of a taste."
+    e = self.artists_
+    if e.weights is None or self.artist_from == 'predicted': return unit(self.artist_x_)
+    weighted = Embeddings(e.ids, e.vectors * e.weights[:, None])
+    return artist_vectors(weighted, self.catalogue_.artist_ids, self.method == 'paper')
 
 # %% ../nbs/05_recommender.ipynb #07978d9e
 def _named(ids, what='ids'):
@@ -724,22 +753,32 @@ def _named(ids, what='ids'):
 
 # %% ../nbs/05_recommender.ipynb #5d1c7e02
 def _look(m, things):
-    "Artist vector and audio of what is named, rows of tracks or ids of artists."
+    "What is named, rows of tracks or ids of artists, as rows that tracks are held against: like theirs, but that every block is one strong."
     each, artist = np.zeros((len(things), m.space_.shape[1])), np.array([isinstance(i, str) for i in things], bool)
-    d, rows = m.artist_x_.shape[1], [i for i in things if not isinstance(i, str)]
-    each[~artist, :d] = unit(m.artist_x_[rows].astype(float))
-    each[~artist, d:] = (m.space_[rows, d:] + m.middle_[d:]) / STRENGTH['audio']
+    rows = [i for i in things if not isinstance(i, str)]
+    each[~artist] = np.hstack([_faces(m, m.artist_x_[rows]), _closeness(m, rows)])
     if artist.any(): each[artist] = _look_of_artists(m, [i for i in things if isinstance(i, str)])
     return each
 
+def _closeness(m, rows):
+    "The further blocks of some tracks, as they were before they were centred; zeros where nothing is known."
+    d = m.artist_x_.shape[1]
+    x, block = m.space_[rows, d:].astype(float), m.block_[d:]
+    told = np.stack([(x[:, block == b] != 0).any(axis=1) for b in range(len(BLOCKS))], 1)[:, block]
+    return np.where(told, x + m.middle_[d:], 0) / np.array([STRENGTH[b] for b in BLOCKS])[block]
+
+def _faces(m, vectors):
+    "Artist vectors of length one, centred as tracks are; zeros where there is none."
+    d = vectors.shape[1]
+    return np.where(vectors.any(axis=1)[:, None], unit(vectors.astype(float)) - m.middle_[:d] / STRENGTH['artist'], 0)
+
 def _look_of_artists(m, ids):
-    "Vectors of artists, and the mean of their tracks' audio; zeros where there is none."
+    "Vectors of artists, and the mean of what else is known of their tracks; zeros where there is none."
     d, vectors = m.artist_x_.shape[1], m.artists_.take(ids)[0]
     hers = csr_array((shares(ids, m.by_) @ m.of_).sign() * m.open_)
     rows, n = np.unique(hers.indices), hers.sum(axis=1)[:, None]
-    sound = (hers[:, rows] @ m.space_[rows, d:] / np.maximum(n, 1) + m.middle_[d:]) / STRENGTH['audio']
-    known = unit(vectors.astype(float)) if vectors.shape[1] == d else np.zeros((len(ids), d))
-    return np.hstack([known, np.where(n > 0, sound, 0)])
+    known = _faces(m, vectors) if vectors.shape[1] == d else np.zeros((len(ids), d))
+    return np.hstack([known, hers[:, rows] @ _closeness(m, rows) / np.maximum(n, 1)])
 
 # %% ../nbs/05_recommender.ipynb #a0f2e6b8
 def _credits(m, things):
@@ -787,28 +826,32 @@ class Newcomer:
         return np.vecdot(self.model.space_, (self.share @ self.each).astype('float32')) + self.model.share_ @ own
 
     def _pulls(self, rows):
-        "Things × rows × parts (artist, audio): what each thing adds to each track's logit."
-        d, x = self.model.artist_x_.shape[1], self.model.space_[rows].astype(float)
-        same, share = (self.credits @ self.model.share_[rows].T).toarray(), self.share[:, None]
-        return np.stack([share * (self.each[:, :d] @ x[:, :d].T) + same, share * (self.each[:, d:] @ x[:, d:].T)], 2)
+        "Things × rows × `BLOCKS`: what each thing adds to each track's logit."
+        m, x = self.model, self.model.space_[rows].astype(float)
+        pulls = np.stack([self.share[:, None] * (self.each[:, b] @ x[:, b].T) for b in (m.block_ == n for n in range(len(BLOCKS)))], 2)
+        pulls[..., 0] += (self.credits @ m.share_[rows].T).toarray()
+        return pulls
 
     def parts(self, rows)->np.ndarray: # float64, rows × `PARTS`
-        "The parts of some tracks' logits; base and popularity are none of a newcomer's."
-        artist, audio = self._pulls(rows).sum(0).T
-        return np.stack([0 * artist, artist, audio, 0 * artist], 1)
+        "The parts of some tracks' logits; a newcomer has no base, and year goes with popularity."
+        artist, audio, popularity, year = self._pulls(rows).sum(0).T
+        return np.stack([0 * artist, artist, audio, popularity + year], 1)
 
     def because(self, rows)->list[str]:
         "One plain sentence for each row, by what pulls it most."
         liked = self.share > 0
         if not liked.any(): return ['far from what you dislike'] * len(rows)
         pulls = self._pulls(rows)[liked]
-        return [self._why(*each) for each in zip(rows, *pulls.argmax(0).T, *pulls.max(0).T)]
+        return [self._why(*each) for each in zip(rows, pulls.argmax(0), pulls.max(0))]
 
-    def _why(self, row, artist, sound, by_artist, by_sound):
-        "A sentence on the things that pull a row by artist and by sound, as far as they pull; an artist is not named twice."
-        said = by_artist > 0 and artist == sound and isinstance(self.things[artist], str)
-        first = self._artist(artist, row) if by_artist > 0 else ''
-        return _sentence(first, self._audio(sound) if by_sound > 0 and not said else '')
+    def _why(self, row, things, pulls):
+        "A sentence on the two blocks that pull a row most (how it sounds, if half as much), by the thing that pulls most in each; an artist is not named twice."
+        said = {}
+        for b in np.argsort(-pulls * [1, 2, 1, 1], kind='stable'):
+            thing, named = self.things[things[b]], [self.things[things[a]] for a in said]
+            if pulls[b] <= 0 or len(said) == 2 or isinstance(thing, str) and thing in named: continue
+            if words := self._artist(things[b], row) if b == 0 else self._alike(BLOCKS[b], thing): said[b] = words
+        return _sentence(*(said[b] for b in sorted(said)))
 
     def _artist(self, n, row):
         m, thing = self.model, self.things[n]
@@ -816,15 +859,16 @@ class Newcomer:
         same, near = thing in m.catalogue_.artist_ids.iat[row].split('|'), m.catalogue_.artist.iat[row]
         return f'you like {m.names_[thing]}' + ('' if same or not near else f', a neighbour of {near}')
 
-    def _audio(self, n):
-        thing = self.things[n]
-        return _sound(self.model, thing) if not isinstance(thing, str) else f'it sounds like {self.model.names_[thing]}'
+    def _alike(self, block, thing):
+        if not isinstance(thing, str): return _alike(self.model, thing, block)
+        return WORDING[block].format(self.model.names_[thing] if block == 'audio' else f'what there is by {self.model.names_[thing]}')
 
     def reasons(self, row)->list[tuple]:
         "Id, part and pull of everything named."
         ids = [i if isinstance(i, str) else self.model.catalogue_.track_id.iat[i] for i in self.things]
-        pulls = self._pulls(np.array([row]))[:, 0]
-        return [(i, part, float(p)) for i, both in zip(ids, pulls) for part, p in zip(('artist', 'audio'), both)]
+        artist, audio, popularity, year = self._pulls(np.array([row]))[:, 0].T
+        pulls = zip(artist, audio, popularity + year)
+        return [(i, part, float(p)) for i, each in zip(ids, pulls) for part, p in zip(PARTS[1:], each)]
 
 # %% ../nbs/05_recommender.ipynb #8e20b4a7
 def _queries(m, people):
@@ -959,7 +1003,7 @@ def save_recommender(self:Recommender, folder)->Path:
 def _arrays(self):
     "The numbers of a model, of the tracks that it may hold."
     keep, e = self.open_, self.artists_
-    arrays = {'artist_x': self.artist_x_[keep], 'space': self.space_[keep], 'middle': self.middle_}
+    arrays = {'artist_x': self.artist_x_[keep], 'space': self.space_[keep], 'middle': self.middle_, 'block': self.block_}
     arrays |= {'artist_vectors': e.vectors, 'artist_inferred': e.inferred}
     if e.weights is not None: arrays['artist_weights'] = e.weights
     if self.listener_ is not None: arrays['logits'] = _logits(self)[keep]
@@ -1001,7 +1045,7 @@ def _restore(config, arrays, keys):
     self.artists_, self.listener_ = artists, config['listener']
     self.known_, self.open_ = tracks.liked.astype(bool).to_numpy(), np.ones(len(tracks), bool)
     self.liked_ = np.flatnonzero(self.known_)
-    self.artist_x_, self.space_, self.middle_ = arrays['artist_x'], arrays['space'], arrays['middle']
+    self.artist_x_, self.space_, self.middle_, self.block_ = (arrays[a] for a in ('artist_x', 'space', 'middle', 'block'))
     _index(self)
     if self.method == 'paper' and self.listener_ is not None: self.logits_ = arrays['logits']
     elif self.listener_ is not None:

@@ -413,6 +413,55 @@ def test_nobody_among_the_best_is_passed_over(k):
         assert {(who, i) for i in best} <= found and all(s[i] >= s[best[-1]] - 3 for w, i in found if w == who)
 
 
+@pytest.fixture(scope="module")
+def dated(world, artists):
+    """Half of the tracks have a year, half a popularity, a quarter neither."""
+    rng, n = np.random.default_rng(0), len(world.tracks)
+    year, popularity = rng.integers(1960, 2020, n).astype(str), rng.integers(0, 100, n).astype(float)
+    year[n // 2:], popularity[: n // 4], popularity[n - n // 4:] = "", np.nan, np.nan
+    t = world.replace(tracks=world.tracks.assign(release_date=pd.Series(year).replace("", None).astype("str"), popularity=popularity), preferences=None)
+    return t, Recommender(artists, None).fit(t, listener=None)
+
+
+def test_newcomers_get_tracks_of_the_years_they_like(dated):
+    t = dated[0].replace(track_artists=None, artists=None)
+    year = pd.Series(t.tracks.release_date.astype(float).to_numpy(), t.tracks.track_id).dropna()
+    liked = year.index[year.between(1990, 1999)].tolist()[::2]
+    models = [Recommender(None, None).fit(t.replace(tracks=tracks), listener=None) for tracks in (t.tracks, t.tracks.assign(release_date=None))]
+    apart = [abs(year.reindex(m.recommend(10, liked=liked).track_id) - 1995).mean() for m in models]
+    assert apart[0] < apart[1] / 2
+    assert models[0].recommend(10, liked=liked).because.str.contains("it is about as old as “").any()
+
+
+def test_what_is_not_known_of_a_track_says_nothing(dated):
+    t, model = dated
+    known = t.tracks.set_index("track_id")[["release_date", "popularity"]].notna().any(axis=1)
+    bare, told = known.index[~known].tolist(), known.index[known].tolist()
+    says = lambda i, **named: model.explain(i, **named).popularity
+    assert all(says(i, liked=told[:4]) == 0 for i in bare) and all(says(i, liked=told[:4]) != 0 for i in told[4:20])
+    assert all(says(i, liked=bare[:4]) == 0 for i in told[:20])
+
+
+def test_a_new_track_is_near_by_its_year(dated, world, artists):
+    t, model = dated
+    i = world.tracks.track_id[0]
+    track = lambda f: f[f.track_id == i].assign(track_id="new")
+    late = t.replace(tracks=pd.concat([t.tracks, track(t.tracks).assign(release_date="2019", title="late", popularity=np.nan)]),
+                     audio_features=pd.concat([t.audio_features, track(t.audio_features).assign(tempo=99.)]), track_artists=pd.concat([t.track_artists, track(t.track_artists)]))
+    old, young = (t.tracks.track_id[t.tracks.release_date.astype(float).between(a, a + 9)].tolist() for a in (1960, 2010))
+    more = model.add(late)
+    assert more.explain("new", liked=young).popularity > 0 > more.explain("new", liked=old).popularity
+    refitted = Recommender(artists, None).fit(late, listener=None)
+    assert refitted.explain("new", liked=young).popularity == pytest.approx(more.explain("new", liked=young).popularity, abs=.3)
+
+
+def test_liked_artists_are_named_by_what_they_have_in_common(dated):
+    t, model = dated
+    hers = t.track_artists.merge(t.tracks[t.tracks.release_date.notna()]).artist_id.iloc[0]
+    why = model.recommend(100, liked=[hers]).because
+    assert why.str.contains(f"what there is by {model.names_[hers]}").any() or why.str.startswith("you like").all()
+
+
 def test_without_a_listener_only_newcomers_are_served(anybody, tmp_path):
     with pytest.raises(MusicrecError, match="without a listener"): anybody.recommend()
     liked = anybody.catalogue_.track_id[:3].tolist()
@@ -431,7 +480,7 @@ def test_reasons_of_newcomers_add_up_and_the_top_cause_matters(anybody):
         first, score = top.track_id[0], top.score[0]
         pulls = anybody.reasons(first, liked=liked)
         parts = anybody.explain(first, liked=liked)
-        np.testing.assert_allclose(pulls.groupby("part").pull.sum()[["artist", "audio"]], parts[["artist", "audio"]], atol=1e-9)
+        np.testing.assert_allclose(pulls.groupby("part").pull.sum()[PARTS[1:]], parts[PARTS[1:]], atol=1e-9)
         assert parts.sum() == pytest.approx(logit(score), abs=1e-6)
         cause = pulls.groupby("id").pull.sum().idxmax()
         lower.append(anybody.explain(first, liked=[i for i in liked if i != cause]).sum() < logit(score))
