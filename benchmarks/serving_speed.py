@@ -77,7 +77,7 @@ def world(n, rng):
     own = rng.integers(0, len(artists), n)
     features = pd.DataFrame(rng.random((n, 8)), columns=list(AUDIO)).assign(tempo=lambda d: 60 + 120 * d.tempo, loudness=lambda d: -30 * d.loudness)
     label = (features.energy[:400] + rng.normal(0, .2, 400) > .5).astype(int)
-    t = Tables(tracks=pd.DataFrame({"track_id": ids, "title": [f"song {i}" for i in range(n)], "source": "made up"}), artists=pd.DataFrame({"artist_id": artists, "name": artists, "source": "made up"}),
+    t = Tables(tracks=pd.DataFrame({"track_id": ids, "title": [f"song {i}" for i in range(n)], "popularity": rng.integers(0, 101, n), "release_date": rng.integers(1960, 2026, n).astype(str), "source": "made up"}), artists=pd.DataFrame({"artist_id": artists, "name": artists, "source": "made up"}),
                track_artists=pd.DataFrame({"track_id": ids, "artist_id": [artists[i] for i in own], "position": 0}), audio_features=features.assign(track_id=ids, source="made up"),
                preferences=pd.DataFrame({"listener_id": "you", "track_id": ids[:400], "label": label, "weight": 1., "rule": "made up"}))
     vectors = Embeddings(artists, rng.normal(size=(len(artists), DIM)))

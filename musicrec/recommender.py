@@ -25,16 +25,16 @@ from .additive import (TREES, Boosting, Forest, Kernel, LikeRates, Ranks, Spread
 from .artist2vec import Embeddings, GenreAxes, artist_genres, infer_artists, load_arrays, save_arrays, sounds, unit
 from .blend import track_facts
 from .matching import recordings
-from .metrics import CHUNK
+from .metrics import CHUNK, candidates
 from .preprocess import AUDIO, Split, merge_duplicates, split
 from .sources.listening import labels
 from .tables import BOTH_WAYS, InputError, NotFoundError, Tables, credits_of, input_error, track_names
 from .track_embeddings import TrackEncoder, Training, train_net
 
 # %% auto #0
-__all__ = ['MEASURES', 'LANDMARKS', 'WIDTH', 'PARTS', 'SAMPLE', 'LABELS', 'COLUMNS', 'WORDING', 'STRENGTH', 'BLOCKS', 'CORNERS',
-           'BATCH', 'catalogue', 'shares', 'artist_vectors', 'PaperNet', 'measures', 'Recommender', 'Closeness',
-           'Newcomer', 'data_hash', 'save_recommender', 'load_recommender']
+__all__ = ['MEASURES', 'LANDMARKS', 'WIDTH', 'PARTS', 'SAMPLE', 'LABELS', 'COLUMNS', 'WORDING', 'BLOCKS', 'STRENGTH', 'CORNERS',
+           'WIDTHS', 'SLACK', 'BATCH', 'catalogue', 'shares', 'artist_vectors', 'PaperNet', 'measures', 'Recommender',
+           'Closeness', 'Bumps', 'Newcomer', 'data_hash', 'save_recommender', 'load_recommender']
 
 # %% ../nbs/05_recommender.ipynb #fb7ccdfb
 def _in_one(keys, texts):
@@ -270,7 +270,8 @@ def _look_up(self, t, hidden=None):
     self.track_x_ = self.tracks.take(c.track_id)[0] if self.tracks is not None else np.zeros((len(c), 1), 'float32')
     x = measures(t, c.track_id.tolist())
     facts = track_facts(t).reindex(c.track_id).to_numpy()
-    self.told_ = np.isfinite(facts)
+    self.told_ = np.column_stack([np.isfinite(x).any(axis=1), np.isfinite(facts)]) # of `BLOCKS` but the first
+    self.given_ = np.nan_to_num(facts, posinf=0, neginf=0)
     if hidden is not None:
         seen = ~c.track_id.isin(hidden).to_numpy()
         self.ranks_, self.fact_ranks_ = Ranks.of(x[seen]), Ranks.of(facts[seen])
@@ -604,9 +605,10 @@ def _recommend(self, k, liked, disliked, exclude_known, diversity, max_per_artis
         scores = scores.copy()
         scores[self.known_ if who is None else who.rows] = -np.inf
     if artists is not None or genres is not None: scores = np.where(_allowed(self, artists, genres), scores, -np.inf)
-    rows = _pick(self, scores, k, diversity, max_per_artist, seed)
+    plain = who is not None and not diversity and max_per_artist is None and seed is None
+    rows = who.best(scores, k) if plain else _pick(self, scores, k, diversity, max_per_artist, seed)
     exact = scores[rows] if who is None else who.parts(rows).sum(1)
-    if not diversity: rows, exact = rows[(o := np.lexsort((rows, -exact)))], exact[o]
+    if not diversity and not plain: rows, exact = rows[(o := np.lexsort((rows, -exact)))], exact[o]
     because = _because(self, rows) if who is None else who.because(rows)
     top = self.catalogue_.iloc[rows][['track_id', 'title', 'artist']].reset_index(drop=True)
     return top.assign(score=expit(exact).astype(float), rank=np.arange(1, len(rows) + 1), because=because)[COLUMNS]
@@ -633,7 +635,7 @@ def _strongest(self, x, own, part, sure, which, own_rows, n=5):
 def _because(self, rows):
     "One plain sentence for each row, by liked tracks that pull it."
     if self.method == 'paper': # The net itself gives no reasons
-        return Newcomer(self, self.catalogue_.track_id.iloc[self.liked_], None).because(rows)
+        return Newcomer(self, self.catalogue_.track_id.iloc[self.liked_], None).because(rows, BLOCKS[:2])
     named, found = {'artist': Counter(), 'audio': Counter()}, []
     for r in rows:
         who, like = (_cause(self, p, r, n) for p, n in named.items())
@@ -701,9 +703,9 @@ def _name(self, i):
     return ' – '.join(filter(None, self.catalogue_.loc[self.row_[i], ['artist', 'title']])) if i in self.row_.index else i
 
 # %% ../nbs/05_recommender.ipynb #08c65944
-STRENGTH = {'artist': 2.5, 'own': 5., 'audio': 2., 'popularity': 1., 'year': 2.} # Logits per unit of nearness, and for an artist of whom everything is liked (ours)
 BLOCKS = ['artist', 'audio', 'popularity', 'year'] # Of what a track is near by
-CORNERS = 64 # Landmarks of the audio kernel, four times as many as those of popularity and of year (ours)
+STRENGTH = {'artist': 2.5, 'own': 5., 'audio': 2., 'popularity': 1., 'year': 2.} # Logits per unit of nearness, and for an artist of whom everything is liked (ours)
+CORNERS = 64 # Landmarks of the audio kernel (ours)
 
 @dataclass(eq=False)
 class Closeness:
@@ -715,28 +717,56 @@ class Closeness:
     @classmethod
     def make(cls, x:np.ndarray, n:int, seed:int, gamma:float)->Closeness:
         "Landmarks drawn from the rows of `x`, which on the whole are one close to themselves."
-        kernel = Kernel.make(x, n, seed, gamma)
-        found = cls(kernel, kernel(x).sum(0) / max(len(x), 1))
-        found.scale = 1 / np.sqrt(max((found(x)**2).sum() / max(len(x), 1), 1e-9))
+        found = cls(kernel := Kernel.make(x, n, seed, gamma), kernel(x).sum(0) / max((kernel(x)**2).sum(), 1e-9))
+        found.scale = np.sqrt(len(x) / max((found(x)**2).sum(), 1e-9))
         return found
 
     def __call__(self, x:np.ndarray)->np.ndarray:
         z = self.kernel(x)
-        return z * (self.scale / np.sqrt(np.maximum(z @ self.middle, .02)))[:, None]
+        return z * (self.scale / np.sqrt(np.maximum(z @ self.middle, .2)))[:, None]
 
-def _newcomer_space(self, corners=None):
+
+# %% ../nbs/05_recommender.ipynb #0759aeb8
+WIDTHS = {'popularity': 5., 'year': 2.} # Points and years (ours)
+
+@dataclass(eq=False)
+class Bumps:
+    "Features whose product is near `exp(−(a − b)² / 4 width²)`: one close to itself."
+    centres:np.ndarray
+    width:float
+
+    @classmethod
+    def make(cls, x:np.ndarray, width:float, least:float, most:float)->Bumps:
+        "Over the range of `x`, with room for what comes later."
+        if not len(x): return cls(np.zeros(0), width)
+        low, high = np.clip([x.min() - 2 * width, x.max() + 6 * width], least, most)
+        return cls(np.arange(low, high + 1.5 * width, 1.5 * width), width)
+
+    def __call__(self, x:np.ndarray)->np.ndarray:
+        if not len(self.centres): return np.zeros((len(x), 0))
+        off = (np.clip(x, self.centres[0], self.centres[-1])[:, None] - self.centres) / self.width
+        return np.exp(-off**2 / 2) * np.sqrt(1.5 / np.sqrt(np.pi))
+
+
+# %% ../nbs/05_recommender.ipynb #2885b4b3
+def _newcomer_space(self, like=None):
     "Every track as one row, centred on the tracks that may be recommended: a newcomer's scores are a product with her query. What is not known says nothing."
     sure, c = self.open_ if self.open_.any() else ~self.open_, _weighed_artists(self)
-    length, d = np.linalg.norm(c, axis=1), self.audio_x_.shape[1]
-    near = [(self.audio_x_, np.ones(len(c), bool), CORNERS, 1 / d)] + [(ndtr(self.facts_[:, [j]]), self.told_[:, j], CORNERS // 4, 20.) for j in (0, 1)]
-    self.corners_ = corners or ([Closeness.make(x[sure & told], n, self.seed, gamma) for x, told, n, gamma in near],
-                                length[length > 0].mean() if length.any() else 1.)
-    closeness, usual = self.corners_
-    blocks = [(c / usual, length > 0)] + [(close(x), told) for close, (x, told, *_) in zip(closeness, near)]
-    self.block_ = np.repeat(np.arange(len(BLOCKS)), [x.shape[1] for x, _ in blocks])
-    space = np.hstack([np.where(told[:, None], x * STRENGTH[b], np.nan) for b, (x, told) in zip(BLOCKS, blocks)])
-    if corners is None: self.middle_ = np.nansum(space[sure], 0) / np.maximum(np.isfinite(space[sure]).sum(0), 1)
-    self.space_ = np.nan_to_num(space - self.middle_).astype('float32')
+    length, d, (heard, rated, dated) = np.linalg.norm(c, axis=1), self.audio_x_.shape[1], self.told_.T
+    if first := like is None:
+        facts = [Bumps.make(x[sure & told], WIDTHS[b], *most) for b, x, told, most in
+                 zip(BLOCKS[2:], self.given_.T, (rated, dated), ((0, 100), (1900, 2100)))]
+        like = Closeness.make(self.audio_x_[sure & heard], CORNERS, self.seed, 1 / d), *facts, length[length > 0].mean() if length.any() else 1.
+    *near, usual = self.like_ = like
+    blocks = [c / usual, *(f(x) for f, x in zip(near, (self.audio_x_, *self.given_.T)))]
+    self.block_ = np.repeat(np.arange(len(BLOCKS)), [x.shape[1] for x in blocks])
+    told = np.column_stack([length > 0, self.told_])[:, self.block_]
+    space = np.where(told, np.hstack(blocks) * _strengths(self), 0)
+    if first: self.middle_ = space[sure].sum(0) / np.maximum(told[sure].sum(0), 1)
+    self.space_ = np.where(told, space - self.middle_, 0).astype('float32')
+    self.space_[np.abs(self.space_) < 1e-6] = 0 # rounding
+
+def _strengths(self): return np.array([STRENGTH[b] for b in BLOCKS])[self.block_]
 
 def _weighed_artists(self):
     "The vector of each track's artists; an artist everybody listens to says less of a taste."
@@ -744,6 +774,7 @@ def _weighed_artists(self):
     if e.weights is None or self.artist_from == 'predicted': return unit(self.artist_x_)
     weighted = Embeddings(e.ids, e.vectors * e.weights[:, None])
     return artist_vectors(weighted, self.catalogue_.artist_ids, self.method == 'paper')
+
 
 # %% ../nbs/05_recommender.ipynb #07978d9e
 def _named(ids, what='ids'):
@@ -763,9 +794,8 @@ def _look(m, things):
 def _closeness(m, rows):
     "The further blocks of some tracks, as they were before they were centred; zeros where nothing is known."
     d = m.artist_x_.shape[1]
-    x, block = m.space_[rows, d:].astype(float), m.block_[d:]
-    told = np.stack([(x[:, block == b] != 0).any(axis=1) for b in range(len(BLOCKS))], 1)[:, block]
-    return np.where(told, x + m.middle_[d:], 0) / np.array([STRENGTH[b] for b in BLOCKS])[block]
+    told = m.told_[rows][:, m.block_[d:] - 1]
+    return np.where(told, m.space_[rows, d:] + m.middle_[d:], 0) / _strengths(m)[d:]
 
 def _faces(m, vectors):
     "Artist vectors of length one, centred as tracks are; zeros where there is none."
@@ -776,9 +806,10 @@ def _look_of_artists(m, ids):
     "Vectors of artists, and the mean of what else is known of their tracks; zeros where there is none."
     d, vectors = m.artist_x_.shape[1], m.artists_.take(ids)[0]
     hers = csr_array((shares(ids, m.by_) @ m.of_).sign() * m.open_)
-    rows, n = np.unique(hers.indices), hers.sum(axis=1)[:, None]
+    rows = np.unique(hers.indices)
+    told = (hers[:, rows] @ m.told_[rows].astype(float))[:, m.block_[d:] - 1] # how many of her tracks
     known = _faces(m, vectors) if vectors.shape[1] == d else np.zeros((len(ids), d))
-    return np.hstack([known, hers[:, rows] @ _closeness(m, rows) / np.maximum(n, 1)])
+    return np.hstack([known, hers[:, rows] @ _closeness(m, rows) / np.maximum(told, 1)])
 
 # %% ../nbs/05_recommender.ipynb #a0f2e6b8
 def _credits(m, things):
@@ -788,6 +819,12 @@ def _credits(m, things):
     return csr_array(shares([of.get(i, i) for i in things], m.by_) * much)
 
 # %% ../nbs/05_recommender.ipynb #6cfe8bae
+SLACK = 1e-4 # By how much a score of rounded numbers may be off
+
+def _order(rows, exact, who=()):
+    "Best first for each of `who`; logits that agree to six digits are equal, and come in order of row."
+    return np.lexsort((rows, -exact.round(6), who if len(who) else np.zeros(len(rows))))
+
 class Newcomer:
     "Somebody known by what she named: every like and dislike adds its share to her query for `space_`."
     def __init__(self, model, liked, disliked):
@@ -822,8 +859,19 @@ class Newcomer:
 
     def scores(self)->np.ndarray: # float32, one per track
         "Logits of all tracks."
-        own = np.asarray(self.credits.sum(axis=0)).astype('float32')
-        return np.vecdot(self.model.space_, (self.share @ self.each).astype('float32')) + self.model.share_ @ own
+        return np.vecdot(self.model.space_, self.query.astype('float32')) + self.model.share_ @ self.own.astype('float32')
+
+    @cached_property
+    def query(self): return self.share @ self.each
+
+    @cached_property
+    def own(self): return np.asarray(self.credits.sum(axis=0)).ravel()
+
+    def best(self, scores, k:int)->np.ndarray: # int, row numbers
+        "The `k` best rows by scores that are near their logits; equal ones in order of row, those at −∞ left out."
+        rows = candidates(scores, k, SLACK)
+        rows = rows[scores[rows] > -np.inf]
+        return rows[_order(rows, np.vecdot(self.model.space_[rows], self.query) + self.model.share_[rows] @ self.own)][:k]
 
     def _pulls(self, rows):
         "Things × rows × `BLOCKS`: what each thing adds to each track's logit."
@@ -837,19 +885,27 @@ class Newcomer:
         artist, audio, popularity, year = self._pulls(rows).sum(0).T
         return np.stack([0 * artist, artist, audio, popularity + year], 1)
 
-    def because(self, rows)->list[str]:
-        "One plain sentence for each row, by what pulls it most."
+    def because(self, rows, blocks=tuple(BLOCKS))->list[str]:
+        "One plain sentence for each row, by what pulls it most, of some blocks."
         liked = self.share > 0
         if not liked.any(): return ['far from what you dislike'] * len(rows)
         pulls = self._pulls(rows)[liked]
+        for n, b in enumerate(BLOCKS):
+            if b not in blocks: pulls[..., n] = 0
+            elif b in WIDTHS: pulls[..., n] *= self._close(rows, n)[liked] > .5
         return [self._why(*each) for each in zip(rows, pulls.argmax(0), pulls.max(0))]
+
+    def _close(self, rows, n):
+        "Things × rows: how close they are in a block, from 0 to 1."
+        m, block = self.model, self.model.block_ == n
+        return unit(self.each[:, block]) @ unit(_closeness(m, rows)[:, block[m.artist_x_.shape[1]:]]).T
 
     def _why(self, row, things, pulls):
         "A sentence on the two blocks that pull a row most (how it sounds, if half as much), by the thing that pulls most in each; an artist is not named twice."
         said = {}
         for b in np.argsort(-pulls * [1, 2, 1, 1], kind='stable'):
             thing, named = self.things[things[b]], [self.things[things[a]] for a in said]
-            if pulls[b] <= 0 or len(said) == 2 or isinstance(thing, str) and thing in named: continue
+            if pulls[b] < 1e-6 or len(said) == 2 or thing in named and (isinstance(thing, str) or said.keys() - {0}): continue
             if words := self._artist(things[b], row) if b == 0 else self._alike(BLOCKS[b], thing): said[b] = words
         return _sentence(*(said[b] for b in sorted(said)))
 
@@ -879,7 +935,7 @@ def _queries(m, people):
     return share @ _look(m, list(at)), share.sign() @ _credits(m, list(at))
 
 # %% ../nbs/05_recommender.ipynb #3b94d6f1
-def _near_best(scores, k, slack=1e-4):
+def _near_best(scores, k, slack=SLACK):
     "Who and row of all scores that may be, but for rounding, among the `k` best of their line; −∞ never is."
     k, most = min(k, scores.shape[1]), np.maximum.reduceat(scores, np.arange(0, scores.shape[1], CHUNK), axis=1)
     least = np.partition(most if k <= most.shape[1] else scores, -k, axis=1)[:, [-k]] - slack # as in `candidates`
@@ -899,7 +955,7 @@ def _best_of_many(self, people, k, exclude_known):
     for s, p in zip(scores, people if exclude_known else ()): s[p.rows] = -np.inf
     who, rows = _near_best(scores, k)
     exact = np.vecdot(self.space_[rows], query[who]) + (self.share_[rows] * own[who]).sum(axis=1)
-    order = np.lexsort((rows, -exact, who))
+    order = _order(rows, exact, who)
     order = order[_rank(who) <= k]
     return who[order], rows[order], exact[order]
 
@@ -941,7 +997,7 @@ def _add(self, t):
     new.artists_ = infer_artists(self.artists_, both.sounds_) # a new artist by her tracks
     _look_up(new, t)
     new.known_, new.open_ = np.zeros(len(new.catalogue_), bool), np.ones(len(new.catalogue_), bool)
-    _newcomer_space(new, self.corners_)
+    _newcomer_space(new, self.like_)
     both.names_, both.artists_ = new.names_ | self.names_, new.artists_
     if hasattr(self, 'parts_'): _score_further(self, new, t)
     return _now_known(_joined(both, self, new), t)
@@ -976,7 +1032,7 @@ def _joined(both, old, new):
     c = pd.concat([old.catalogue_, new.catalogue_], ignore_index=True)
     order = np.argsort(c.track_id.to_numpy(object).astype(str), kind='stable')
     both.catalogue_, both.liked_ = c.iloc[order].reset_index(drop=True), np.argsort(order)[old.liked_]
-    for a in ('artist_x_', 'track_x_', 'audio_x_', 'facts_', 'space_', 'known_', 'open_'):
+    for a in ('artist_x_', 'track_x_', 'audio_x_', 'facts_', 'told_', 'space_', 'known_', 'open_'):
         setattr(both, a, np.concatenate([getattr(old, a), getattr(new, a)])[order])
     if hasattr(old, 'parts_'):
         both.parts_ = pd.concat([old.parts_, new.parts_], ignore_index=True).iloc[order].reset_index(drop=True)
@@ -1003,7 +1059,7 @@ def save_recommender(self:Recommender, folder)->Path:
 def _arrays(self):
     "The numbers of a model, of the tracks that it may hold."
     keep, e = self.open_, self.artists_
-    arrays = {'artist_x': self.artist_x_[keep], 'space': self.space_[keep], 'middle': self.middle_, 'block': self.block_}
+    arrays = {'artist_x': self.artist_x_[keep], 'space': self.space_[keep], 'middle': self.middle_, 'block': self.block_, 'told': self.told_[keep]}
     arrays |= {'artist_vectors': e.vectors, 'artist_inferred': e.inferred}
     if e.weights is not None: arrays['artist_weights'] = e.weights
     if self.listener_ is not None: arrays['logits'] = _logits(self)[keep]
@@ -1037,15 +1093,17 @@ def _restore(config, arrays, keys):
     artists = Embeddings(ids, arrays['artist_vectors'], weights, arrays['artist_inferred'])
     self = Recommender(artists, None, method=config['method'], seed=config['seed'])
     tracks = keys[keys.kind == 'track'].reset_index(drop=True)
-    if not all(len(arrays[a]) == len(tracks) for a in ('artist_x', 'space', 'logits', 'parts') if a in arrays):
+    if not all(len(arrays[a]) == len(tracks) for a in ('artist_x', 'space', 'told', 'logits', 'parts') if a in arrays):
         raise ValueError(f"{len(tracks)} tracks, {len(arrays['space'])} scores")
+    if not len(arrays['block']) == len(arrays['middle']) == arrays['space'].shape[1]:
+        raise ValueError(f"{arrays['space'].shape[1]} columns, {len(arrays['block'])} named")
     self.names_ = keys[keys.kind == 'artist'].set_index('track_id').title.to_dict()
     self.same_ = keys[keys.kind == 'same'].set_index('track_id').recording.to_dict()
     self.catalogue_ = tracks[['track_id', 'title', 'artist', 'artist_ids', 'genres', 'popularity']]
     self.artists_, self.listener_ = artists, config['listener']
     self.known_, self.open_ = tracks.liked.astype(bool).to_numpy(), np.ones(len(tracks), bool)
     self.liked_ = np.flatnonzero(self.known_)
-    self.artist_x_, self.space_, self.middle_, self.block_ = (arrays[a] for a in ('artist_x', 'space', 'middle', 'block'))
+    self.artist_x_, self.space_, self.middle_, self.block_, self.told_ = (arrays[a] for a in ('artist_x', 'space', 'middle', 'block', 'told'))
     _index(self)
     if self.method == 'paper' and self.listener_ is not None: self.logits_ = arrays['logits']
     elif self.listener_ is not None:

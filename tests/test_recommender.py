@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.numpy import load_file, save_file
 from scipy.special import logit
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -460,6 +461,78 @@ def test_liked_artists_are_named_by_what_they_have_in_common(dated):
     hers = t.track_artists.merge(t.tracks[t.tracks.release_date.notna()]).artist_id.iloc[0]
     why = model.recommend(100, liked=[hers]).because
     assert why.str.contains(f"what there is by {model.names_[hers]}").any() or why.str.startswith("you like").all()
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("rare", [1, 3, 8])
+def test_a_rare_year_counts_no_more_than_any(world, artists, seed, rare):
+    """What hardly any track shares is near what shares it, and never drowns the rest."""
+    n, ids = len(world.tracks), world.tracks.track_id
+    t = world.replace(tracks=world.tracks.assign(release_date=["1970"] * rare + ["2019"] * (n - rare), popularity=None), preferences=None)
+    model = Recommender(artists, None, seed=seed).fit(t, listener=None)
+    says = np.array([model.explain(i, liked=[ids[0]]).popularity for i in ids])
+    assert np.abs(says).max() <= 2.1 and (says[:rare] > 0).all() and (says[rare:] < 0).all()
+    top = model.recommend(n, liked=[ids[0]]).set_index("track_id")
+    assert not top.because[ids[rare:]].str.contains("as old as").any()
+    assert all(model.explain(i, liked=[ids[0]]).sum() == pytest.approx(logit(top.score[i]), abs=1e-6) for i in top.index)
+
+
+def test_equal_tracks_come_in_one_order_however_asked(world, artists):
+    n, ids = len(world.tracks), world.tracks.track_id
+    features = world.audio_features.copy()
+    measured = [c for c in features if c in AUDIO]
+    features[measured] = features[measured].iloc[np.arange(n) % 4].to_numpy()
+    t = world.replace(audio_features=features, tracks=world.tracks.assign(popularity=50., release_date="2001"), preferences=None)
+    for model in (Recommender(artists, None).fit(t, listener=None), Recommender(None, None).fit(t.replace(track_artists=None, artists=None), listener=None)):
+        many = model.recommend_many([[i] for i in ids], k=5)
+        for who, i in enumerate(ids): assert many.track_id[many.listener == who].tolist() == model.recommend(5, liked=[i]).track_id.tolist()
+        whole = model.recommend(n, liked=ids[:1].tolist())
+        assert not whole.because.str.contains("as old|as popular").any() or whole.because.str.contains("as popular").all()
+
+
+def test_sentences_on_age_and_popularity_are_true(dated):
+    t, model = dated
+    known, seen = t.tracks.set_index("title"), 0
+    assert known.index.is_unique
+    for i in model.catalogue_.track_id[:100:4]:
+        top = model.recommend(60, liked=[i])
+        for column, words, most in (("release_date", "old", 4), ("popularity", "popular", 10)):
+            said = top[top.because.str.contains(f"as {words} as")]
+            other = known[column].astype(float)[said.because.str.extract(f"as {words} as “(.*?)”")[0]].to_numpy()
+            assert (abs(known[column].astype(float)[said.title].to_numpy() - other) <= most).all()
+            seen += len(said)
+    assert seen > 50
+
+
+def test_tracks_that_nobody_measured_sound_like_nothing(world, artists):
+    features, ids = world.audio_features.copy(), world.tracks.track_id
+    features.loc[features.track_id.isin(ids[:40]), [c for c in features if c in (*AUDIO, "instrumentalness", "key", "mode", "time_signature", "duration_ms")]] = np.nan
+    model = Recommender(artists, None).fit(world.replace(audio_features=features, preferences=None), listener=None)
+    assert all(model.explain(i, liked=ids[:1]).audio == 0 for i in ids) and all(model.explain(i, liked=ids[100:102]).audio == 0 for i in ids[:40])
+    assert not model.recommend(100, liked=ids[:1].tolist()).because.str.contains("sounds").any()
+
+
+def test_an_artist_counts_by_those_of_her_tracks_that_are_dated(world, artists):
+    hers = world.track_artists[world.track_artists.artist_id == world.track_artists.artist_id[0]].track_id.tolist()
+    year = world.tracks.track_id.map({hers[0]: "1990"}).fillna(pd.Series(np.where(np.arange(len(world.tracks)) % 2, "1990", "2010"))).mask(world.tracks.track_id.isin(hers[1:]))
+    model = Recommender(artists, None).fit(world.replace(tracks=world.tracks.assign(release_date=year.astype("str"), popularity=None), preferences=None), listener=None)
+    other = world.tracks.track_id[~world.tracks.track_id.isin(hers)].tolist()[:9]
+    by = world.track_artists.artist_id[0]
+    for i in other: assert model.explain(i, liked=[by]).popularity == pytest.approx(model.explain(i, liked=hers[:1]).popularity, abs=1e-6)
+
+
+def test_the_papers_net_gives_no_reasons_that_it_cannot_have(world, artists, tracks):
+    year = pd.Series(np.random.default_rng(0).integers(1990, 1994, len(world.tracks)).astype(str)).astype("str")
+    model = Recommender(artists, tracks, method="paper").fit(world.replace(tracks=world.tracks.assign(release_date=year, popularity=50.)))
+    assert not model.recommend(60).because.str.contains("about as").any()
+
+
+def test_a_saved_model_with_columns_of_another_is_refused(anybody, tmp_path):
+    folder = anybody.save(tmp_path / "m")
+    file = folder / "weights.safetensors"
+    arrays = load_file(file)
+    save_file(arrays | {"block": arrays["block"][:5]}, file)
+    with pytest.raises(MusicrecError, match="do not belong together"): Recommender.load(folder)
 
 
 def test_without_a_listener_only_newcomers_are_served(anybody, tmp_path):
