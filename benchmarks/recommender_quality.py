@@ -87,6 +87,7 @@ class Likes:
     def without_genres(self, s): return self._ours(s, self.artists, self.unnamed)
     def without_facts(self, s): return self._ours(s, self.artists, self.untold)
     def with_indicator(self, s): return self._ours(s, self.artists, listed=True)
+    def parts_alone(self, s): return self._ours(s, self.artists, together=False)
     def without_forests(self, s): return self._ours(s, self.artists, forests=False)
     def audio_only(self, s): return self._ours(s, None, self.bare)
     def audio_8(self, s): return self._ours(s, None, self.bare.replace(**self.of_eight))
@@ -159,7 +160,7 @@ class Likes:
     def told_more_and_ours(self, s): return self._both("with_indicator", "blend_told_more")
 
 
-METHODS = "default", "blend", "audio_only", "without_genres", "without_facts", "with_indicator", "blend_told_more", "blend_and_ours", "told_more_and_ours", "artist_rate", "popularity", "without_forests", "audio_8", "artist_only", "both_8", "zeros", "predicted_artists", "paper", "paper_by_artist", "paper_by_genre"
+METHODS = "default", "blend", "parts_alone", "audio_only", "without_genres", "without_facts", "with_indicator", "blend_told_more", "blend_and_ours", "told_more_and_ours", "artist_rate", "popularity", "without_forests", "audio_8", "artist_only", "both_8", "zeros", "predicted_artists", "paper", "paper_by_artist", "paper_by_genre"
 
 
 def one_seed(e, by, seed):
@@ -198,7 +199,7 @@ def listeners_of_playlists(seeds, cache=None, n=6):
     t, e = transfer_facts(t, others), transfer_artists(t, others)
     lists = t.playlist_tracks.groupby("playlist_id").track_id.agg(set)
     lists, bare = lists[lists.str.len() >= 40], t.replace(playlists=None, playlist_tracks=None, track_genres=None)
-    methods, scores = ("default", "without_forests", "blend", "audio_only"), {}
+    methods, scores = ("default", "parts_alone", "without_forests", "blend", "audio_only"), {}
     for seed in range(n):
         rng = np.random.default_rng([seed, 77])
         ids = rng.permutation(lists.index.to_numpy(object))[:24]

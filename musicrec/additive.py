@@ -5,6 +5,8 @@
 # %% ../nbs/base/additive.ipynb #3269031a
 from __future__ import annotations
 from dataclasses import dataclass
+from itertools import combinations
+from math import factorial
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 from scipy.optimize import minimize
@@ -13,8 +15,8 @@ from scipy.special import expit, logit, ndtri
 
 # %% auto #0
 __all__ = ['NEARNESS', 'HANDS', 'MANY', 'TREES', 'ROUNDS', 'QUANTILES', 'Ranks', 'Kernel', 'halves', 'totals', 'LikeRates',
-           'deal', 'Forest', 'Boosting', 'mode', 'evidence', 'learn_scales', 'fit_logistic', 'Spread', 'variance',
-           'doubt', 'without_group', 'weigh']
+           'deal', 'Forest', 'Boosting', 'shapley', 'Together', 'mode', 'evidence', 'learn_scales', 'fit_logistic',
+           'Spread', 'variance', 'doubt', 'without_group', 'weigh']
 
 # %% ../nbs/base/additive.ipynb #52af71f5
 @dataclass(eq=False)
@@ -128,7 +130,7 @@ class LikeRates:
 # %% ../nbs/base/additive.ipynb #4e0a77d1
 HANDS = 10 # Shares of the groups
 MANY = 2000 # Rows from which on trees grow on all cores
-TREES = {'extra trees': 20, 'random forest': 10} # Of a forest grown without each hand, by kind
+TREES = 20 # Of a forest grown without each hand
 
 def deal(
     groups:np.ndarray, # What a tree is to know all of or nothing, by number
@@ -144,44 +146,42 @@ def _without_each(grow, y, weight, hand):
     return {h: grow(h, u) if len(set(y[u])) > 1 else int(y[u][0]) for h, u in used.items() if u.any()}
 
 # %% ../nbs/base/additive.ipynb #9e5bf1c1
-def _voted(hands, trees, x):
+def _voted(hands, x):
     if not len(x): return np.zeros(0)
     chance = lambda m: np.full(len(x), m) if isinstance(m, int) else m.predict_proba(x)[:, 1]
-    return logit((trees * sum((chance(m) for m in hands), np.zeros(len(x))) + .5) / (trees * len(hands) + 1))
+    return logit((TREES * sum((chance(m) for m in hands), np.zeros(len(x))) + .5) / (TREES * len(hands) + 1))
 
 # %% ../nbs/base/additive.ipynb #06d1aa2d
 @dataclass(eq=False)
 class Forest:
     "Trees grown side by side, each without a share of the groups, so that of every row some know nothing."
-    hands:dict # One ensemble per hand
-    trees:int # Of each
+    hands:dict # One ensemble of extremely random trees per hand
 
     @classmethod
     def grow(cls,
         x:np.ndarray, # Rows learned from × inputs
         y:np.ndarray, weight:np.ndarray, # Their labels and weights
-        hand:np.ndarray, # Their hands
-        kind:str='extra trees' # One of `TREES`: cut at random places, or where likes and dislikes part best, each tree on its own draw of rows
+        hand:np.ndarray # Their hands
     )->Forest:
         "Grow trees on all hands but one, for each."
-        from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
-        make, x = {'extra trees': ExtraTreesClassifier, 'random forest': RandomForestClassifier}[kind], x.astype('float32')
+        from sklearn.ensemble import ExtraTreesClassifier
+        x = x.astype('float32')
         def fit(h, u):
-            trees = make(TREES[kind], min_samples_leaf=2, random_state=h, n_jobs=-1 if u.sum() >= MANY else 1)
+            trees = ExtraTreesClassifier(TREES, min_samples_leaf=2, random_state=h, n_jobs=-1 if u.sum() >= MANY else 1)
             return trees.fit(x[u], y[u], sample_weight=weight[u]).set_params(n_jobs=1) # one core answers: sums in one order
-        return cls(_without_each(fit, y, weight, hand), TREES[kind])
+        return cls(_without_each(fit, y, weight, hand))
 
     def __call__(self, x:np.ndarray)->np.ndarray: # Logit of like of each row
-        return _voted(self.hands.values(), self.trees, x.astype('float32'))
+        return _voted(self.hands.values(), x.astype('float32'))
 
     # The same, by trees that saw nothing of each row's hand
     def without(self, x:np.ndarray, hand:np.ndarray)->np.ndarray:
         out = np.zeros(len(x))
-        for h, model in self.hands.items(): out[hand == h] = _voted([model], self.trees, x[hand == h].astype('float32'))
+        for h, model in self.hands.items(): out[hand == h] = _voted([model], x[hand == h].astype('float32'))
         return out
 
 # %% ../nbs/base/additive.ipynb #c4f6e299
-ROUNDS, QUANTILES = 150, 32 # Boosted trees, and as how many numbers they see an input
+ROUNDS, QUANTILES = 75, 32 # Boosted trees, and as how many numbers they see an input
 
 @dataclass(eq=False)
 class Boosting:
@@ -202,7 +202,7 @@ class Boosting:
                    [slice(a, b) for a, b in zip(ends, ends[1:])], {})
         x, apart = self._places(parts), [set(range(c.start, c.stop)) for c in self.columns]
         make = lambda h: HistGradientBoostingClassifier(
-            learning_rate=.05, max_iter=ROUNDS, max_leaf_nodes=8, min_samples_leaf=5, max_features=.3, max_bins=QUANTILES,
+            learning_rate=.1, max_iter=ROUNDS, max_leaf_nodes=8, min_samples_leaf=5, max_features=.3, max_bins=QUANTILES,
             interaction_cst=apart, early_stopping=False, random_state=h)
         self.hands = _without_each(lambda h, u: make(h).fit(x[u], y[u], sample_weight=weight[u]), y, weight, hand)
         return self
@@ -232,6 +232,49 @@ class Boosting:
         out = np.zeros((len(parts), len(x)))
         for h, model in self._grown().items(): out[:, hand == h] = self._shares([model], x[hand == h])
         return out
+
+# %% ../nbs/base/additive.ipynb #83e4122e
+def shapley(
+    value, # From a list of parts, rows × inputs each, to an array that ends in rows
+    parts:list[np.ndarray],
+    middle:list[np.ndarray] # One row of inputs for each part that is not known
+)->np.ndarray: # An array that ends in parts × rows and sums to the value over parts
+    "The Shapley value of each part, and equal shares of what is said where none is known."
+    n, said = len(parts), {}
+    for k in range(n + 1):
+        for known in combinations(range(n), k):
+            said[known] = value([x if i in known else np.broadcast_to(m, x.shape) for i, (x, m) in enumerate(zip(parts, middle))])
+    weight = lambda k: factorial(k) * factorial(n - k - 1) / factorial(n)
+    adds = lambda i: sum(weight(len(s)) * (said[tuple(sorted((*s, i)))] - v) for s, v in said.items() if i not in s)
+    return np.stack([adds(i) for i in range(n)], -2) + said[()][..., None, :] / n
+
+
+# %% ../nbs/base/additive.ipynb #0a0286a6
+@dataclass(eq=False)
+class Together:
+    "A forest and boosted trees that see all parts at once."
+    forest:Forest
+    boosting:Boosting
+    middle:list[np.ndarray] # Of each part
+
+    @classmethod
+    def grow(cls, parts:list[np.ndarray], y:np.ndarray, weight:np.ndarray, hand:np.ndarray)->Together:
+        "Grow both on all hands but one, for each."
+        x = np.hstack(parts)
+        return cls(Forest.grow(x, y, weight, hand), Boosting.grow([x], y, weight, hand), [np.median(p, axis=0) for p in parts])
+
+    # float64, 2 × parts × rows: logits of the forest and of boosted trees; with hands, by trees that saw nothing of a row's
+    def __call__(self, parts:list[np.ndarray], hand:np.ndarray|None=None)->np.ndarray:
+        return shapley(lambda known: self.whole(known, hand), parts, self.middle)
+
+    # float64, 2 × rows: the same, not shared out
+    def whole(self, parts:list[np.ndarray], hand:np.ndarray|None=None)->np.ndarray:
+        hand = np.zeros(len(parts[0])) if (any_hand := hand is None) else hand
+        seen, back = np.unique(np.column_stack([*parts, hand]), axis=0, return_inverse=True) # many tracks are alike in a part
+        x, hand = seen[:, :-1], seen[:, -1]
+        both = (self.forest(x), *self.boosting([x])) if any_hand else (self.forest.without(x, hand), *self.boosting.without([x], hand))
+        return np.stack(both)[:, back.ravel()]
+
 
 # %% ../nbs/base/additive.ipynb #145a1b53
 def mode(

@@ -20,7 +20,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 from torch import nn
-from .additive import (TREES, Boosting, Forest, Kernel, LikeRates, Ranks, Spread, deal, doubt, fit_logistic, halves,
+from .additive import (Boosting, Forest, Kernel, LikeRates, Ranks, Spread, Together, deal, doubt, fit_logistic, halves,
                                learn_scales, totals, variance, weigh, without_group)
 from .artist2vec import Embeddings, GenreAxes, artist_genres, infer_artists, load_arrays, save_arrays, sounds, unit
 from .blend import track_facts
@@ -123,6 +123,7 @@ class Recommender(BaseEstimator):
     artist_from:str='credits' # A track's artist vector: its `credits`', or `predicted` from audio (the paper's discussion)
     listed:bool=False # May it count whether some list has the artist? If not, an inferred vector is as good as a learned one
     forests:bool=True # May trees, in forests and boosted, speak in the artist, audio and popularity parts?
+    together:bool=True # May they see all parts at once? What only several parts say together is shared out among these
     negatives:float=0. # Tracks never met, drawn at random as weak dislikes, for each like
 
     def fit(self, t:Tables, listener:str|None='you', split:Split|None=None)->Recommender:
@@ -411,7 +412,7 @@ def _hear_trees(self, t, rows, y, weight, f, roots):
     if not self.forests or len(y) < LABELS or np.bincount(y[weight > 0], minlength=2).min() < 10: return _said(self, t)
     held, known = _grow(self, t, rows, y, weight, f, tuple(r[rows] for r in roots))
     said, loud = _said(self, t)
-    said[:, rows], loud.iloc[rows] = held, self.volumes_.to_numpy()[known.astype(int)] # of a labelled track, without its own label
+    said[..., rows], loud.iloc[rows] = held, self.volumes_.to_numpy()[known.astype(int)] # of a labelled track, without its own label
     return said, loud
 
 def _find_pullers(self, x, y, weight, f, roots):
@@ -431,22 +432,42 @@ def _known(seen): return seen['artist'][:, -3] > 0 # whether any label of the ar
 
 # %% ../nbs/05_recommender.ipynb #da298fb2
 class _Trees:
-    "All voices of trees, three for each part that trees can see."
-    def __init__(self, seen, y, weight, hand):
-        self.parts = [p for p, x in seen.items() if x.any()] or list(seen)
-        self.forests = [(p, Forest.grow(seen[p], y, weight, hand, kind)) for kind in TREES for p in self.parts]
-        self.boosting, self.hand = Boosting.grow([seen[p] for p in self.parts], y, weight, hand), hand
-        self.voices = [f'{p}, {kind}' for kind in (*TREES, 'boosting') for p in self.parts]
+    "All voices of trees: two for each part that trees can see, and two that see all parts at once."
+    def __init__(self, seen, y, weight, hand, together):
+        self.parts, self.hand = [p for p, x in seen.items() if x.any()] or list(seen), hand
+        xs = self._of(seen)
+        self.forests, self.boosting = [Forest.grow(x, y, weight, hand) for x in xs], Boosting.grow(xs, y, weight, hand)
+        self.together = Together.grow(xs, y, weight, hand) if together and len(xs) > 1 else None
+        kinds = 'extra trees', 'boosting'
+        self.voices = [f'{p}, {kind}' for kind in kinds for p in self.parts] + [f'together, {kind}' for kind in kinds if self.together]
+
+    def _of(self, seen): return [seen[p] for p in self.parts]
 
     def __call__(self, seen):
-        "Voices × rows: what trees say of any track."
-        alone = [forest(seen[p]) for p, forest in self.forests]
-        return np.stack([*alone, *self.boosting([seen[p] for p in self.parts])])
+        "Voices × parts (artist, audio, popularity) × rows: what trees say of any track."
+        xs = self._of(seen)
+        alone = np.stack([*(f(x) for f, x in zip(self.forests, xs)), *self.boosting(xs)])
+        return self._apart(alone, self.together(xs) if self.together else None)
 
     def without(self, seen):
         "What trees say of the rows that they learned from, without the labels of each row's hand."
-        alone = [forest.without(seen[p], self.hand) for p, forest in self.forests]
-        return np.stack([*alone, *self.boosting.without([seen[p] for p in self.parts], self.hand)])
+        xs = self._of(seen)
+        return self._apart(self._alone(xs), self.together(xs, self.hand) if self.together else None)
+
+    def whole(self, seen):
+        "The same, voices × rows."
+        xs = self._of(seen)
+        return np.vstack([self._alone(xs), *([self.together.whole(xs, self.hand)] if self.together else [])])
+
+    def _alone(self, xs): return np.stack([*(f.without(x, self.hand) for f, x in zip(self.forests, xs)), *self.boosting.without(xs, self.hand)])
+
+    def _apart(self, alone, together):
+        n, at = len(self.parts), [PARTS.index(p) - 1 for p in self.parts]
+        out = np.zeros((len(self.voices), len(PARTS) - 1, alone.shape[1]))
+        for i, said in enumerate(alone): out[i, at[i % n]] = said
+        if together is not None: out[len(alone):, at] = together
+        return out
+
 
 # %% ../nbs/05_recommender.ipynb #46f12fef
 def _grow(self, t, rows, y, weight, f, roots):
@@ -456,10 +477,10 @@ def _grow(self, t, rows, y, weight, f, roots):
     half = halves(artist, self.seed)
     self.rates_ = LikeRates.of(main, _units(self)[rows], y, weight, self.seed)
     told, strange = (_seen_of_labelled(self, t, rows, hidden) for hidden in (totals(half, y, weight), np.inf))
-    self.trees_, by_artist = (_Trees(told, y, weight, deal(groups, self.seed)) for groups in (half, artist))
+    self.trees_, by_artist = (_Trees(told, y, weight, deal(groups, self.seed), self.together) for groups in (half, artist))
     alone = lambda groups: without_group(f, roots, y, weight, groups)[None]
-    held, apart, known = self.trees_.without(told), by_artist.without(strange), _known(told)
-    self.volumes_ = _volumes(np.vstack([alone(half), held])[:, known], np.vstack([alone(artist), apart]), y, weight, known, self.trees_.voices)
+    held, apart, known = self.trees_.without(told), by_artist.whole(strange), _known(told)
+    self.volumes_ = _volumes(np.vstack([alone(half), held.sum(1)])[:, known], np.vstack([alone(artist), apart]), y, weight, known, self.trees_.voices)
     return held, known
 
 def _volumes(said, apart, y, weight, known, voices):
@@ -489,7 +510,7 @@ def _sums(self, x, own, part):
 def _said(self, t):
     "What trees say of every track, and how loud each voice speaks there."
     n = len(self.catalogue_)
-    if self.trees_ is None: return np.zeros((0, n)), self.volumes_.iloc[np.zeros(n, int)].reset_index(drop=True)
+    if self.trees_ is None: return np.zeros((0, 3, n)), self.volumes_.iloc[np.zeros(n, int)].reset_index(drop=True)
     seen = _seen_by_trees(self, t)
     return self.trees_(seen), self.volumes_.iloc[_known(seen).astype(int)].reset_index(drop=True)
 
@@ -497,7 +518,8 @@ def _voices(self, x, own, part, sure, said, loud):
     "The parts of all voices together: the process, as sure as it is, and trees, each as loud as it may speak."
     parts = _sums(self, x, own, part).mul(sure, axis=0)
     parts['base'] += loud['shift']
-    for voice, s in zip(loud.columns[2:], said): parts[voice.split(',')[0]] += loud[voice] * s
+    for voice, shares in zip(loud.columns[2:], said):
+        for p, s in zip(PARTS[1:], shares): parts[p] += loud[voice] * s
     return parts
 
 def _centred(self, parts):

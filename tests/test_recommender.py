@@ -17,7 +17,7 @@ from musicrec.artist2vec import Artist2Vec, Embeddings, sentences
 from musicrec.collect import AUDIO, MusicrecError, NotFoundError, load_tables
 from musicrec.metrics import CHUNK
 from musicrec.preprocess import folds, merge_duplicates
-from musicrec.recommender import Recommender, _near_best, artist_vectors
+from musicrec.recommender import Recommender, _near_best, _seen_by_trees, artist_vectors
 from musicrec.tables import BOTH_WAYS, Tables
 
 PARTS = ["base", "artist", "audio", "popularity"]
@@ -848,17 +848,49 @@ def test_further_tracks_are_judged_by_genres_and_years_that_are_known():
     assert np.isfinite(Recommender(None, None).fit(old.replace(artists=t.artists[:150])).add(bare).predict_proba(y.index)).all()
 
 
-@pytest.mark.parametrize("kind", ["extra trees", "random forest"])
-def test_trees_are_the_same_however_many_cores_grow_them(kind, monkeypatch):
+def test_trees_are_the_same_however_many_cores_grow_them(monkeypatch):
     rng = np.random.default_rng(4)
     x, hand = rng.normal(size=(300, 4)), deal(np.arange(300))
     y = (x[:, 0] + rng.normal(size=300) > 0).astype(int)
     grown = []
     for many in (301, 1):
         monkeypatch.setattr("musicrec.additive.MANY", many)
-        grown.append(Forest.grow(x, y, np.ones(300), hand, kind))
+        grown.append(Forest.grow(x, y, np.ones(300), hand))
     one, all_cores = grown
     assert (one(x) == all_cores(x)).all() and (one.without(x, hand) == all_cores.without(x, hand)).all()
+
+
+@pytest.fixture(scope="module")
+def moody(world, artists):
+    """Half of the artists, those of one kind, are liked for what is loud, the others for what is quiet."""
+    audio, main = world.audio().energy, world.track_artists[world.track_artists.position == 0].set_index("track_id").artist_id
+    kind = np.linalg.svd(artists.vectors - artists.vectors.mean(0))[0][:, 0]
+    loud, odd = audio > audio.median(), main.reindex(audio.index).map(dict(zip(artists.ids, kind > np.median(kind))))
+    told = world.preferences.iloc[:0].reindex(range(len(audio))).assign(listener_id="you", track_id=audio.index, label=(loud.to_numpy() == odd.to_numpy().astype(bool)).astype(int), weight=1., rule="moods")
+    return world.replace(preferences=told, listens=None, truth_likes=None)
+
+
+def test_what_only_artist_and_sound_say_together_is_heard(moody, artists):
+    y, said = moody.preferences.set_index("track_id").label.astype(int), {}
+    for together in (True, False):
+        parts = [Recommender(artists, None, together=together).fit(moody, split=s).predict_proba(s.test) for s in folds(moody, "track", 4, 0)]
+        said[together] = pd.concat(parts)
+    heard, alone = (roc_auc_score(y[p.index], p) for p in said.values())
+    assert heard > alone + .02
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_parts_add_up_and_stand_alone_where_asked(moody, artists, together):
+    s = next(iter(folds(moody, "track", 4, 0)))
+    model = Recommender(artists, None, together=together).fit(moody, split=s)
+    p = model.predict_proba(model.catalogue_.track_id)
+    parts = pd.DataFrame([model.explain(i) for i in p.index])
+    np.testing.assert_allclose(parts.sum(axis=1), logit(p), atol=1e-9)
+    by = model.catalogue_.set_index("track_id").artist_ids[s.test]
+    apart = parts.artist[s.test].groupby(by.to_numpy()).agg(np.ptp)
+    assert (apart.max() < .02) != together  # her tracks differ in their artist part by what the sound says with it, and a little by how sure it is
+    whole = model.trees_(_seen_by_trees(model, moody))
+    np.testing.assert_allclose(whole.sum(1)[-2:], model.trees_.together.whole(model.trees_._of(_seen_by_trees(model, moody))) if together else whole.sum(1)[-2:], atol=1e-9)
 
 
 def test_what_was_judged_both_ways_teaches_nothing_and_stays_known(world, artists):
