@@ -200,7 +200,7 @@ def listeners_of_playlists(seeds, cache=None, n=6):
     lists = t.playlist_tracks.groupby("playlist_id").track_id.agg(set)
     lists, bare = lists[lists.str.len() >= 40], t.replace(playlists=None, playlist_tracks=None, track_genres=None)
     methods, scores = ("default", "parts_alone", "without_forests", "blend", "audio_only"), {}
-    for seed in range(n):
+    for seed in range(10, 10 + n):  # the draws before served for choices
         rng = np.random.default_rng([seed, 77])
         ids = rng.permutation(lists.index.to_numpy(object))[:24]
         sides = [set().union(*lists[part]) for part in (ids[:12], ids[12:])]
