@@ -214,7 +214,8 @@ class Boosting:
         "What each part adds, summed over models: the answer with all other parts in the middle."
         middle, shares = np.full((1, x.shape[1]), QUANTILES // 2, 'float32'), np.zeros((len(self.columns), len(x)))
         for share, c in zip(shares, self.columns if len(x) else ()):
-            seen, back = np.unique(x[:, c], axis=0, return_inverse=True) # many tracks are alike in a part
+            alone = len(self.columns) == 1
+            seen, back = (x, np.arange(len(x))) if alone else np.unique(x[:, c], axis=0, return_inverse=True) # many tracks are alike in a part
             only = np.repeat(middle, len(seen), 0)
             only[:, c] = seen
             for m in models: share += (m.decision_function(only) - m.decision_function(middle))[back.ravel()]
@@ -235,18 +236,14 @@ class Boosting:
 
 # %% ../nbs/base/additive.ipynb #83e4122e
 def shapley(
-    value, # From a list of parts, rows × inputs each, to an array that ends in rows
-    parts:list[np.ndarray],
-    middle:list[np.ndarray] # One row of inputs for each part that is not known
-)->np.ndarray: # An array that ends in parts × rows and sums to the value over parts
-    "The Shapley value of each part, and equal shares of what is said where none is known."
-    n, said = len(parts), {}
-    for k in range(n + 1):
-        for known in combinations(range(n), k):
-            said[known] = value([x if i in known else np.broadcast_to(m, x.shape) for i, (x, m) in enumerate(zip(parts, middle))])
+    value, # From the numbers of the parts that are known, in order, to an array
+    n:int # Parts
+)->np.ndarray: # (1 + parts) × array: what is said where none is known, and the Shapley value of each part; they sum to what all say
+    "What each part adds to what is said."
+    said = {known: value(known) for k in range(n + 1) for known in combinations(range(n), k)}
     weight = lambda k: factorial(k) * factorial(n - k - 1) / factorial(n)
     adds = lambda i: sum(weight(len(s)) * (said[tuple(sorted((*s, i)))] - v) for s, v in said.items() if i not in s)
-    return np.stack([adds(i) for i in range(n)], -2) + said[()][..., None, :] / n
+    return np.stack([said[()], *map(adds, range(n))])
 
 
 # %% ../nbs/base/additive.ipynb #0a0286a6
@@ -263,17 +260,21 @@ class Together:
         x = np.hstack(parts)
         return cls(Forest.grow(x, y, weight, hand), Boosting.grow([x], y, weight, hand), [np.median(p, axis=0) for p in parts])
 
-    # float64, 2 × parts × rows: logits of the forest and of boosted trees; with hands, by trees that saw nothing of a row's
+    # float64, 2 × (1 + parts) × rows: logits of the forest and of boosted trees, by `shapley`; with hands, by trees that saw nothing of a row's
     def __call__(self, parts:list[np.ndarray], hand:np.ndarray|None=None)->np.ndarray:
-        return shapley(lambda known: self.whole(known, hand), parts, self.middle)
+        alike = [np.unique(p, axis=0, return_inverse=True)[1].ravel() for p in parts] # many tracks are alike in a part
+        def value(known):
+            key = np.zeros(len(parts[0]), int) if hand is None else hand
+            for i in known: key = np.unique(key * len(key) + alike[i], return_inverse=True)[1]
+            _, rows, back = np.unique(key, return_index=True, return_inverse=True)
+            x = [p[rows] if i in known else np.broadcast_to(m, (len(rows), len(m))) for i, (p, m) in enumerate(zip(parts, self.middle))]
+            return self.whole(x, None if hand is None else hand[rows])[:, back]
+        return shapley(value, len(parts)).swapaxes(0, 1)
 
     # float64, 2 × rows: the same, not shared out
     def whole(self, parts:list[np.ndarray], hand:np.ndarray|None=None)->np.ndarray:
-        hand = np.zeros(len(parts[0])) if (any_hand := hand is None) else hand
-        seen, back = np.unique(np.column_stack([*parts, hand]), axis=0, return_inverse=True) # many tracks are alike in a part
-        x, hand = seen[:, :-1], seen[:, -1]
-        both = (self.forest(x), *self.boosting([x])) if any_hand else (self.forest.without(x, hand), *self.boosting.without([x], hand))
-        return np.stack(both)[:, back.ravel()]
+        x = np.hstack(parts)
+        return np.stack([self.forest(x), *self.boosting([x])] if hand is None else [self.forest.without(x, hand), *self.boosting.without([x], hand)])
 
 
 # %% ../nbs/base/additive.ipynb #145a1b53
@@ -402,7 +403,7 @@ def without_group(
 def weigh(
     voices:np.ndarray, # float, voices × labelled: held-out logits
     y:np.ndarray, weight:np.ndarray,
-    usual:float=1/3, # What a voice counts before anything is known: one of three
+    usual:float=1/3, # What a voice counts before anything is known
     shift:float|None=None # What the shift is drawn towards; by default nothing
 )->tuple[float,np.ndarray]: # Shift, and one weight per voice
     "Weights of voices by how likely they make held-out labels."

@@ -444,7 +444,7 @@ class _Trees:
     def _of(self, seen): return [seen[p] for p in self.parts]
 
     def __call__(self, seen):
-        "Voices × parts (artist, audio, popularity) × rows: what trees say of any track."
+        "Voices × `PARTS` × rows: what trees say of any track."
         xs = self._of(seen)
         alone = np.stack([*(f(x) for f, x in zip(self.forests, xs)), *self.boosting(xs)])
         return self._apart(alone, self.together(xs) if self.together else None)
@@ -462,10 +462,10 @@ class _Trees:
     def _alone(self, xs): return np.stack([*(f.without(x, self.hand) for f, x in zip(self.forests, xs)), *self.boosting.without(xs, self.hand)])
 
     def _apart(self, alone, together):
-        n, at = len(self.parts), [PARTS.index(p) - 1 for p in self.parts]
-        out = np.zeros((len(self.voices), len(PARTS) - 1, alone.shape[1]))
+        n, at = len(self.parts), [PARTS.index(p) for p in self.parts]
+        out = np.zeros((len(self.voices), len(PARTS), alone.shape[1]))
         for i, said in enumerate(alone): out[i, at[i % n]] = said
-        if together is not None: out[len(alone):, at] = together
+        if together is not None: out[len(alone):, [0, *at]] = together
         return out
 
 
@@ -477,9 +477,9 @@ def _grow(self, t, rows, y, weight, f, roots):
     half = halves(artist, self.seed)
     self.rates_ = LikeRates.of(main, _units(self)[rows], y, weight, self.seed)
     told, strange = (_seen_of_labelled(self, t, rows, hidden) for hidden in (totals(half, y, weight), np.inf))
-    self.trees_, by_artist = (_Trees(told, y, weight, deal(groups, self.seed), self.together) for groups in (half, artist))
+    self.trees_ = _Trees(told, y, weight, deal(artist, self.seed), self.together)
     alone = lambda groups: without_group(f, roots, y, weight, groups)[None]
-    held, apart, known = self.trees_.without(told), by_artist.whole(strange), _known(told)
+    held, apart, known = self.trees_.without(told), self.trees_.whole(strange), _known(told)
     self.volumes_ = _volumes(np.vstack([alone(half), held.sum(1)])[:, known], np.vstack([alone(artist), apart]), y, weight, known, self.trees_.voices)
     return held, known
 
@@ -510,7 +510,7 @@ def _sums(self, x, own, part):
 def _said(self, t):
     "What trees say of every track, and how loud each voice speaks there."
     n = len(self.catalogue_)
-    if self.trees_ is None: return np.zeros((0, 3, n)), self.volumes_.iloc[np.zeros(n, int)].reset_index(drop=True)
+    if self.trees_ is None: return np.zeros((0, len(PARTS), n)), self.volumes_.iloc[np.zeros(n, int)].reset_index(drop=True)
     seen = _seen_by_trees(self, t)
     return self.trees_(seen), self.volumes_.iloc[_known(seen).astype(int)].reset_index(drop=True)
 
@@ -519,7 +519,7 @@ def _voices(self, x, own, part, sure, said, loud):
     parts = _sums(self, x, own, part).mul(sure, axis=0)
     parts['base'] += loud['shift']
     for voice, shares in zip(loud.columns[2:], said):
-        for p, s in zip(PARTS[1:], shares): parts[p] += loud[voice] * s
+        for p, s in zip(PARTS, shares): parts[p] += loud[voice] * s
     return parts
 
 def _centred(self, parts):
