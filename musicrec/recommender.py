@@ -540,9 +540,7 @@ def _fit_paper(self, t, rows, y, weight, valid):
 # %% ../nbs/05_recommender.ipynb #ef8cb52b
 def _best(scores, k):
     "The `k` best rows and their scores, equal scores in order of row; rows at −∞ are left out."
-    whole = len(scores) // 256 * 256 # Most rows are passed over in chunks whose best is not good enough
-    chunks = scores[:whole].reshape(-1, 256).max(1) if whole // 256 > k else None
-    rows = np.flatnonzero(scores >= np.partition(chunks, -k)[-k]) if chunks is not None else np.arange(len(scores))
+    rows = candidates(scores, k)
     rows = rows[scores[rows] > -np.inf]
     rows = rows[np.argsort(-scores[rows], kind='stable')[:k]]
     return rows, scores[rows]
@@ -739,7 +737,8 @@ class Closeness:
     @classmethod
     def make(cls, x:np.ndarray, n:int, seed:int, gamma:float)->Closeness:
         "Landmarks drawn from the rows of `x`, which on the whole are one close to themselves."
-        found = cls(kernel := Kernel.make(x, n, seed, gamma), kernel(x).sum(0) / max((kernel(x)**2).sum(), 1e-9))
+        z = (kernel := Kernel.make(x, n, seed, gamma))(x)
+        found = cls(kernel, z.sum(0) / max((z**2).sum(), 1e-9))
         found.scale = np.sqrt(len(x) / max((found(x)**2).sum(), 1e-9))
         return found
 
