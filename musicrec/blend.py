@@ -13,9 +13,11 @@ import torch
 import torch.nn.functional as F
 from scipy.optimize import minimize
 from scipy.sparse import csr_array
+from scipy.special import logsumexp
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from torch import nn
+from .additive import deal
 from .artist2vec import Embeddings, GenreAxes, artist_genres, unit
 from .gaussian import FeatureScale, Gaussian
 from .matching import recordings
@@ -25,8 +27,9 @@ from .track_embeddings import (Training, features_of, learning_sides, main_class
                                        train_net)
 
 # %% auto #0
-__all__ = ['TWELVE', 'FACTS', 'FEW', 'MANY', 'MEMBERS', 'FOLDS', 'ENOUGH', 'guess_usual', 'guess_nearest', 'company',
-           'track_facts', 'TitleWords', 'known_for', 'neighbours_known_for', 'forest_tuned', 'pool_weights', 'Blend']
+__all__ = ['TWELVE', 'FACTS', 'FEW', 'MANY', 'MEMBERS', 'FOLDS', 'ENOUGH', 'STRENGTHS', 'FIRM', 'guess_usual', 'guess_nearest',
+           'company', 'track_facts', 'TitleWords', 'known_for', 'neighbours_known_for', 'forest_tuned', 'pool_weights',
+           'Blend', 'Reading']
 
 # %% ../nbs/04b_blend.ipynb #2fb49f9d
 def guess_usual(
@@ -328,7 +331,7 @@ class Blend(BaseEstimator):
         "Probability of every class, tracks × classes."
         check_is_fitted(self)
         index = features_of(t, ids).index
-        return pd.DataFrame(tempered(_scores(self, t, index), self.temperature_), index, self.classes_)
+        return pd.DataFrame(tempered(_as_read(self, _scores(self, t, index)), self.temperature_), index, self.classes_)
 
     def predict(self, t:Tables, ids=None)->pd.Series:
         "The likeliest class of every track."
@@ -337,6 +340,10 @@ class Blend(BaseEstimator):
     def calibrate(self, t:Tables, ids)->Blend:
         "The same guesses, at the temperature that suits these labelled tracks, say of another collection; none may have been learned from."
         return _calibrated(self, t, ids)
+
+    def adapt(self, t:Tables, ids)->Blend:
+        "Guesses of genre as those file who labelled these tracks, say of another collection; none may have been learned from."
+        return _adapted(self, t, ids)
 
 # %% ../nbs/04b_blend.ipynb #45e799a1
 def _credited(t, ids, e):
@@ -516,7 +523,7 @@ def _counts(s, share):
 
 # %% ../nbs/04b_blend.ipynb #822b96bf
 def _fit_blend(self, t, cut):
-    names = _check_blend(self)
+    names, self.reading_ = _check_blend(self), None
     t, self.classes_, self.split_, sides = learning_sides(t, self.target, self.min_tracks, cut, self.seed)
     y, yv = (main_classes(t, side, self.target, self.classes_) for side in sides)
     _check_sides(self, y, yv)
@@ -533,13 +540,61 @@ def _fit_blend(self, t, cut):
         _learn_again(self, t, s, np.concatenate(sides), np.concatenate([y, yv]), sound)
     return self
 
+# %% ../nbs/04b_blend.ipynb #9bd57497
+STRENGTHS = 0., .01, .1, 1. # How far a reading may be from none: variance of what is added to the matrix; 0 leaves the temperature alone
+FIRM = 4. # What is known elsewhere of a temperature, as in `temperature`
+
+def _sure(scores): return scores - logsumexp(scores, axis=1, keepdims=True) if len(scores) else scores
+
+def _read(scores, y, strength):
+    "The likeliest matrix and shift, drawn towards one temperature for all."
+    k, at = scores.shape[1], np.arange(len(y))
+    if not strength: return np.eye(k) / temperature(scores, y, firm=FIRM), np.zeros(k)
+    def loss(w):
+        cold, more, shift = np.exp(w[0]), w[1:-k].reshape(k, k), w[-k:]
+        p = tempered(cold * scores + scores @ more + shift)
+        off = p - np.eye(k)[y]
+        value = -np.log(np.maximum(p[at, y], 1e-300)).sum() + .5 * (FIRM * w[0]**2 + (more**2).sum() / strength + shift @ shift)
+        return value, np.concatenate([[cold * (off * scores).sum() + FIRM * w[0]], (scores.T @ off + more / strength).ravel(), off.sum(0) + shift])
+    w = minimize(loss, np.zeros(1 + k * k + k), jac=True, method='L-BFGS-B', options={'maxiter': 500}).x
+    return np.exp(w[0]) * np.eye(k) + w[1:-k].reshape(k, k), w[-k:]
+
+@dataclass(eq=False)
+class Reading:
+    "How others file what scores say (Dirichlet calibration, Kull et al. 2019)."
+    matrix:np.ndarray # float64, classes × classes
+    shift:np.ndarray # float64, one per class
+    heat:float=1. # Temperature that the scores had before
+
+    def __call__(self, scores:np.ndarray)->np.ndarray: # Scores, rows × classes
+        return _sure(scores / self.heat) @ self.matrix + self.shift
+
+    @classmethod
+    def learn(cls,
+        scores:np.ndarray, y:np.ndarray, # Of labelled rows, and their class numbers
+        groups:np.ndarray, # Rows of a group are left out together
+        heat:float=1., seed:int=0
+    )->tuple[Reading,float]: # And the temperature that suits it
+        "The strength and the temperature are those with the least log-loss where groups are left out."
+        x, hand = _sure(scores / heat), deal(groups, seed)
+        def left_out(strength):
+            held = np.zeros(x.shape)
+            for h in np.unique(hand): held[hand == h] = cls(*_read(x[hand != h], y[hand != h], strength))(x[hand == h])
+            doubt = temperature(held, y, firm=FIRM)
+            return -np.log(np.maximum(tempered(held, doubt)[np.arange(len(y)), y], 1e-12)).mean(), strength, doubt
+        _, strength, doubt = min(map(left_out, STRENGTHS)) if len(set(hand)) > 1 else (0, 0., 1.)
+        return cls(*_read(x, y, strength), heat), doubt
+
 # %% ../nbs/04b_blend.ipynb #a8ee8525
 def _scores(self, t, ids):
     if not len(ids): return np.zeros((0, len(self.classes_)))
     x = _inputs(self, t, ids, _sound(self, t))
     return sum(w * m(x) for w, m in zip(self.weights_, self.models_.values()) if w)
 
-def _calibrated(self, t, ids):
+def _as_read(self, scores): return scores if self.reading_ is None else self.reading_(scores)
+
+def _labelled_elsewhere(self, t, ids):
+    "Ids that were not learned from, and their classes."
     check_is_fitted(self)
     if isinstance(ids, str): raise InputError(f'{ids!r} is one text. Give a list of track ids.')
     ids, learned = features_of(t, ids).index, np.concatenate([self.split_.train, self.split_.valid])
@@ -549,6 +604,20 @@ def _calibrated(self, t, ids):
     if len(lost := ids[y < 0]):
         raise InputError(f'{len(lost)} tracks have no {self.target} that was learned, {lost[0]!r} first. Leave them out.')
     if len(known := ids[ids.isin(learned)]): raise InputError(f'{known[0]!r} was learned from, so guesses of it are too sure. Give other tracks.')
+    return ids, y
+
+def _calibrated(self, t, ids):
+    ids, y = _labelled_elsewhere(self, t, ids)
     new = copy.copy(self)
-    new.temperature_ = temperature(_scores(self, t, ids), y)
+    new.temperature_ = temperature(_as_read(self, _scores(self, t, ids)), y, usual=self.temperature_, firm=FIRM)
+    return new
+
+def _adapted(self, t, ids):
+    if self.target != 'genre': raise InputError('an artist is the same everywhere, so there is nothing to adapt. Use calibrate.')
+    ids, y = _labelled_elsewhere(self, t, ids)
+    artist = main_artists(t).reindex(ids)
+    new = copy.copy(self)
+    heat = self.temperature_ if self.reading_ is None else self.reading_.heat
+    groups = pd.factorize(artist.fillna(pd.Series(ids, ids)))[0]
+    new.reading_, new.temperature_ = Reading.learn(_scores(self, t, ids), y, groups, heat, self.seed)
     return new

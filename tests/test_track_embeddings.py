@@ -3,6 +3,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import minimize_scalar
 from sklearn.base import clone
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.exceptions import NotFittedError
@@ -11,7 +14,8 @@ from torch import nn
 from track_quality import Confidence, Ledger
 
 from musicrec.artist2vec import Embeddings
-from musicrec.blend import FACTS, Blend, TitleWords, company, forest_tuned, guess_nearest, guess_usual, known_for, neighbours_known_for, pool_weights, track_facts, _counts, _held_out, _Sides, _sound
+from musicrec.blend import (FACTS, FIRM, STRENGTHS, Blend, Reading, TitleWords, company, forest_tuned, guess_nearest, guess_usual, known_for, neighbours_known_for, pool_weights, track_facts, _counts,
+                            _held_out, _read, _Sides, _sound, _sure)
 from musicrec.collect import AUDIO, MusicrecError, Tables, load_tables
 from musicrec.gaussian import FeatureScale, Gaussian, GaussianEncoder, Law, Rows, moments, two_parts
 from musicrec.matching import recordings
@@ -524,6 +528,50 @@ def test_calibrating_by_other_labels_changes_how_sure_guesses_are_and_nothing_el
     y = main_classes(other, s.test, "genre", model.classes_)
     assert (np.argsort(a, 1) == np.argsort(b, 1)).all() and log_loss(y, b) < log_loss(y, a)
     assert model.temperature_ < model.calibrate(other, s.test).temperature_
+
+
+def test_adapting_learns_what_goes_by_another_name(world):
+    s = split(world, seed=0, test=.5)
+    model, genres = Blend(members=("forest",)).fit(world, s), world.track_genres
+    a, b = model.classes_[:2]
+    other = world.replace(track_genres=genres.assign(genre=genres.genre.replace({a: b, b: a})))
+    told, asked = s.test[::2], s.test[1::2]
+    y, changed = main_classes(other, asked, "genre", model.classes_), model.adapt(other, told)
+    before, after = (m.predict_proba(other, asked).to_numpy() for m in (model, changed))
+    assert accuracy(y, before) + .2 < accuracy(y, after) and log_loss(y, after) < log_loss(y, model.calibrate(other, told).predict_proba(other, asked).to_numpy()) < log_loss(y, before)
+    np.testing.assert_array_equal(before, model.predict_proba(other, asked).to_numpy())  # the model itself stays
+    np.testing.assert_allclose(changed.adapt(other, told).predict_proba(other, asked), after, atol=1e-12)  # twice is once
+    sure = changed.calibrate(other, told).predict_proba(other, asked).to_numpy()
+    assert (np.argsort(sure, 1) == np.argsort(after, 1)).all()
+    same = model.adapt(world, told).predict_proba(world, asked).to_numpy()
+    assert accuracy(main_classes(world, asked, "genre", model.classes_), same) >= accuracy(main_classes(world, asked, "genre", model.classes_), before) - .05  # who files as we do changes little
+    with pytest.raises(MusicrecError, match="Use calibrate"): Blend(target="artist", min_tracks=3, members=("forest",)).fit(world).adapt(world, told)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10**6), st.integers(2, 6), st.integers(1, 60), st.sampled_from(STRENGTHS[1:]))
+def test_a_reading_is_the_likeliest_and_knows_no_order_of_classes(seed, k, n, strength):
+    rng = np.random.default_rng(seed)
+    scores, y, turn = _sure(3 * rng.normal(size=(n, k))), rng.integers(0, k, n), rng.permutation(k)
+    def minus_log(matrix, shift, cold):
+        p = tempered(scores @ matrix + shift)
+        return -np.log(p[np.arange(n), y]).sum() + .5 * (FIRM * np.log(cold)**2 + ((matrix - cold * np.eye(k))**2).sum() / strength + shift @ shift)
+    matrix, shift = _read(scores, y, strength)
+    best = lambda m, b: minimize_scalar(lambda c: minus_log(m, b, np.exp(c)), bounds=(-4, 4), method="bounded").fun
+    least = best(matrix, shift)
+    for _ in range(5): assert best(matrix + .02 * rng.normal(size=(k, k)), shift + .02 * rng.normal(size=k)) > least - 1e-4
+    turned = _read(scores[:, turn], np.argsort(turn)[y], strength)
+    np.testing.assert_allclose(scores[:, turn] @ turned[0] + turned[1], (scores @ matrix + shift)[:, turn], atol=.05)
+
+
+def test_a_reading_of_one_group_or_of_few_rows_stays_near_to_none():
+    rng = np.random.default_rng(0)
+    scores = 2 * rng.normal(size=(40, 3))
+    y = (scores.argmax(1) + 1) % 3  # always called something else
+    reading, heat = Reading.learn(scores, y, np.zeros(40, int))
+    assert heat == 1 and not reading.shift.any() and np.count_nonzero(reading.matrix) == 3  # nobody can be left out, so the temperature alone
+    assert (Reading.learn(scores, y, np.arange(40))[0](scores).argmax(1) == y).mean() > .9
+    np.testing.assert_allclose(Reading.learn(scores * 5, y, np.arange(40), heat=5.)[0](5 * scores), Reading.learn(scores, y, np.arange(40))[0](scores))
 
 
 def test_calibrating_names_what_cannot_be_calibrated_by(world):
