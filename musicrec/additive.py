@@ -15,8 +15,8 @@ from scipy.special import expit, logit, ndtri
 
 # %% auto #0
 __all__ = ['NEARNESS', 'HANDS', 'MANY', 'TREES', 'ROUNDS', 'QUANTILES', 'Ranks', 'Kernel', 'halves', 'totals', 'LikeRates',
-           'deal', 'Forest', 'Boosting', 'shapley', 'Together', 'mode', 'evidence', 'learn_scales', 'fit_logistic',
-           'Spread', 'variance', 'doubt', 'without_group', 'weigh']
+           'deal', 'Forest', 'Boosting', 'shapley', 'Together', 'deal_halves', 'mode', 'evidence', 'learn_scales',
+           'fit_logistic', 'Spread', 'variance', 'doubt', 'without_group', 'weigh']
 
 # %% ../nbs/base/additive.ipynb #52af71f5
 @dataclass(eq=False)
@@ -161,14 +161,16 @@ class Forest:
     def grow(cls,
         x:np.ndarray, # Rows learned from × inputs
         y:np.ndarray, weight:np.ndarray, # Their labels and weights
-        hand:np.ndarray # Their hands
+        hand:np.ndarray, # Their hands
+        seen=None # From a hand to the inputs of those that grow without it, where its labels went into them
     )->Forest:
         "Grow trees on all hands but one, for each."
         from sklearn.ensemble import ExtraTreesClassifier
         x = x.astype('float32')
         def fit(h, u):
             trees = ExtraTreesClassifier(TREES, min_samples_leaf=2, random_state=h, n_jobs=-1 if u.sum() >= MANY else 1)
-            return trees.fit(x[u], y[u], sample_weight=weight[u]).set_params(n_jobs=1) # one core answers: sums in one order
+            learned = x[u] if seen is None else seen(h)[u].astype('float32')
+            return trees.fit(learned, y[u], sample_weight=weight[u]).set_params(n_jobs=1) # one core answers: sums in one order
         return cls(_without_each(fit, y, weight, hand))
 
     def __call__(self, x:np.ndarray)->np.ndarray: # Logit of like of each row
@@ -193,7 +195,7 @@ class Boosting:
     @classmethod
     def grow(cls,
         parts:list[np.ndarray], # Rows learned from × inputs, of each part
-        y:np.ndarray, weight:np.ndarray, hand:np.ndarray # As in `Forest.grow`
+        y:np.ndarray, weight:np.ndarray, hand:np.ndarray, seen=None # As in `Forest.grow`; `seen` gives parts
     )->Boosting:
         "Boost on all hands but one, for each."
         from sklearn.ensemble import HistGradientBoostingClassifier
@@ -204,7 +206,8 @@ class Boosting:
         make = lambda h: HistGradientBoostingClassifier(
             learning_rate=.1, max_iter=ROUNDS, max_leaf_nodes=8, min_samples_leaf=5, max_features=.3, max_bins=QUANTILES,
             interaction_cst=apart, early_stopping=False, random_state=h)
-        self.hands = _without_each(lambda h, u: make(h).fit(x[u], y[u], sample_weight=weight[u]), y, weight, hand)
+        learned = lambda h: x if seen is None else self._places(seen(h))
+        self.hands = _without_each(lambda h, u: make(h).fit(learned(h)[u], y[u], sample_weight=weight[u]), y, weight, hand)
         return self
 
     def _places(self, parts):
@@ -255,10 +258,11 @@ class Together:
     middle:list[np.ndarray] # Of each part
 
     @classmethod
-    def grow(cls, parts:list[np.ndarray], y:np.ndarray, weight:np.ndarray, hand:np.ndarray)->Together:
-        "Grow both on all hands but one, for each."
-        x = np.hstack(parts)
-        return cls(Forest.grow(x, y, weight, hand), Boosting.grow([x], y, weight, hand), [np.median(p, axis=0) for p in parts])
+    def grow(cls, parts:list[np.ndarray], y:np.ndarray, weight:np.ndarray, hand:np.ndarray, seen=None)->Together:
+        "Grow both on all hands but one, for each; `seen` as in `Boosting.grow`."
+        x, whole = np.hstack(parts), seen and (lambda h: np.hstack(seen(h)))
+        trees = Forest.grow(x, y, weight, hand, whole), Boosting.grow([x], y, weight, hand, whole and (lambda h: [whole(h)]))
+        return cls(*trees, [np.median(p, axis=0) for p in parts])
 
     # float64, 2 × (1 + parts) × rows: logits of the forest and of boosted trees, by `shapley`; with hands, by trees that saw nothing of a row's
     def __call__(self, parts:list[np.ndarray], hand:np.ndarray|None=None)->np.ndarray:
@@ -276,6 +280,16 @@ class Together:
         x = np.hstack(parts)
         return np.stack([self.forest(x), *self.boosting([x])] if hand is None else [self.forest.without(x, hand), *self.boosting.without([x], hand)])
 
+
+# %% ../nbs/base/additive.ipynb #edc1653d
+def deal_halves(
+    artists:np.ndarray, half:np.ndarray, # Main artist and half of each labelled row, by number, as in `halves`
+    seed:int=0
+)->np.ndarray: # Hand of each row
+    "Halves dealt into hands, never both of an artist into the same."
+    first = np.full(artists.max() + 1, half.max() + 1)
+    np.minimum.at(first, artists, half)
+    return (deal(artists, seed) + HANDS // 2 * (half != first[artists])) % HANDS
 
 # %% ../nbs/base/additive.ipynb #145a1b53
 def mode(

@@ -20,8 +20,8 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 from torch import nn
-from .additive import (Boosting, Forest, Kernel, LikeRates, Ranks, Spread, Together, deal, doubt, fit_logistic, halves,
-                               learn_scales, totals, variance, weigh, without_group)
+from .additive import (HANDS, Boosting, Forest, Kernel, LikeRates, Ranks, Spread, Together, deal, deal_halves, doubt,
+                               fit_logistic, halves, learn_scales, totals, variance, weigh, without_group)
 from .artist2vec import Embeddings, GenreAxes, artist_genres, infer_artists, load_arrays, save_arrays, sounds, unit
 from .blend import track_facts
 from .matching import recordings
@@ -431,15 +431,31 @@ def _seen_of_labelled(self, t, rows, hidden):
 def _known(seen): return seen['artist'][:, -3] > 0 # whether any label of the artist is told
 
 # %% ../nbs/05_recommender.ipynb #da298fb2
+class _Familiar:
+    "What trees see that know an artist's other tracks: of labelled tracks, nothing of the labels of a hand."
+    def __init__(self, told, main, units, y, weight, hidden, hand, seed):
+        self.told, self.hand = told, hand
+        def rates(h):
+            heard = hand != h
+            return LikeRates.of(main, units, y, weight * heard, seed)(main, units, hidden * heard[:, None], apart=True)
+        self.rates = np.stack([rates(h) for h in range(HANDS)])
+        self.held = self._with(self.rates[hand, np.arange(len(hand))]) # of each track, nothing of its own hand
+
+    def _with(self, rates): return self.told | {'artist': np.hstack([self.told['artist'][:, :-rates.shape[1]], rates])}
+    def __call__(self, h): return self._with(self.rates[h])
+
 class _Trees:
-    "All voices of trees: two for each part that trees can see, and two that see all parts at once."
-    def __init__(self, seen, y, weight, hand, together):
+    "All voices of trees: two for each part that trees can see, two that see all parts at once, and two of these that know the artist's other tracks."
+    def __init__(self, seen, y, weight, hand, together, familiar=None):
         self.parts, self.hand = [p for p, x in seen.items() if x.any()] or list(seen), hand
         xs = self._of(seen)
         self.forests, self.boosting = [Forest.grow(x, y, weight, hand) for x in xs], Boosting.grow(xs, y, weight, hand)
-        self.together = Together.grow(xs, y, weight, hand) if together and len(xs) > 1 else None
-        kinds = 'extra trees', 'boosting'
-        self.voices = [f'{p}, {kind}' for kind in kinds for p in self.parts] + [f'together, {kind}' for kind in kinds if self.together]
+        self.together = self.familiar = None
+        if together and len(xs) > 1:
+            self.together = Together.grow(xs, y, weight, hand)
+            if familiar: self.familiar = Together.grow(self._of(familiar.held), y, weight, familiar.hand, lambda h: self._of(familiar(h)))
+        kinds, whole = ('extra trees', 'boosting'), {'together': self.together, 'familiar': self.familiar}
+        self.voices = [f'{p}, {kind}' for kind in kinds for p in self.parts] + [f'{name}, {kind}' for name, trees in whole.items() for kind in kinds if trees]
 
     def _of(self, seen): return [seen[p] for p in self.parts]
 
@@ -447,25 +463,32 @@ class _Trees:
         "Voices × `PARTS` × rows: what trees say of any track."
         xs = self._of(seen)
         alone = np.stack([*(f(x) for f, x in zip(self.forests, xs)), *self.boosting(xs)])
-        return self._apart(alone, self.together(xs) if self.together else None)
+        return self._apart(alone, [*(self.together(xs) if self.together else []), *self._of_known(seen, _known(seen))])
 
-    def without(self, seen):
+    def without(self, seen, familiar=None):
         "What trees say of the rows that they learned from, without the labels of each row's hand."
         xs = self._of(seen)
-        return self._apart(self._alone(xs), self.together(xs, self.hand) if self.together else None)
+        of_known = self._of_known(familiar.held, _known(seen), familiar.hand) if self.familiar else []
+        return self._apart(self._alone(xs), [*(self.together(xs, self.hand) if self.together else []), *of_known])
+
+    def _of_known(self, seen, known, hand=None):
+        "What those say that know the artist's other tracks, where she has some with labels."
+        out = np.zeros((2 if self.familiar else 0, 1 + len(self.parts), len(known)))
+        if self.familiar: out[..., known] = self.familiar([x[known] for x in self._of(seen)], None if hand is None else hand[known])
+        return out
 
     def whole(self, seen):
-        "The same, voices × rows."
+        "The same, voices × rows; those that know artists say nothing here."
         xs = self._of(seen)
         return np.vstack([self._alone(xs), *([self.together.whole(xs, self.hand)] if self.together else [])])
 
     def _alone(self, xs): return np.stack([*(f.without(x, self.hand) for f, x in zip(self.forests, xs)), *self.boosting.without(xs, self.hand)])
 
-    def _apart(self, alone, together):
+    def _apart(self, alone, shared):
         n, at = len(self.parts), [PARTS.index(p) for p in self.parts]
         out = np.zeros((len(self.voices), len(PARTS), alone.shape[1]))
         for i, said in enumerate(alone): out[i, at[i % n]] = said
-        if together is not None: out[len(alone):, [0, *at]] = together
+        for i, said in enumerate(shared, len(alone)): out[i, [0, *at]] = said
         return out
 
 
@@ -476,18 +499,23 @@ def _grow(self, t, rows, y, weight, f, roots):
     artist = np.unique(np.where(main != '', main, np.arange(len(rows)).astype(str)).astype(str), return_inverse=True)[1]
     half = halves(artist, self.seed)
     self.rates_ = LikeRates.of(main, _units(self)[rows], y, weight, self.seed)
-    told, strange = (_seen_of_labelled(self, t, rows, hidden) for hidden in (totals(half, y, weight), np.inf))
-    self.trees_ = _Trees(told, y, weight, deal(artist, self.seed), self.together)
+    own = totals(half, y, weight)
+    told, strange = (_seen_of_labelled(self, t, rows, hidden) for hidden in (own, np.inf))
+    known = _known(told)
+    familiar = _Familiar(told, main, _units(self)[rows], y, weight, own, deal_halves(artist, half, self.seed), self.seed) if known.any() else None
+    self.trees_ = _Trees(told, y, weight, deal(artist, self.seed), self.together, familiar)
     alone = lambda groups: without_group(f, roots, y, weight, groups)[None]
-    held, apart, known = self.trees_.without(told), self.trees_.whole(strange), _known(told)
+    held, apart = self.trees_.without(told, familiar), self.trees_.whole(strange)
     self.volumes_ = _volumes(np.vstack([alone(half), held.sum(1)])[:, known], np.vstack([alone(artist), apart]), y, weight, known, self.trees_.voices)
     return held, known
 
 def _volumes(said, apart, y, weight, known, voices):
     "How loud each voice speaks of strangers and of known artists, the latter drawn towards the former where there are few."
     shift, loud = weigh(apart, y, weight)
-    of_known = weigh(said, y[known], weight[known], loud, shift) if known.any() else (shift, loud)
-    return pd.DataFrame([[shift, *loud], [of_known[0], *of_known[1]]], ['strangers', 'known'], ['shift', 'process', *voices])
+    familiar = len(said) - len(apart) # voices that say nothing of strangers
+    usual = np.append(loud, np.full(familiar, 1 / 3))
+    of_known = weigh(said, y[known], weight[known], usual, shift) if known.any() else (shift, usual)
+    return pd.DataFrame([[shift, *loud, *np.zeros(familiar)], [of_known[0], *of_known[1]]], ['strangers', 'known'], ['shift', 'process', *voices])
 
 # %% ../nbs/05_recommender.ipynb #c41af3d8
 def _inputs(self, blocks):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
-from scipy.special import logit
+from scipy.special import expit, logit
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import log_loss, roc_auc_score
@@ -920,8 +920,29 @@ def test_trees_learn_no_labels_by_heart():
                    audio_features=pd.DataFrame(rng.random((160, len(AUDIO))), columns=list(AUDIO)).assign(track_id=[f"t{i:03}" for i in range(160)], source="made up"),
                    preferences=pd.DataFrame({"listener_id": "you", "track_id": [f"t{i:03}" for i in range(160)], "label": rng.integers(0, 2, 160), "weight": 1., "rule": "tosses"}))
         model = Recommender(Embeddings([f"a{i:02}" for i in range(80)], rng.normal(size=(80, 12))), None, seed=seed).fit(t)
-        found.append(model.volumes_.loc["known", ["artist, extra trees", "together, extra trees"]])
-    assert np.mean(found) < .3
+        found.append(model.volumes_.loc["known", ["artist, extra trees", "together, extra trees", "familiar, extra trees", "familiar, boosting"]])
+        assert not model.volumes_.filter(like="familiar").loc["strangers"].any()
+    assert np.mean(found) < .3 and np.mean(found, axis=0)[2:].max() < .3
+
+
+def test_trees_that_know_artists_hear_what_is_liked_of_each():
+    """Half of the artists are liked where they are loud, half where they are quiet: it takes an artist's other tracks to tell."""
+    rng, artist = np.random.default_rng(0), np.repeat(np.arange(40), 12)
+    ids, who, energy = [f"t{i:03}" for i in range(480)], [f"a{i:02}" for i in range(40)], rng.random(480)
+    t = Tables(tracks=pd.DataFrame({"track_id": ids, "title": [f"song {i}" for i in range(480)], "source": "made up"}), artists=pd.DataFrame({"artist_id": who, "name": who, "source": "made up"}),
+               track_artists=pd.DataFrame({"track_id": ids, "artist_id": np.array(who)[artist], "position": 0}),
+               audio_features=pd.DataFrame(rng.random((480, len(AUDIO))), columns=list(AUDIO)).assign(track_id=ids, source="made up", energy=energy),
+               preferences=pd.DataFrame({"listener_id": "you", "track_id": ids, "label": ((energy > .5) == (artist % 2)).astype(int), "weight": 1., "rule": "moods"}))
+    e = Embeddings(who, rng.normal(size=(40, 6)))
+    for by, least, most in (("track", .7, 1), ("artist", .3, .65)):  # of strangers nothing can be known
+        s = next(iter(folds(t, by, 4, 0)))
+        model = Recommender(e, None).fit(t, split=s)
+        y, p = t.preferences.set_index("track_id").label[s.test], model.predict_proba(s.test)
+        assert least < roc_auc_score(y, p) < most
+        parts = pd.DataFrame([model.explain(i) for i in s.test[:50]])
+        np.testing.assert_allclose(expit(parts[PARTS].sum(axis=1)), p[s.test[:50]], atol=1e-6)
+    alone = Recommender(e, None, together=False).fit(t, split=(s := next(iter(folds(t, "track", 4, 0)))))
+    assert roc_auc_score(t.preferences.set_index("track_id").label[s.test], alone.predict_proba(s.test)) < .65 and not any("familiar" in v for v in alone.volumes_)
 
 
 def test_what_was_judged_both_ways_teaches_nothing_and_stays_known(world, artists):
