@@ -83,8 +83,8 @@ def totals(
 
 # %% ../nbs/base/additive.ipynb #ec057f1a
 def _odds(told):
-    likes, rest = told[:, 0], np.maximum(told[:, 1] - told[:, 0], 0)
-    return np.stack([np.log((likes + .5) / (rest + .5)), np.log1p(likes + rest)], 1)
+    likes, rest = told[..., 0], np.maximum(told[..., 1] - told[..., 0], 0)
+    return np.stack([np.log((likes + .5) / (rest + .5)), np.log1p(likes + rest)], -1)
 
 # %% ../nbs/base/additive.ipynb #9f0b5de2
 NEARNESS = 10. # By how much neighbours count more the nearer they are
@@ -94,22 +94,22 @@ class LikeRates:
     "How often each artist was liked, and how often those near her."
     artists:np.ndarray # Those with labels, sorted; an empty text is nobody
     units:np.ndarray # float, artists × dimensions: vectors of length one, or zeros
-    told:np.ndarray # float, artists × 2: weight of likes, and of all labels
+    told:np.ndarray # float, artists × 2: weight of likes, and of all labels; or hearings × artists × 2
     half:np.ndarray # Which half of the artists each is in
 
     @classmethod
     def of(cls, artists:np.ndarray, units:np.ndarray, y:np.ndarray, weight:np.ndarray, seed:int=0)->LikeRates:
-        "From the artist and her vector of each labelled row."
+        "From the artist and her vector of each labelled row; weights hearings × rows for several at once."
         some, first = np.unique(artists.astype(str), return_index=True)
-        return cls(some, units[first] * (some != '')[:, None],
-                   totals(artists.astype(str), y, weight)[first] * (some != '')[:, None],
+        told = np.array([totals(artists.astype(str), y, w)[first] for w in np.atleast_2d(weight)]) * (some != '')[:, None]
+        return cls(some, units[first] * (some != '')[:, None], told if np.ndim(weight) == 2 else told[0],
                    np.random.default_rng([seed, 11]).permutation(len(some)) % 2)
 
     def __call__(self,
         artists:np.ndarray, units:np.ndarray, # Artist of each row, and her vector
-        hidden:np.ndarray|float=0., # rows × 2: what of the artist's own labels a row is not told
+        hidden:np.ndarray|float=0., # rows × 2: what of the artist's own labels a row is not told; like `told` by hearings
         apart:bool=False # May only neighbours of the other half be heard? So, for rows to learn from
-    # float, rows × 4: logit of the own rate and log of one plus its weight, and the same of neighbours
+    # float, rows × 4, or hearings × rows × 4: logit of the own rate and log of one plus its weight, and the same of neighbours
     )->np.ndarray:
         "What is known of each row's artist."
         some, first, at = np.unique(artists.astype(str), return_index=True, return_inverse=True)
@@ -117,9 +117,9 @@ class LikeRates:
         same = self.artists[row] == some
         vectors = units[first] * (some != '')[:, None]
         parts = [slice(a, a + 4096) for a in range(0, len(some), 4096)]
-        near = np.concatenate([self._near(vectors[s], row[s], same[s], apart) for s in parts])
-        own = np.where((same & (some != ''))[at, None], np.maximum(self.told[row[at]] - hidden, 0), 0)
-        return np.hstack([_odds(own), _odds(near[at])])
+        near = np.concatenate([self._near(vectors[s], row[s], same[s], apart) for s in parts], axis=-2)
+        own = np.where((same & (some != ''))[at, None], np.maximum(self.told[..., row[at], :] - hidden, 0), 0)
+        return np.concatenate([_odds(own), _odds(near[..., at, :])], axis=-1)
 
     def _near(self, units, row, same, apart):
         closeness = np.exp(NEARNESS * (units @ self.units.T - 1)) * units.any(1)[:, None] * self.units.any(1)
@@ -166,11 +166,10 @@ class Forest:
     )->Forest:
         "Grow trees on all hands but one, for each."
         from sklearn.ensemble import ExtraTreesClassifier
-        x = x.astype('float32')
+        seen = seen or (lambda h: x)
         def fit(h, u):
             trees = ExtraTreesClassifier(TREES, min_samples_leaf=2, random_state=h, n_jobs=-1 if u.sum() >= MANY else 1)
-            learned = x[u] if seen is None else seen(h)[u].astype('float32')
-            return trees.fit(learned, y[u], sample_weight=weight[u]).set_params(n_jobs=1) # one core answers: sums in one order
+            return trees.fit(seen(h)[u].astype('float32'), y[u], sample_weight=weight[u]).set_params(n_jobs=1) # one core answers: sums in one order
         return cls(_without_each(fit, y, weight, hand))
 
     def __call__(self, x:np.ndarray)->np.ndarray: # Logit of like of each row
@@ -202,12 +201,12 @@ class Boosting:
         ends = np.cumsum([0, *(x.shape[1] for x in parts)])
         self = cls(np.quantile(np.hstack(parts), np.arange(1, QUANTILES) / QUANTILES, axis=0),
                    [slice(a, b) for a, b in zip(ends, ends[1:])], {})
-        x, apart = self._places(parts), [set(range(c.start, c.stop)) for c in self.columns]
+        x, apart = None if seen else self._places(parts), [set(range(c.start, c.stop)) for c in self.columns]
         make = lambda h: HistGradientBoostingClassifier(
             learning_rate=.1, max_iter=ROUNDS, max_leaf_nodes=8, min_samples_leaf=5, max_features=.3, max_bins=QUANTILES,
             interaction_cst=apart, early_stopping=False, random_state=h)
-        learned = lambda h: x if seen is None else self._places(seen(h))
-        self.hands = _without_each(lambda h, u: make(h).fit(learned(h)[u], y[u], sample_weight=weight[u]), y, weight, hand)
+        learned = lambda h, u: self._places([p[u] for p in seen(h)]) if seen else x[u]
+        self.hands = _without_each(lambda h, u: make(h).fit(learned(h, u), y[u], sample_weight=weight[u]), y, weight, hand)
         return self
 
     def _places(self, parts):

@@ -27,9 +27,9 @@ from .track_embeddings import (Training, features_of, learning_sides, main_class
                                        train_net)
 
 # %% auto #0
-__all__ = ['TWELVE', 'FACTS', 'FEW', 'MANY', 'MEMBERS', 'FOLDS', 'ENOUGH', 'STRENGTHS', 'FIRM', 'guess_usual', 'guess_nearest',
-           'company', 'track_facts', 'TitleWords', 'known_for', 'neighbours_known_for', 'forest_tuned', 'pool_weights',
-           'Blend', 'Reading']
+__all__ = ['TWELVE', 'FACTS', 'FEW', 'MANY', 'MEMBERS', 'FOLDS', 'ENOUGH', 'STRENGTHS', 'FIRM', 'WORTH', 'WIDE', 'guess_usual',
+           'guess_nearest', 'company', 'track_facts', 'TitleWords', 'known_for', 'neighbours_known_for', 'forest_tuned',
+           'pool_weights', 'Blend', 'Reading']
 
 # %% ../nbs/04b_blend.ipynb #2fb49f9d
 def guess_usual(
@@ -342,7 +342,7 @@ class Blend(BaseEstimator):
         return _calibrated(self, t, ids)
 
     def adapt(self, t:Tables, ids)->Blend:
-        "Guesses of genre as those file who labelled these tracks, say of another collection; none may have been learned from."
+        "Guesses of genre as those file who labelled these tracks, a fair sample of another collection, say; none may have been learned from. Of more than 50 genres only the temperature is learned."
         return _adapted(self, t, ids)
 
 # %% ../nbs/04b_blend.ipynb #45e799a1
@@ -471,7 +471,7 @@ def _learn(self, s, names):
 
 def _weigh_members(self, scores, y):
     self.weights_ = pool_weights(scores, y)
-    self.temperature_ = temperature(np.tensordot(self.weights_, scores, 1), y)
+    self.temperature_ = self.usual_ = temperature(np.tensordot(self.weights_, scores, 1), y)
 
 def _tell(self, t, ids, y, train=True):
     "What inputs take from labels: those of these tracks, which may be rows to train on."
@@ -541,23 +541,25 @@ def _fit_blend(self, t, cut):
     return self
 
 # %% ../nbs/04b_blend.ipynb #9bd57497
-STRENGTHS = 0., .01, .1, 1. # How far a reading may be from none: variance of what is added to the matrix; 0 leaves the temperature alone
-FIRM = 4. # What is known elsewhere of a temperature, as in `temperature`
+STRENGTHS = .01, .1, 1. # How far a reading may be from none: variance of what is added to the matrix
+FIRM = 4. # How firmly few rows are drawn towards the temperature of before, as in `temperature`
+WORTH, WIDE = 3., 50 # Nats that rows left out must gain, or only a temperature is learned, as of more classes than these
 
 def _sure(scores): return scores - logsumexp(scores, axis=1, keepdims=True) if len(scores) else scores
 
 def _read(scores, y, strength):
     "The likeliest matrix and shift, drawn towards one temperature for all."
-    k, at = scores.shape[1], np.arange(len(y))
-    if not strength: return np.eye(k) / temperature(scores, y, firm=FIRM), np.zeros(k)
+    k, at, told = scores.shape[1], np.arange(len(y)), np.eye(scores.shape[1])[y]
     def loss(w):
         cold, more, shift = np.exp(w[0]), w[1:-k].reshape(k, k), w[-k:]
         p = tempered(cold * scores + scores @ more + shift)
-        off = p - np.eye(k)[y]
+        off = p - told
         value = -np.log(np.maximum(p[at, y], 1e-300)).sum() + .5 * (FIRM * w[0]**2 + (more**2).sum() / strength + shift @ shift)
         return value, np.concatenate([[cold * (off * scores).sum() + FIRM * w[0]], (scores.T @ off + more / strength).ravel(), off.sum(0) + shift])
     w = minimize(loss, np.zeros(1 + k * k + k), jac=True, method='L-BFGS-B', options={'maxiter': 500}).x
     return np.exp(w[0]) * np.eye(k) + w[1:-k].reshape(k, k), w[-k:]
+
+def _heated(scores, y): return np.eye(scores.shape[1]) / temperature(scores, y, firm=FIRM), np.zeros(scores.shape[1])
 
 @dataclass(eq=False)
 class Reading:
@@ -565,6 +567,7 @@ class Reading:
     matrix:np.ndarray # float64, classes × classes
     shift:np.ndarray # float64, one per class
     heat:float=1. # Temperature that the scores had before
+    doubt:float=1. # Temperature of what is read
 
     def __call__(self, scores:np.ndarray)->np.ndarray: # Scores, rows × classes
         return _sure(scores / self.heat) @ self.matrix + self.shift
@@ -574,16 +577,23 @@ class Reading:
         scores:np.ndarray, y:np.ndarray, # Of labelled rows, and their class numbers
         groups:np.ndarray, # Rows of a group are left out together
         heat:float=1., seed:int=0
-    )->tuple[Reading,float]: # And the temperature that suits it
+    )->Reading:
         "The strength and the temperature are those with the least log-loss where groups are left out."
         x, hand = _sure(scores / heat), deal(groups, seed)
-        def left_out(strength):
+        def left_out(read):
             held = np.zeros(x.shape)
-            for h in np.unique(hand): held[hand == h] = cls(*_read(x[hand != h], y[hand != h], strength))(x[hand == h])
-            doubt = temperature(held, y, firm=FIRM)
-            return -np.log(np.maximum(tempered(held, doubt)[np.arange(len(y)), y], 1e-12)).mean(), strength, doubt
-        _, strength, doubt = min(map(left_out, STRENGTHS)) if len(set(hand)) > 1 else (0, 0., 1.)
-        return cls(*_read(x, y, strength), heat), doubt
+            for h in np.unique(hand): held[hand == h] = cls(*read(x[hand != h], y[hand != h]))(x[hand == h])
+            return held
+        def lost(held, doubt=1.): return -np.log(np.maximum(tempered(held, doubt)[np.arange(len(y)), y], 1e-12)).sum()
+        if len(set(hand)) > 1 and x.shape[1] <= WIDE:
+            tried = []
+            for s in STRENGTHS:
+                held = left_out(lambda x, y: _read(x, y, s))
+                doubt = temperature(held, y, firm=FIRM)
+                tried.append((lost(held, doubt), s, doubt))
+            loss, strength, doubt = min(tried)
+            if loss + WORTH < lost(left_out(_heated)): return cls(*_read(x, y, strength), heat, doubt)
+        return cls(*_heated(x, y), heat)
 
 # %% ../nbs/04b_blend.ipynb #a8ee8525
 def _scores(self, t, ids):
@@ -609,15 +619,17 @@ def _labelled_elsewhere(self, t, ids):
 def _calibrated(self, t, ids):
     ids, y = _labelled_elsewhere(self, t, ids)
     new = copy.copy(self)
-    new.temperature_ = temperature(_as_read(self, _scores(self, t, ids)), y, usual=self.temperature_, firm=FIRM)
+    usual = self.usual_ if self.reading_ is None else self.reading_.doubt
+    new.temperature_ = temperature(_as_read(self, _scores(self, t, ids)), y, usual=usual, firm=FIRM)
     return new
 
 def _adapted(self, t, ids):
     if self.target != 'genre': raise InputError('an artist is the same everywhere, so there is nothing to adapt. Use calibrate.')
     ids, y = _labelled_elsewhere(self, t, ids)
+    if len(set(y)) < 2: raise InputError(f'all {len(y)} tracks are {self.classes_[y[0]]!r}. Give tracks of all that is filed there, or use calibrate.')
     artist = main_artists(t).reindex(ids)
     new = copy.copy(self)
-    heat = self.temperature_ if self.reading_ is None else self.reading_.heat
-    groups = pd.factorize(artist.fillna(pd.Series(ids, ids)))[0]
-    new.reading_, new.temperature_ = Reading.learn(_scores(self, t, ids), y, groups, heat, self.seed)
+    groups = np.unique(artist.fillna(pd.Series(ids, ids)).astype(str), return_inverse=True)[1]
+    new.reading_ = Reading.learn(_scores(self, t, ids), y, groups, self.usual_, self.seed)
+    new.temperature_ = new.reading_.doubt
     return new

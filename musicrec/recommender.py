@@ -432,13 +432,11 @@ def _known(seen): return seen['artist'][:, -3] > 0 # whether any label of the ar
 
 # %% ../nbs/05_recommender.ipynb #da298fb2
 class _Familiar:
-    "What trees see that know an artist's other tracks: of labelled tracks, nothing of the labels of a hand."
+    "What trees see that know an artist's other tracks: of labelled tracks, like rates without the labels of a hand."
     def __init__(self, told, main, units, y, weight, hidden, hand, seed):
         self.told, self.hand = told, hand
-        def rates(h):
-            heard = hand != h
-            return LikeRates.of(main, units, y, weight * heard, seed)(main, units, hidden * heard[:, None], apart=True)
-        self.rates = np.stack([rates(h) for h in range(HANDS)])
+        heard = hand != np.arange(HANDS)[:, None] # hands × rows
+        self.rates = LikeRates.of(main, units, y, weight * heard, seed)(main, units, hidden * heard[..., None], apart=True)
         self.held = self._with(self.rates[hand, np.arange(len(hand))]) # of each track, nothing of its own hand
 
     def _with(self, rates): return self.told | {'artist': np.hstack([self.told['artist'][:, :-rates.shape[1]], rates])}
@@ -502,7 +500,7 @@ def _grow(self, t, rows, y, weight, f, roots):
     own = totals(half, y, weight)
     told, strange = (_seen_of_labelled(self, t, rows, hidden) for hidden in (own, np.inf))
     known = _known(told)
-    familiar = _Familiar(told, main, _units(self)[rows], y, weight, own, deal_halves(artist, half, self.seed), self.seed) if known.any() else None
+    familiar = _Familiar(told, main, _units(self)[rows], y, weight, own, deal_halves(artist, half, self.seed), self.seed) if self.together and known.any() else None
     self.trees_ = _Trees(told, y, weight, deal(artist, self.seed), self.together, familiar)
     alone = lambda groups: without_group(f, roots, y, weight, groups)[None]
     held, apart = self.trees_.without(told, familiar), self.trees_.whole(strange)
@@ -513,7 +511,7 @@ def _volumes(said, apart, y, weight, known, voices):
     "How loud each voice speaks of strangers and of known artists, the latter drawn towards the former where there are few."
     shift, loud = weigh(apart, y, weight)
     familiar = len(said) - len(apart) # voices that say nothing of strangers
-    usual = np.append(loud, np.full(familiar, 1 / 3))
+    usual = np.append(loud, np.zeros(familiar))
     of_known = weigh(said, y[known], weight[known], usual, shift) if known.any() else (shift, usual)
     return pd.DataFrame([[shift, *loud, *np.zeros(familiar)], [of_known[0], *of_known[1]]], ['strangers', 'known'], ['shift', 'process', *voices])
 

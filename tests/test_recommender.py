@@ -12,12 +12,12 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import log_loss, roc_auc_score
 
-from musicrec.additive import NEARNESS, Boosting, Forest, LikeRates, deal, halves, totals, weigh
-from musicrec.artist2vec import Artist2Vec, Embeddings, sentences
+from musicrec.additive import NEARNESS, Boosting, Forest, LikeRates, deal, deal_halves, halves, totals, weigh
+from musicrec.artist2vec import Artist2Vec, Embeddings, sentences, unit
 from musicrec.collect import AUDIO, MusicrecError, NotFoundError, load_tables
 from musicrec.metrics import CHUNK
 from musicrec.preprocess import folds, merge_duplicates
-from musicrec.recommender import Recommender, _near_best, _Trees, artist_vectors
+from musicrec.recommender import Recommender, _Familiar, _near_best, _Trees, _volumes, artist_vectors
 from musicrec.tables import BOTH_WAYS, Tables
 
 PARTS = ["base", "artist", "audio", "popularity"]
@@ -907,6 +907,47 @@ def test_what_trees_say_is_shared_out_whole(gone):
     flipped = np.where(np.arange(200) == 7, 1 - y, y)
     again = _Trees(seen, flipped, np.ones(200), trees.hand, True).without(seen)
     np.testing.assert_array_equal(again[..., 7], held[..., 7])  # of a labelled track, without its own label
+
+
+def test_familiar_trees_hear_nothing_of_the_hand_that_they_grow_without():
+    rng, artist = np.random.default_rng(0), np.repeat(np.arange(40), [6] * 30 + [1] * 10)
+    n, main = len(artist), np.array([f"a{a}" if a < 39 else "" for a in artist], object)
+    y, weight, half, units = rng.integers(0, 2, n), rng.random(n) + .5, halves(artist), unit(rng.normal(size=(40, 6)))[artist]
+    hand = deal_halves(artist, half)
+    assert all(set(hand[artist == a][half[artist == a] == half[artist == a].min()]).isdisjoint(hand[artist == a][half[artist == a] == half[artist == a].max()]) for a in range(30))
+    told = {"artist": np.hstack([units, LikeRates.of(main, units, y, weight)(main, units, totals(half, y, weight), apart=True)]), "audio": rng.normal(size=(n, 3)), "popularity": np.zeros((n, 2))}
+    heard = lambda y: _Familiar(told, main, units, y, weight, totals(half, y, weight), hand, 0)
+    one = heard(y)
+    known = one.told["artist"][:, -3] > 0
+    trees = _Trees(told, y, weight, deal(artist), True, one)
+    said = trees.without(told, one)
+    assert trees.voices[-2:] == ["familiar, extra trees", "familiar, boosting"] and said[-2:, :, known].any() and not said[-2:, :, ~known].any()
+    np.testing.assert_allclose(said[-2:, :, known].sum(1), trees.familiar.whole(trees._of(one.held), hand)[:, known], atol=1e-9)
+    boosted = lambda model, seen: np.vstack([model.hands[h].predict_proba(trees.familiar.boosting._places([np.hstack(trees._of(seen))]))[hand == h] for h in range(10)])
+    for h in range(10):
+        other = heard(np.where(hand == h, 1 - y, y))
+        np.testing.assert_array_equal(other.rates[h], one.rates[h])
+        np.testing.assert_array_equal(other.held["artist"][hand == h], one.held["artist"][hand == h])
+    again = heard(flipped := np.where(hand == 3, 1 - y, y))
+    np.testing.assert_allclose(_Trees(told, flipped, weight, deal(artist), True, again).without(told, again)[-2].sum(0)[hand == 3], said[-2].sum(0)[hand == 3], atol=1e-9)
+    grown = Boosting.grow([np.hstack(trees._of(one.held))], y, weight, hand, lambda h: [np.hstack(trees._of(one(h)))])
+    np.testing.assert_array_equal(boosted(grown, one.held), boosted(trees.familiar.boosting, one.held))  # by what each hand may see
+    assert (boosted(Boosting.grow([np.hstack(trees._of(one.held))], y, weight, hand), one.held) != boosted(grown, one.held)).any()
+
+
+def test_several_hearings_are_each_by_itself():
+    rng = np.random.default_rng(0)
+    main, y, hand = np.array([*"aabbccdde", ""] * 4, object), rng.integers(0, 2, 40), rng.integers(0, 10, 40)
+    units, weight, hidden = unit(rng.normal(size=(40, 3)))[[sorted(set(main)).index(m) for m in main]], rng.random(40), rng.random((40, 2))
+    heard = hand != np.arange(10)[:, None]
+    at_once = LikeRates.of(main, units, y, weight * heard)(main, units, hidden * heard[..., None], apart=True)
+    for h in range(10): np.testing.assert_allclose(at_once[h], LikeRates.of(main, units, y, weight * heard[h])(main, units, hidden * heard[h][:, None], apart=True), atol=1e-12)
+
+
+def test_few_labels_of_known_artists_give_familiar_trees_no_say(artists):
+    said = [_volumes(np.vstack([x, x[:1]])[:, known], x, y, np.ones(200), known, ["one", "familiar"]).loc["known"] for x, y, known in [(
+        np.random.default_rng(s).normal(size=(2, 200)), np.random.default_rng(s).integers(0, 2, 200), np.arange(200) < 1) for s in range(3)]]
+    assert all(v.familiar < .2 for v in said)
 
 
 def test_trees_learn_no_labels_by_heart():
