@@ -549,7 +549,7 @@ def test_adapting_learns_what_goes_by_another_name(world):
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.integers(0, 10**6), st.integers(2, 6), st.integers(1, 60), st.sampled_from(STRENGTHS[1:]))
+@given(st.integers(0, 10**6), st.integers(2, 6), st.integers(1, 60), st.sampled_from(STRENGTHS))
 def test_a_reading_is_the_likeliest_and_knows_no_order_of_classes(seed, k, n, strength):
     rng = np.random.default_rng(seed)
     scores, y, turn = _sure(3 * rng.normal(size=(n, k))), rng.integers(0, k, n), rng.permutation(k)
@@ -564,14 +564,59 @@ def test_a_reading_is_the_likeliest_and_knows_no_order_of_classes(seed, k, n, st
     np.testing.assert_allclose(scores[:, turn] @ turned[0] + turned[1], (scores @ matrix + shift)[:, turn], atol=.05)
 
 
-def test_a_reading_of_one_group_or_of_few_rows_stays_near_to_none():
+def only_heated(reading): return not reading.shift.any() and np.count_nonzero(reading.matrix) == len(reading.matrix)
+
+
+def test_a_reading_of_one_group_or_of_many_classes_is_a_temperature():
     rng = np.random.default_rng(0)
     scores = 2 * rng.normal(size=(40, 3))
     y = (scores.argmax(1) + 1) % 3  # always called something else
-    reading, heat = Reading.learn(scores, y, np.zeros(40, int))
-    assert heat == 1 and not reading.shift.any() and np.count_nonzero(reading.matrix) == 3  # nobody can be left out, so the temperature alone
-    assert (Reading.learn(scores, y, np.arange(40))[0](scores).argmax(1) == y).mean() > .9
-    np.testing.assert_allclose(Reading.learn(scores * 5, y, np.arange(40), heat=5.)[0](5 * scores), Reading.learn(scores, y, np.arange(40))[0](scores))
+    assert only_heated(Reading.learn(scores, y, np.zeros(40, int)))  # nobody can be left out
+    reading = Reading.learn(scores, y, np.arange(40))
+    assert (reading(scores).argmax(1) == y).mean() > .9
+    hot = Reading.learn(5 * scores, y, np.arange(40), heat=5.)
+    np.testing.assert_allclose(hot(5 * scores), reading(scores), atol=1e-6)
+    assert hot.doubt == pytest.approx(reading.doubt)
+    wide = np.eye(60)[np.arange(240) % 60] * 3
+    assert only_heated(Reading.learn(wide, (np.arange(240) + 1) % 60, np.arange(240)))
+
+
+def test_few_rows_that_say_the_same_change_nothing_but_a_temperature():
+    rng, lost = np.random.default_rng(0), {True: [], False: []}
+    for n in (5, 20):
+        for _ in range(20):
+            true = rng.integers(0, 4, 1000 + n)
+            scores = 2 * np.eye(4)[true] + rng.normal(size=(1000 + n, 4))
+            reading = Reading.learn(scores[:n], true[:n], np.arange(n))
+            lost[only_heated(reading)].append(log_loss(true[n:], tempered(reading(scores[n:]), reading.doubt)) - log_loss(true[n:], tempered(scores[n:] * 2)))
+    assert len(lost[True]) >= 35 and np.mean(lost[True]) < .1
+
+
+def test_what_one_artist_is_called_is_no_word_for_all():
+    """Each artist has a genre that others would not give; told by some, a reading must not be worse than a temperature for others."""
+    rng, gain = np.random.default_rng(0), []
+    for _ in range(8):
+        artist, true = np.repeat(np.arange(60), 10), np.repeat(rng.integers(0, 3, 60), 10)
+        scores, y = 3 * np.eye(3)[true] + .3 * rng.normal(size=(60, 3))[artist] + .3 * rng.normal(size=(600, 3)), np.where(rng.random(60) < .5, true[::10], rng.integers(0, 3, 60))[artist]
+        learn, heat = np.arange(600) < 100, lambda r: tempered(r(scores[100:]), r.doubt)
+        by_artist, by_row = Reading.learn(scores[learn], y[learn], artist[learn]), Reading.learn(scores[learn], y[learn], np.arange(100))
+        gain.append(log_loss(y[100:], heat(by_row)) - log_loss(y[100:], heat(by_artist)))
+    assert np.mean(gain) > .05 and min(gain) > -.05
+
+
+def test_calibrating_or_adapting_again_starts_from_what_was_fitted(world):
+    s = split(world, seed=0, test=.5)
+    model, told, asked = Blend(members=("forest",)).fit(world, s), s.test[::2], s.test[1::2]
+    genres = world.track_genres
+    other = world.replace(track_genres=genres.assign(genre=np.random.default_rng(0).permutation(genres.genre)))
+    once, one = model.calibrate(other, told), model.calibrate(other, told[:1])
+    assert once.calibrate(other, told).temperature_ == once.temperature_ > model.temperature_
+    assert abs(np.log(one.temperature_ / model.temperature_)) < abs(np.log(once.temperature_ / model.temperature_)) / 2  # one track says little
+    p = lambda m: m.predict_proba(world, asked).to_numpy()
+    np.testing.assert_allclose(p(once.adapt(world, told)), p(model.adapt(world, told)), atol=1e-12)
+    np.testing.assert_allclose(p(model.adapt(other, told[::-1])), p(model.adapt(other, told)), atol=5e-4)  # in any order
+    alike = genres[genres.track_id.isin(told)].groupby("genre").track_id.agg(list)
+    with pytest.raises(MusicrecError, match="tracks of all that is filed there"): model.adapt(world, alike.loc[alike.str.len().idxmax()])
 
 
 def test_calibrating_names_what_cannot_be_calibrated_by(world):
