@@ -228,7 +228,7 @@ def methods_told(task, s, seed, there, fifth):
         x = lambda ids: task.matrix(ids, TWELVE[:8])
         return forest_tuned(x(ids[~aside]), task.y(ids[~aside]), x(ids[aside]), task.y(ids[aside]), len(task.classes), seed)(x(test))
     found = {"default, calibrated there": lambda: in_turn(told("calibrate"), 500)}
-    for extra, n in (("", 500), (", 100 tracks", 100), (", 2000 tracks", 2000)):
+    for extra, n in (("", 500), (", 100 told", 100), (", 2000 told", 2000)):
         found |= {f"default, adapted there{extra}": lambda n=n: in_turn(told("adapt"), n), f"forest, learned there{extra}": lambda n=n: in_turn(forest, n)}
     return found
 

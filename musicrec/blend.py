@@ -324,7 +324,7 @@ class Blend(BaseEstimator):
     seed:int=0
 
     def fit(self, t:Tables, split:Split|None=None)->Blend:
-        "Learn from the training side of `split` (by track, if none); the validation side stops the members, and weighs and calibrates where no rows can be held out for it (`refit`)."
+        "Learn from the training side of `split` (by track, if none); the validation side stops members, and weighs and calibrates where no rows are held out (`refit`)."
         return _fit_blend(self, t, split)
 
     def predict_proba(self, t:Tables, ids=None)->pd.DataFrame:
@@ -342,7 +342,7 @@ class Blend(BaseEstimator):
         return _calibrated(self, t, ids)
 
     def adapt(self, t:Tables, ids)->Blend:
-        "Guesses of genre as those file who labelled these tracks, a fair sample of another collection, say; none may have been learned from. Of more than 50 genres only the temperature is learned."
+        "Guesses of genre as those file who labelled these tracks, a fair sample of another collection; none was learned from. Over 50 genres: `calibrate`."
         return _adapted(self, t, ids)
 
 # %% ../nbs/04b_blend.ipynb #45e799a1
@@ -626,7 +626,8 @@ def _calibrated(self, t, ids):
 def _adapted(self, t, ids):
     if self.target != 'genre': raise InputError('an artist is the same everywhere, so there is nothing to adapt. Use calibrate.')
     ids, y = _labelled_elsewhere(self, t, ids)
-    if len(set(y)) < 2: raise InputError(f'all {len(y)} tracks are {self.classes_[y[0]]!r}. Give tracks of all that is filed there, or use calibrate.')
+    if len(set(y)) < 2:
+        raise InputError(f'all {len(y)} tracks are {self.classes_[y[0]]!r}. Give tracks of all that is filed there, or use calibrate.')
     artist = main_artists(t).reindex(ids)
     new = copy.copy(self)
     groups = np.unique(artist.fillna(pd.Series(ids, ids)).astype(str), return_inverse=True)[1]

@@ -443,7 +443,7 @@ class _Familiar:
     def __call__(self, h): return self._with(self.rates[h])
 
 class _Trees:
-    "All voices of trees: two for each part that trees can see, two that see all parts at once, and two of these that know the artist's other tracks."
+    "Voices of trees: two for each part that trees can see, two that see all parts, and two of these that know the artist's other tracks."
     def __init__(self, seen, y, weight, hand, together, familiar=None):
         self.parts, self.hand = [p for p, x in seen.items() if x.any()] or list(seen), hand
         xs = self._of(seen)
@@ -453,7 +453,8 @@ class _Trees:
             self.together = Together.grow(xs, y, weight, hand)
             if familiar: self.familiar = Together.grow(self._of(familiar.held), y, weight, familiar.hand, lambda h: self._of(familiar(h)))
         kinds, whole = ('extra trees', 'boosting'), {'together': self.together, 'familiar': self.familiar}
-        self.voices = [f'{p}, {kind}' for kind in kinds for p in self.parts] + [f'{name}, {kind}' for name, trees in whole.items() for kind in kinds if trees]
+        self.voices = [f'{p}, {kind}' for kind in kinds for p in self.parts]
+        self.voices += [f'{name}, {kind}' for name, trees in whole.items() for kind in kinds if trees]
 
     def _of(self, seen): return [seen[p] for p in self.parts]
 
@@ -500,7 +501,8 @@ def _grow(self, t, rows, y, weight, f, roots):
     own = totals(half, y, weight)
     told, strange = (_seen_of_labelled(self, t, rows, hidden) for hidden in (own, np.inf))
     known = _known(told)
-    familiar = _Familiar(told, main, _units(self)[rows], y, weight, own, deal_halves(artist, half, self.seed), self.seed) if self.together and known.any() else None
+    familiar, hand = None, deal_halves(artist, half, self.seed)
+    if self.together and known.any(): familiar = _Familiar(told, main, _units(self)[rows], y, weight, own, hand, self.seed)
     self.trees_ = _Trees(told, y, weight, deal(artist, self.seed), self.together, familiar)
     alone = lambda groups: without_group(f, roots, y, weight, groups)[None]
     held, apart = self.trees_.without(told, familiar), self.trees_.whole(strange)

@@ -29,7 +29,7 @@ VERSIONED = r"(?:Python|nbdev|numpy|NumPy|pandas|torch|PyTorch|gensim|Quarto|mus
 NUMBER = re.compile(r"(?<![\w.,/:-])[−-]?(\d+(?:,\d{3})*(?:\.\d+)?)( ?%| per cent)?(?![\w]|\.\d|,\d)")
 PRINTED = re.compile(r"(?<![\w.])(\d+(?:,\d{3})*(?:\.\d+)?|\.\d+)( ?%)?")
 INTERVAL = re.compile(r"\[[−+-]?[\d.]+, ?[−+-]?[\d.]+\]|[−+-]?\d[\d.]*(?: ?%)? ?(?:–|to) ?[−+-]?\d[\d.]*")
-STEM = re.compile(r"(?<![a-z])(?!(?:all|and|are|for|from|its|not|one|that|the|this|with)(?![a-z]))[a-z]{3,}?(?=(?:(?<!s)s|y|ies)?(?![a-z]))")
+STEM = re.compile(r"(?<![a-z])(?!(?:all|and|are|for|from|its|not|one|that|the|there|this|with)(?![a-z]))[a-z]{3,}?(?=(?:(?<!s)s|y|ies)?(?![a-z]))")
 CAPTION = re.compile(r"#\s*\|\s*[\w-]+-(?:cap|alt):(.*)")
 
 
