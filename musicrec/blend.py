@@ -29,7 +29,7 @@ from .track_embeddings import (Training, features_of, learning_sides, main_class
 # %% auto #0
 __all__ = ['TWELVE', 'FACTS', 'FEW', 'MANY', 'MEMBERS', 'FOLDS', 'ENOUGH', 'STRENGTHS', 'FIRM', 'WORTH', 'WIDE', 'guess_usual',
            'guess_nearest', 'company', 'track_facts', 'TitleWords', 'known_for', 'neighbours_known_for', 'forest_tuned',
-           'pool_weights', 'Blend', 'Reading']
+           'pool_weights', 'Blend', 'DirichletCalibration']
 
 # %% ../nbs/04b_blend.ipynb #2fb49f9d
 def guess_usual(
@@ -331,7 +331,7 @@ class Blend(BaseEstimator):
         "Probability of every class, tracks × classes."
         check_is_fitted(self)
         index = features_of(t, ids).index
-        return pd.DataFrame(tempered(_as_read(self, _scores(self, t, index)), self.temperature_), index, self.classes_)
+        return pd.DataFrame(tempered(_rescaled(self, _scores(self, t, index)), self.temperature_), index, self.classes_)
 
     def predict(self, t:Tables, ids=None)->pd.Series:
         "The likeliest class of every track."
@@ -523,7 +523,7 @@ def _counts(s, share):
 
 # %% ../nbs/04b_blend.ipynb #822b96bf
 def _fit_blend(self, t, cut):
-    names, self.reading_ = _check_blend(self), None
+    names, self.dirichlet_ = _check_blend(self), None
     t, self.classes_, self.split_, sides = learning_sides(t, self.target, self.min_tracks, cut, self.seed)
     y, yv = (main_classes(t, side, self.target, self.classes_) for side in sides)
     _check_sides(self, y, yv)
@@ -541,43 +541,44 @@ def _fit_blend(self, t, cut):
     return self
 
 # %% ../nbs/04b_blend.ipynb #9bd57497
-STRENGTHS = .01, .1, 1. # How far a reading may be from none: variance of what is added to the matrix
+STRENGTHS = .01, .1, 1. # How far the matrix may be from none: variance of what is added to it
 FIRM = 4. # How firmly few rows are drawn towards the temperature of before, as in `temperature`
 WORTH, WIDE = 3., 50 # Nats that rows left out must gain, or only a temperature is learned, as of more classes than these
 
 def _sure(scores): return scores - logsumexp(scores, axis=1, keepdims=True) if len(scores) else scores
 
 def _read(scores, y, strength):
-    "The likeliest matrix and shift, drawn towards one temperature for all."
+    "The likeliest matrix and intercept, drawn towards one temperature for all."
     k, at, told = scores.shape[1], np.arange(len(y)), np.eye(scores.shape[1])[y]
     def loss(w):
-        cold, more, shift = np.exp(w[0]), w[1:-k].reshape(k, k), w[-k:]
-        p = tempered(cold * scores + scores @ more + shift)
+        cold, more, intercept = np.exp(w[0]), w[1:-k].reshape(k, k), w[-k:]
+        p = tempered(cold * scores + scores @ more + intercept)
         off = p - told
-        value = -np.log(np.maximum(p[at, y], 1e-300)).sum() + .5 * (FIRM * w[0]**2 + (more**2).sum() / strength + shift @ shift)
-        return value, np.concatenate([[cold * (off * scores).sum() + FIRM * w[0]], (scores.T @ off + more / strength).ravel(), off.sum(0) + shift])
+        prior = FIRM * w[0]**2 + (more**2).sum() / strength + intercept @ intercept
+        gradient = [cold * (off * scores).sum() + FIRM * w[0]], (scores.T @ off + more / strength).ravel(), off.sum(0) + intercept
+        return -np.log(np.maximum(p[at, y], 1e-300)).sum() + .5 * prior, np.concatenate(gradient)
     w = minimize(loss, np.zeros(1 + k * k + k), jac=True, method='L-BFGS-B', options={'maxiter': 500}).x
     return np.exp(w[0]) * np.eye(k) + w[1:-k].reshape(k, k), w[-k:]
 
 def _heated(scores, y): return np.eye(scores.shape[1]) / temperature(scores, y, firm=FIRM), np.zeros(scores.shape[1])
 
 @dataclass(eq=False)
-class Reading:
-    "How others file what scores say (Dirichlet calibration, Kull et al. 2019)."
+class DirichletCalibration:
+    "Scores as others file tracks, by a matrix and an intercept (Kull et al. 2019)."
     matrix:np.ndarray # float64, classes × classes
-    shift:np.ndarray # float64, one per class
+    intercept:np.ndarray # float64, one per class
     heat:float=1. # Temperature that the scores had before
     doubt:float=1. # Temperature of what is read
 
     def __call__(self, scores:np.ndarray)->np.ndarray: # Scores, rows × classes
-        return _sure(scores / self.heat) @ self.matrix + self.shift
+        return _sure(scores / self.heat) @ self.matrix + self.intercept
 
     @classmethod
     def learn(cls,
         scores:np.ndarray, y:np.ndarray, # Of labelled rows, and their class numbers
         groups:np.ndarray, # Rows of a group are left out together
         heat:float=1., seed:int=0
-    )->Reading:
+    )->DirichletCalibration:
         "The strength and the temperature are those with the least log-loss where groups are left out."
         x, hand = _sure(scores / heat), deal(groups, seed)
         def left_out(read):
@@ -601,7 +602,7 @@ def _scores(self, t, ids):
     x = _inputs(self, t, ids, _sound(self, t))
     return sum(w * m(x) for w, m in zip(self.weights_, self.models_.values()) if w)
 
-def _as_read(self, scores): return scores if self.reading_ is None else self.reading_(scores)
+def _rescaled(self, scores): return scores if self.dirichlet_ is None else self.dirichlet_(scores)
 
 def _labelled_elsewhere(self, t, ids):
     "Ids that were not learned from, and their classes."
@@ -619,8 +620,8 @@ def _labelled_elsewhere(self, t, ids):
 def _calibrated(self, t, ids):
     ids, y = _labelled_elsewhere(self, t, ids)
     new = copy.copy(self)
-    usual = self.usual_ if self.reading_ is None else self.reading_.doubt
-    new.temperature_ = temperature(_as_read(self, _scores(self, t, ids)), y, usual=usual, firm=FIRM)
+    usual = self.usual_ if self.dirichlet_ is None else self.dirichlet_.doubt
+    new.temperature_ = temperature(_rescaled(self, _scores(self, t, ids)), y, usual=usual, firm=FIRM)
     return new
 
 def _adapted(self, t, ids):
@@ -631,6 +632,6 @@ def _adapted(self, t, ids):
     artist = main_artists(t).reindex(ids)
     new = copy.copy(self)
     groups = np.unique(artist.fillna(pd.Series(ids, ids)).astype(str), return_inverse=True)[1]
-    new.reading_ = Reading.learn(_scores(self, t, ids), y, groups, self.usual_, self.seed)
-    new.temperature_ = new.reading_.doubt
+    new.dirichlet_ = DirichletCalibration.learn(_scores(self, t, ids), y, groups, self.usual_, self.seed)
+    new.temperature_ = new.dirichlet_.doubt
     return new

@@ -14,7 +14,7 @@ from torch import nn
 from track_quality import Confidence, Ledger
 
 from musicrec.artist2vec import Embeddings
-from musicrec.blend import (FACTS, FIRM, STRENGTHS, Blend, Reading, TitleWords, company, forest_tuned, guess_nearest, guess_usual, known_for, neighbours_known_for, pool_weights, track_facts, _counts,
+from musicrec.blend import (FACTS, FIRM, STRENGTHS, Blend, DirichletCalibration, TitleWords, company, forest_tuned, guess_nearest, guess_usual, known_for, neighbours_known_for, pool_weights, track_facts, _counts,
                             _held_out, _read, _Sides, _sound, _sure)
 from musicrec.collect import AUDIO, MusicrecError, Tables, load_tables
 from musicrec.gaussian import FeatureScale, Gaussian, GaussianEncoder, Law, Rows, moments, two_parts
@@ -564,21 +564,21 @@ def test_a_reading_is_the_likeliest_and_knows_no_order_of_classes(seed, k, n, st
     np.testing.assert_allclose(scores[:, turn] @ turned[0] + turned[1], (scores @ matrix + shift)[:, turn], atol=.05)
 
 
-def only_heated(reading): return not reading.shift.any() and np.count_nonzero(reading.matrix) == len(reading.matrix)
+def only_heated(reading): return not reading.intercept.any() and np.count_nonzero(reading.matrix) == len(reading.matrix)
 
 
 def test_a_reading_of_one_group_or_of_many_classes_is_a_temperature():
     rng = np.random.default_rng(0)
     scores = 2 * rng.normal(size=(40, 3))
     y = (scores.argmax(1) + 1) % 3  # always called something else
-    assert only_heated(Reading.learn(scores, y, np.zeros(40, int)))  # nobody can be left out
-    reading = Reading.learn(scores, y, np.arange(40))
+    assert only_heated(DirichletCalibration.learn(scores, y, np.zeros(40, int)))  # nobody can be left out
+    reading = DirichletCalibration.learn(scores, y, np.arange(40))
     assert (reading(scores).argmax(1) == y).mean() > .9
-    hot = Reading.learn(5 * scores, y, np.arange(40), heat=5.)
+    hot = DirichletCalibration.learn(5 * scores, y, np.arange(40), heat=5.)
     np.testing.assert_allclose(hot(5 * scores), reading(scores), atol=1e-6)
     assert hot.doubt == pytest.approx(reading.doubt)
     wide = np.eye(60)[np.arange(240) % 60] * 3
-    assert only_heated(Reading.learn(wide, (np.arange(240) + 1) % 60, np.arange(240)))
+    assert only_heated(DirichletCalibration.learn(wide, (np.arange(240) + 1) % 60, np.arange(240)))
 
 
 def test_few_rows_that_say_the_same_change_nothing_but_a_temperature():
@@ -587,7 +587,7 @@ def test_few_rows_that_say_the_same_change_nothing_but_a_temperature():
         for _ in range(20):
             true = rng.integers(0, 4, 1000 + n)
             scores = 2 * np.eye(4)[true] + rng.normal(size=(1000 + n, 4))
-            reading = Reading.learn(scores[:n], true[:n], np.arange(n))
+            reading = DirichletCalibration.learn(scores[:n], true[:n], np.arange(n))
             lost[only_heated(reading)].append(log_loss(true[n:], tempered(reading(scores[n:]), reading.doubt)) - log_loss(true[n:], tempered(scores[n:] * 2)))
     assert len(lost[True]) >= 35 and np.mean(lost[True]) < .1
 
@@ -599,7 +599,7 @@ def test_what_one_artist_is_called_is_no_word_for_all():
         artist, true = np.repeat(np.arange(60), 10), np.repeat(rng.integers(0, 3, 60), 10)
         scores, y = 3 * np.eye(3)[true] + .3 * rng.normal(size=(60, 3))[artist] + .3 * rng.normal(size=(600, 3)), np.where(rng.random(60) < .5, true[::10], rng.integers(0, 3, 60))[artist]
         learn, heat = np.arange(600) < 100, lambda r: tempered(r(scores[100:]), r.doubt)
-        by_artist, by_row = Reading.learn(scores[learn], y[learn], artist[learn]), Reading.learn(scores[learn], y[learn], np.arange(100))
+        by_artist, by_row = DirichletCalibration.learn(scores[learn], y[learn], artist[learn]), DirichletCalibration.learn(scores[learn], y[learn], np.arange(100))
         gain.append(log_loss(y[100:], heat(by_row)) - log_loss(y[100:], heat(by_artist)))
     assert np.mean(gain) > .05 and min(gain) > -.05
 
