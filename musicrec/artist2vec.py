@@ -8,7 +8,7 @@ import difflib, json, os, zlib
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import chain
 from pathlib import Path
 import numpy as np
@@ -25,11 +25,12 @@ from .preprocess import Standardize, audio_matrix
 from .tables import InputError, NotFoundError, Tables, atomic_path, input_error, main_artists
 
 # %% auto #0
-__all__ = ['KINDS', 'ALIKE', 'FORMAT', 'ROWS', 'BLOCK', 'SOLVED', 'HIDDEN', 'WATCHED', 'corpora', 'sentences', 'unit',
-           'Embeddings', 'top_rows', 'nearest', 'tastes', 'affinity', 'save_arrays', 'load_arrays', 'save_embeddings',
-           'load_embeddings', 'Reshuffled', 'word2vec', 'HeldOutLoss', 'deal', 'members', 'ppmi', 'eigenvectors',
-           'sweeps_for', 'refine', 'hide', 'brought_back', 'Artist2Vec', 'main_genre_of_artists', 'agreement',
-           'neighbours_agree', 'artist_audio', 'artist_genres', 'GenreAxes', 'artist_inputs', 'sounds', 'infer_artists']
+__all__ = ['KINDS', 'MANY_ROWS', 'ALIKE', 'FORMAT', 'ROWS', 'BLOCK', 'SOLVED', 'HIDDEN', 'WATCHED', 'corpora', 'sentences',
+           'unit', 'Embeddings', 'top_rows', 'multiplies_bytes', 'Quantized', 'near_rows', 'nearest', 'tastes',
+           'affinity', 'save_arrays', 'load_arrays', 'save_embeddings', 'load_embeddings', 'Reshuffled', 'word2vec',
+           'HeldOutLoss', 'deal', 'members', 'ppmi', 'eigenvectors', 'sweeps_for', 'refine', 'hide', 'brought_back',
+           'Artist2Vec', 'main_genre_of_artists', 'agreement', 'neighbours_agree', 'artist_audio', 'artist_genres',
+           'GenreAxes', 'artist_inputs', 'sounds', 'infer_artists']
 
 # %% ../nbs/03_artist2vec.ipynb #383b8d36
 def _lists(frame, by, column, plays=None):
@@ -135,8 +136,13 @@ class Embeddings:
 
     @cached_property
     def units(self)->np.ndarray:
-        "The vectors scaled to length one, kept by column: a product with one vector is fastest so."
-        return np.asfortranarray(unit(self.vectors))
+        "The vectors scaled to length one."
+        return unit(self.vectors)
+
+    @cached_property
+    def quantized(self)->Quantized|None:
+        "The unit vectors in eight bits a number, where there are many and the processor multiplies such; else `None`."
+        return Quantized.of(self.units) if len(self) >= MANY_ROWS and multiplies_bytes() else None
 
     @cached_property
     def _texts(self): return np.array(self.ids, dtype=object)
@@ -198,12 +204,63 @@ def top_rows(
     rows = candidates(score, k, 1e-6)
     return rows[np.lexsort((rows if order is None else order[rows], -score[rows].round(6)))][:k]
 
-# %% ../nbs/03_artist2vec.ipynb #d3a29355
+# %% ../nbs/03_artist2vec.ipynb #d5232a1c
+MANY_ROWS = 20_000 # From which on vectors are looked through in eight bits first
+
+def _product(x, y):
+    import torch
+    return torch._int_mm(torch.from_numpy(x), torch.from_numpy(y)[:, None]).numpy()[:, 0]
+
+@cache
+def multiplies_bytes()->bool:
+    "Does the processor multiply whole numbers of eight bits fast, and without overflow?"
+    import torch
+    if not torch.backends.cpu.get_cpu_capability().startswith('AVX') or not hasattr(torch, '_int_mm'): return False
+    most = np.full((512, 100), 127, 'int8') * np.array([[1], [-1]] * 256, 'int8')
+    return all((_product(most, y) == most.astype(int) @ y.astype(int)).all() for y in most[:2])
+
+# %% ../nbs/03_artist2vec.ipynb #e36a76ca
+@dataclass(eq=False)
+class Quantized:
+    "Unit vectors in eight bits a number, and how far behind a product may be of one that is in truth no better."
+    rows:np.ndarray # int8, rows × dimensions
+    slack:int # In products of whole numbers
+
+    @classmethod
+    def of(cls,
+        units:np.ndarray # float32, every row of length one, or zeros
+    )->Quantized:
+        "Each number rounded to a 127th of the greatest."
+        step = max(float(np.abs(units).max()), 1e-9) / 127
+        rows, off = np.empty(units.shape, 'int8'), 0.
+        for at in range(0, len(units), 8192):
+            part = slice(at, at + 8192)
+            rows[part] = np.rint(units[part] / step)
+            off = max(off, float(np.linalg.norm(units[part] - rows[part] * np.float32(step), axis=1).max()))
+        return cls(rows, int(np.ceil((2 * off * (2 + off) + 1e-5) / step**2))) # and what rounding of cosines may do
+
+    def __call__(self, row:int)->np.ndarray: # int32, one per row
+        "Products of all rows with one."
+        return _product(self.rows, self.rows[row])
+
 def _near_enough(score, k, slack=2e-6):
     "Rows whose score may, but for rounding, be among the `k` best."
     rows = candidates(score, k, slack)
     near = score[rows]
     return rows if len(rows) <= k else rows[near >= np.partition(near, -k)[-k] - slack]
+
+# %% ../nbs/03_artist2vec.ipynb #d3a29355
+def near_rows(
+    e:Embeddings,
+    row:int, # Whose neighbours are looked for
+    k:int
+)->tuple[np.ndarray,np.ndarray]: # Rows, best first, ties by id, and their cosines, float32; `row` is one of them
+    "The `k` rows most alike by cosine."
+    q = e.quantized
+    rows = _near_enough(e.units @ e.units[row], k) if q is None else _near_enough(q(row), k, q.slack)
+    score = np.vecdot(e.units[rows], e.units[row]) # the same however many rows there are
+    order = top_rows(score, k, e.order[rows])
+    return rows[order], score[order]
 
 def nearest(
     e:Embeddings,
@@ -217,15 +274,11 @@ def nearest(
         return pd.concat([nearest(e, i, k, names).assign(query=i) for i in id]
                          or [nearest(e, e.ids[0], 1)[:0].assign(query='')],
                          ignore_index=True)[['query', 'id', 'name', 'score']]
-    row = e.row(id)
-    unit = np.ascontiguousarray(e.units[row])
-    rows = _near_enough(e.units @ unit, k + 1)
-    score = np.vecdot(e.units[rows], unit) # the same however many rows there are
-    order = top_rows(score, k + 1, e.order[rows])
-    order = order[rows[order] != row][:k]
-    ids = pd.array(e._texts[rows[order]], dtype='str')
+    rows, score = near_rows(e, row := e.row(id), k + 1)
+    others = np.flatnonzero(rows != row)[:k]
+    ids = pd.array(e._texts[rows[others]], dtype='str')
     shown = ids.copy() if names is None else [names.get(i, i) for i in ids]
-    return pd.DataFrame({'id': ids, 'name': shown, 'score': score[order]}, pd.RangeIndex(len(ids)), copy=False)
+    return pd.DataFrame({'id': ids, 'name': shown, 'score': score[others]}, pd.RangeIndex(len(ids)), copy=False)
 
 # %% ../nbs/03_artist2vec.ipynb #fdf70ef3
 ALIKE = 5. # The ridge λ: the smaller, the less do artists add who are like the rest of a profile

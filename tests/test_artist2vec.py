@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
 
-from musicrec.artist2vec import ALIKE, Artist2Vec, Embeddings, HeldOutLoss, corpora, deal, eigenvectors, infer_artists, members, ppmi, refine, sweeps_for, sentences, top_rows, word2vec
+from musicrec import artist2vec
+from musicrec.artist2vec import ALIKE, Artist2Vec, Embeddings, HeldOutLoss, Quantized, corpora, deal, eigenvectors, infer_artists, members, multiplies_bytes, near_rows, ppmi, refine, sweeps_for, sentences, top_rows, unit, word2vec
 from musicrec.collect import InputError, MusicrecError, NotFoundError, load_tables
 
 QUICK = settings(derandomize=True, deadline=None, max_examples=30)
@@ -206,6 +207,58 @@ def test_nearest_equals_a_loop(learned):
 def test_nearest_gives_names_and_at_most_what_there_is(learned):
     near = learned.nearest("artist 1", 999, pd.Series({"artist 2": "Two"}))
     assert len(near) == len(learned) - 1 and near.name[near.id == "artist 2"].tolist() == ["Two"]
+
+
+def crowd(kind, rng, n=600):
+    """Vectors that are hard to round: of one scale or many, all alike, of one number each, told twice, or none."""
+    some = {"gauss": lambda: rng.normal(size=(n, 20)), "tails": lambda: rng.standard_t(1.5, size=(n, 20)), "alike": lambda: 5 + rng.normal(0, 1e-3, (n, 20)), "axes": lambda: np.eye(20)[rng.integers(20, size=n)],
+            "twice": lambda: np.repeat(rng.normal(size=(n // 3, 20)), 3, axis=0), "gaps": lambda: rng.normal(size=(n, 20)) * (rng.random((n, 1)) < .5), "signs": lambda: rng.choice([-1., 1.], size=(n, 20)), "one number": lambda: rng.normal(size=(n, 1))}
+    return some[kind]()
+
+
+@pytest.mark.skipif(not multiplies_bytes(), reason="this processor does not multiply whole numbers of eight bits fast")
+@pytest.mark.parametrize("kind", ["gauss", "tails", "alike", "axes", "twice", "gaps", "signs", "one number"])
+def test_the_nearest_by_way_of_eight_bits_are_the_nearest(monkeypatch, kind):
+    vectors = crowd(kind, np.random.default_rng(8))
+    exact = Embeddings([f"a{i}" for i in range(len(vectors))], vectors)
+    assert exact.quantized is None
+    monkeypatch.setattr(artist2vec, "MANY_ROWS", 1)
+    rounded = Embeddings(exact.ids, vectors)
+    assert rounded.quantized.rows.dtype == "int8"
+    for q in range(0, 600, 7): pd.testing.assert_frame_equal(rounded.nearest(f"a{q}", 9), exact.nearest(f"a{q}", 9), check_exact=True)
+
+
+@QUICK
+@given(st.integers(0, 999), st.sampled_from(["gauss", "tails", "alike", "axes", "gaps", "signs"]))
+def test_no_rounded_product_is_off_by_more_than_half_the_slack(seed, kind):
+    units = unit(crowd(kind, np.random.default_rng(seed), 60).astype("float32"))
+    q = Quantized.of(units)
+    step = max(np.abs(units).max(), 1e-9) / 127
+    off = np.abs(units.astype(float) @ units.T - step**2 * (q.rows.astype(int) @ q.rows.T.astype(int)))
+    assert off.max() <= step**2 * q.slack / 2
+
+
+def test_where_bytes_are_not_multiplied_all_vectors_are_compared(monkeypatch, learned):
+    monkeypatch.setattr(artist2vec, "MANY_ROWS", 1)
+    monkeypatch.setattr(artist2vec, "multiplies_bytes", lambda: False)
+    e = Embeddings(learned.ids, learned.vectors)
+    assert e.quantized is None and e.nearest("artist 1", 5).equals(learned.nearest("artist 1", 5))
+
+
+@pytest.mark.parametrize("off", [0, 1])
+def test_a_processor_that_overflows_is_found_out(monkeypatch, off):
+    import torch
+    overflowing = lambda x, y: (x.long() @ y.long() - off).int()
+    monkeypatch.setattr(torch, "_int_mm", overflowing, raising=False)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
+    assert multiplies_bytes.__wrapped__() == (off == 0)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "DEFAULT")
+    assert not multiplies_bytes.__wrapped__()
+
+
+def test_the_nearest_rows_hold_the_row_itself(learned):
+    rows, cosine = near_rows(learned, 3, 4)
+    assert rows[0] == 3 and len(rows) == 4 and cosine[0] == pytest.approx(1) and (np.diff(cosine) <= 0).all()
 
 
 def test_equally_near_ids_come_in_order_of_id():
