@@ -14,9 +14,9 @@ from scipy.sparse import csr_array
 from scipy.special import expit, logit, ndtri
 
 # %% auto #0
-__all__ = ['NEARNESS', 'HANDS', 'MANY', 'TREES', 'ROUNDS', 'QUANTILES', 'Ranks', 'Kernel', 'halves', 'totals', 'LikeRates',
-           'deal', 'Forest', 'Boosting', 'shapley', 'Together', 'deal_halves', 'mode', 'evidence', 'learn_scales',
-           'fit_logistic', 'Spread', 'variance', 'doubt', 'without_group', 'weigh']
+__all__ = ['NEARNESS', 'HANDS', 'MANY', 'TREES', 'QUANTILES', 'SMALL', 'LARGE', 'Ranks', 'Kernel', 'halves', 'totals',
+           'LikeRates', 'deal', 'Forest', 'Boosting', 'shapley', 'Together', 'deal_halves', 'mode', 'evidence',
+           'learn_scales', 'fit_logistic', 'Spread', 'variance', 'doubt', 'without_group', 'weigh']
 
 # %% ../nbs/base/additive.ipynb #52af71f5
 @dataclass(eq=False)
@@ -182,7 +182,9 @@ class Forest:
         return out
 
 # %% ../nbs/base/additive.ipynb #c4f6e299
-ROUNDS, QUANTILES = 75, 32 # Boosted trees, and as how many numbers they see an input
+QUANTILES = 32 # As how many numbers boosted trees see an input
+SMALL = dict(max_iter=75, learning_rate=.1, max_leaf_nodes=8, min_samples_leaf=5) # Trees that see a part each
+LARGE = dict(max_iter=60, learning_rate=.08, max_leaf_nodes=31, min_samples_leaf=20) # And those that see all parts at once
 
 @dataclass(eq=False)
 class Boosting:
@@ -194,7 +196,8 @@ class Boosting:
     @classmethod
     def grow(cls,
         parts:list[np.ndarray], # Rows learned from × inputs, of each part
-        y:np.ndarray, weight:np.ndarray, hand:np.ndarray, seen=None # As in `Forest.grow`; `seen` gives parts
+        y:np.ndarray, weight:np.ndarray, hand:np.ndarray, seen=None, # As in `Forest.grow`; `seen` gives parts
+        size:dict=SMALL # Of the trees
     )->Boosting:
         "Boost on all hands but one, for each."
         from sklearn.ensemble import HistGradientBoostingClassifier
@@ -203,8 +206,7 @@ class Boosting:
                    [slice(a, b) for a, b in zip(ends, ends[1:])], {})
         x, apart = None if seen else self._places(parts), [set(range(c.start, c.stop)) for c in self.columns]
         make = lambda h: HistGradientBoostingClassifier(
-            learning_rate=.1, max_iter=ROUNDS, max_leaf_nodes=8, min_samples_leaf=5, max_features=.3, max_bins=QUANTILES,
-            interaction_cst=apart, early_stopping=False, random_state=h)
+            **size, max_features=.3, max_bins=QUANTILES, interaction_cst=apart, early_stopping=False, random_state=h)
         learned = lambda h, u: self._places([p[u] for p in seen(h)]) if seen else x[u]
         self.hands = _without_each(lambda h, u: make(h).fit(learned(h, u), y[u], sample_weight=weight[u]), y, weight, hand)
         return self
@@ -260,7 +262,7 @@ class Together:
     def grow(cls, parts:list[np.ndarray], y:np.ndarray, weight:np.ndarray, hand:np.ndarray, seen=None)->Together:
         "Grow both on all hands but one, for each; `seen` as in `Boosting.grow`."
         x, whole = np.hstack(parts), seen and (lambda h: np.hstack(seen(h)))
-        trees = Forest.grow(x, y, weight, hand, whole), Boosting.grow([x], y, weight, hand, whole and (lambda h: [whole(h)]))
+        trees = Forest.grow(x, y, weight, hand, whole), Boosting.grow([x], y, weight, hand, whole and (lambda h: [whole(h)]), LARGE)
         return cls(*trees, [np.median(p, axis=0) for p in parts])
 
     # float64, 2 × (1 + parts) × rows: logits of the forest and of boosted trees, by `shapley`; with hands, by trees that saw nothing of a row's

@@ -12,7 +12,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import log_loss, roc_auc_score
 
-from musicrec.additive import NEARNESS, Boosting, Forest, LikeRates, deal, deal_halves, halves, totals, weigh
+from musicrec.additive import LARGE, NEARNESS, Boosting, Forest, LikeRates, deal, deal_halves, halves, totals, weigh
 from musicrec.artist2vec import Artist2Vec, Embeddings, sentences, unit
 from musicrec.collect import AUDIO, MusicrecError, NotFoundError, load_tables
 from musicrec.metrics import CHUNK
@@ -930,9 +930,9 @@ def test_familiar_trees_hear_nothing_of_the_hand_that_they_grow_without():
         np.testing.assert_array_equal(other.held["artist"][hand == h], one.held["artist"][hand == h])
     again = heard(flipped := np.where(hand == 3, 1 - y, y))
     np.testing.assert_allclose(_Trees(told, flipped, weight, deal(artist), True, again).without(told, again)[-2].sum(0)[hand == 3], said[-2].sum(0)[hand == 3], atol=1e-9)
-    grown = Boosting.grow([np.hstack(trees._of(one.held))], y, weight, hand, lambda h: [np.hstack(trees._of(one(h)))])
+    grown = Boosting.grow([np.hstack(trees._of(one.held))], y, weight, hand, lambda h: [np.hstack(trees._of(one(h)))], LARGE)
     np.testing.assert_array_equal(boosted(grown, one.held), boosted(trees.familiar.boosting, one.held))  # by what each hand may see
-    assert (boosted(Boosting.grow([np.hstack(trees._of(one.held))], y, weight, hand), one.held) != boosted(grown, one.held)).any()
+    assert (boosted(Boosting.grow([np.hstack(trees._of(one.held))], y, weight, hand, size=LARGE), one.held) != boosted(grown, one.held)).any()
 
 
 def test_several_hearings_are_each_by_itself():
