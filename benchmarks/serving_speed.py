@@ -4,9 +4,10 @@
 
 Peers run in the same process, in turns with ours, on one thread: faiss-flat and numpy for searches, ranx for the scoring.
 With OMP_NUM_THREADS=2 `nearest` is measured as the libraries use two cores by themselves, in rows of its own.
-Times are those of the fastest tenth of the calls, in milliseconds, since a machine is seldom ours alone; what counts is the
-ratio, beside the time that a bare pass over the memory takes. Searches run in eights, one after the other, as of a busy server;
-`after other work` is one alone, after its peers have swept the caches.
+Times are those of the fastest tenth of the turns, in milliseconds, since a machine is seldom ours alone; what counts is the
+ratio. `memory` is numpy's sum over the same vectors. A turn of `nearest` is eight searches, one after the other, as of a busy server;
+`after other work` it is one alone, after its peers have swept the caches. Vectors are Gaussian: where many are nearly alike, ours
+compares them exactly, as numpy does. What is made once (faiss' copy, ours in eight bits) is not in the times.
 """
 import argparse
 import json

@@ -188,7 +188,7 @@ LARGE = dict(max_iter=60, learning_rate=.08, max_leaf_nodes=31, min_samples_leaf
 
 @dataclass(eq=False)
 class Boosting:
-    "Boosted trees that keep to one part each, grown without each hand."
+    "Boosted trees that keep to one part each, where there are several, grown without each hand."
     cuts:np.ndarray # float, quantiles − 1 × inputs of all parts
     columns:list[slice] # Of each part
     hands:dict # One model per hand

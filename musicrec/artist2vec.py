@@ -140,9 +140,9 @@ class Embeddings:
         return unit(self.vectors)
 
     @cached_property
-    def quantized(self)->Quantized|None:
-        "The unit vectors in eight bits a number, where there are many and the processor multiplies such; else `None`."
-        return Quantized.of(self.units) if len(self) >= MANY_ROWS and multiplies_bytes() else None
+    def quantized(self)->Quantized:
+        "The unit vectors in eight bits a number."
+        return Quantized.of(self.units)
 
     @cached_property
     def _texts(self): return np.array(self.ids, dtype=object)
@@ -215,9 +215,10 @@ def _product(x, y):
 def multiplies_bytes()->bool:
     "Does the processor multiply whole numbers of eight bits fast, and without overflow?"
     import torch
-    if not torch.backends.cpu.get_cpu_capability().startswith('AVX') or not hasattr(torch, '_int_mm'): return False
+    if torch.backends.cpu.get_cpu_capability() != 'AVX512' or not torch.backends.mkldnn.is_available(): return False
     most = np.full((512, 100), 127, 'int8') * np.array([[1], [-1]] * 256, 'int8')
-    return all((_product(most, y) == most.astype(int) @ y.astype(int)).all() for y in most[:2])
+    try: return all((_product(most, y) == most.astype(int) @ y.astype(int)).all() for y in most[:2])
+    except (AttributeError, RuntimeError): return False # an older torch, which multiplies them on other devices only
 
 # %% ../nbs/03_artist2vec.ipynb #e36a76ca
 @dataclass(eq=False)
@@ -228,16 +229,16 @@ class Quantized:
 
     @classmethod
     def of(cls,
-        units:np.ndarray # float32, every row of length one, or zeros
+        units:np.ndarray # float32, rows of length one, or zeros
     )->Quantized:
         "Each number rounded to a 127th of the greatest."
-        step = max(float(np.abs(units).max()), 1e-9) / 127
-        rows, off = np.empty(units.shape, 'int8'), 0.
+        step = (max(units.max(initial=0), -units.min(initial=0)).item() or 1.) / 127
+        rows, off, longest = np.empty(units.shape, 'int8'), 0., float(np.linalg.norm(units, axis=1).max(initial=0))
         for at in range(0, len(units), 8192):
             part = slice(at, at + 8192)
             rows[part] = np.rint(units[part] / step)
             off = max(off, float(np.linalg.norm(units[part] - rows[part] * np.float32(step), axis=1).max()))
-        return cls(rows, int(np.ceil((2 * off * (2 + off) + 1e-5) / step**2))) # and what rounding of cosines may do
+        return cls(rows, int(np.ceil((2 * off * (2 * longest + off) + 1e-5) / step**2))) # and what rounding of cosines may do
 
     def __call__(self, row:int)->np.ndarray: # int32, one per row
         "Products of all rows with one."
@@ -256,8 +257,8 @@ def near_rows(
     k:int
 )->tuple[np.ndarray,np.ndarray]: # Rows, best first, ties by id, and their cosines, float32; `row` is one of them
     "The `k` rows most alike by cosine."
-    q = e.quantized
-    rows = _near_enough(e.units @ e.units[row], k) if q is None else _near_enough(q(row), k, q.slack)
+    rows = _near_enough(e.quantized(row), k, e.quantized.slack) if len(e) >= MANY_ROWS and multiplies_bytes() else None
+    if rows is None or len(rows) > len(e) / 10: rows = _near_enough(e.units @ e.units[row], k)
     score = np.vecdot(e.units[rows], e.units[row]) # the same however many rows there are
     order = top_rows(score, k, e.order[rows])
     return rows[order], score[order]
