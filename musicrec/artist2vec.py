@@ -255,7 +255,7 @@ def near_rows(
     e:Embeddings,
     row:int, # Whose neighbours are looked for
     k:int
-)->tuple[np.ndarray,np.ndarray]: # Rows, best first, ties by id, and their cosines, float32; `row` is one of them
+)->tuple[np.ndarray,np.ndarray]: # Rows, best first, ties by id, and their cosines, float32; with `row` itself, but where more are equal to it
     "The `k` rows most alike by cosine."
     rows = _near_enough(e.quantized(row), k, e.quantized.slack) if len(e) >= MANY_ROWS and multiplies_bytes() else None
     if rows is None or len(rows) > len(e) / 10: rows = _near_enough(e.units @ e.units[row], k)
